@@ -1,2 +1,25 @@
-//! See the crate description.
+//! The audit namespace: a pure state machine that answers as the kernel's audit subsystem does.
+//!
+//! [`Namespace::handle`] takes one [`Input`] and the time; [`Namespace::poll_action`] yields what is to be done, in
+//! order. There is no clock, no socket and no unsafe code here. Looked-up facts come in as data
+//! ([`Namespace::inquire`] says which are needed), outcomes of I/O come back as inputs.
+//!
+//! The contract is Linux 6.18 booted with `audit=1`, seen from the initial namespaces.
 #![forbid(unsafe_code)]
+
+mod action;
+mod config;
+mod input;
+mod mapped_ids;
+mod namespace;
+pub mod rules;
+mod sender;
+pub mod time;
+
+pub use action::{Action, EndpointId, Notice};
+pub use config::{Config, Policy};
+pub use input::{Answers, Delivery, Input, Inquiry};
+pub use mapped_ids::MappedIds;
+pub use namespace::{Counters, Namespace};
+pub use sender::{Capabilities, ProcessId, Sender, Standing, TaskDetails};
+pub use time::Now;

@@ -1,0 +1,98 @@
+//! What a namespace wants done, in this order.
+
+use auditns_wire::Errno;
+
+/// Number of an endpoint within its namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EndpointId(pub u64);
+
+/// Something for the edge to do. Actions are performed in the order in which they come out; that is the order on
+/// the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Append a line to the host's log before any later action is performed.
+    /// On failure answer with [`crate::Input::StoreFailed`] at once.
+    Store {
+        /// The record's serial number.
+        serial: u32,
+        /// The line, without its end.
+        line: String,
+    },
+    /// Send an answer to whoever holds the endpoint. If it cannot be sent at once, the edge keeps it, in order,
+    /// and reads nothing more from that endpoint until it is out.
+    Reply {
+        /// To whom.
+        endpoint: EndpointId,
+        /// The datagram.
+        frame: Vec<u8>,
+    },
+    /// Hand a record to the registered audit daemon without blocking, and report with
+    /// [`crate::Input::Delivered`] at once.
+    Deliver {
+        /// To whom.
+        endpoint: EndpointId,
+        /// The datagram.
+        frame: Vec<u8>,
+    },
+    /// Report with [`crate::Input::Writable`] when the endpoint can take more.
+    AwaitWritable {
+        /// Which one.
+        endpoint: EndpointId,
+    },
+    /// Send a record to a READLOG listener, or drop it when there is no room: the kernel does not count these either.
+    Multicast {
+        /// To whom.
+        endpoint: EndpointId,
+        /// The datagram.
+        frame: Vec<u8>,
+    },
+    /// The answer to [`crate::Input::Membership`].
+    MembershipAnswer {
+        /// On which endpoint.
+        endpoint: EndpointId,
+        /// Whether it was done.
+        result: Result<(), Errno>,
+    },
+    /// Read nothing from the endpoint until [`Action::Resume`]: its sender waits for the backlog to shrink.
+    Pause {
+        /// Which one.
+        endpoint: EndpointId,
+    },
+    /// End of a pause.
+    Resume {
+        /// Which one.
+        endpoint: EndpointId,
+    },
+    /// Something that a person at the host should see.
+    Notice(Notice),
+}
+
+/// What the kernel would print to its log, and what only a namespace has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A record was lost. As in the kernel at most once a second while a rate limit is set.
+    Lost {
+        /// Why, in the kernel's words.
+        reason: &'static str,
+        /// Records lost so far.
+        lost: u32,
+        /// The namespace's `failure` setting; 2 would have been a panic of the host.
+        failure: u32,
+        /// The limits in force.
+        rate_limit: u32,
+        /// Backlog limit.
+        backlog_limit: u32,
+    },
+    /// A rule was stored that nothing here enforces.
+    RuleNotEnforced {
+        /// How many such rules there are now.
+        count: usize,
+    },
+    /// An audit daemon registered (true) or is gone (false).
+    Daemon {
+        /// Its thread-group id as the host sees it.
+        pid: u32,
+        /// Registered or gone.
+        registered: bool,
+    },
+}

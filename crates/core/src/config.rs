@@ -1,0 +1,50 @@
+//! What the host decides about a namespace when it is created.
+
+use auditns_wire::record::Ids;
+
+/// How much of its configuration is a namespace's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Everything: status, features, rules.
+    Normal,
+    /// Only the registration of an audit daemon; whatever else would change the configuration, and everything
+    /// about rules, is refused with `EPERM`.
+    Strict,
+}
+
+impl Policy {
+    /// The policy's name in commands, configuration and records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Policy::Normal => "normal",
+            Policy::Strict => "strict",
+        }
+    }
+}
+
+/// A namespace's configuration at creation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Number of the namespace, unique on this host and never reused.
+    pub contid: u64,
+    /// Name for people.
+    pub name: Vec<u8>,
+    /// See [`Policy`].
+    pub policy: Policy,
+    /// `backlog_limit` at the start, in records. 0 closes the namespace's gate: user messages are refused with
+    /// `ECONNREFUSED`, which lets logins proceed unrecorded, until the host raises the limit.
+    pub backlog_limit: u32,
+    /// Most memory that queued records may take, in bytes of text, whatever the limits set inside say.
+    pub queue_bytes: usize,
+    /// Who created the namespace, as the host sees them: the ids of the START and END records.
+    pub starter: Ids,
+    /// More fields of the START record, in order.
+    pub start_fields: Vec<(&'static str, String)>,
+}
+
+impl Config {
+    /// Default of `queue_bytes`: 16 MiB.
+    pub const QUEUE_BYTES: usize = 16 << 20;
+    /// Default of `backlog_limit`, the kernel's: 64 records.
+    pub const BACKLOG_LIMIT: u32 = 64;
+}

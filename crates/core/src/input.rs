@@ -1,0 +1,132 @@
+//! What can happen to a namespace.
+
+use crate::action::EndpointId;
+use crate::mapped_ids::MappedIds;
+use crate::rules::{FileId, PathAnswers, PathQuestion};
+use crate::sender::{ProcessId, Sender, TaskDetails};
+use auditns_wire::Errno;
+use auditns_wire::record::Viewed;
+
+/// An event at the edge.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A member got an audit socket.
+    EndpointOpened {
+        /// Its number, never used before in this namespace.
+        endpoint: EndpointId,
+        /// Thread-group id of the opener inside the namespace: the port id it would get from the kernel.
+        pid: u32,
+    },
+    /// The last copy of an endpoint was closed.
+    EndpointClosed {
+        /// Which one.
+        endpoint: EndpointId,
+    },
+    /// A datagram arrived.
+    Datagram {
+        /// Where.
+        endpoint: EndpointId,
+        /// From whom.
+        sender: &'a Sender,
+        /// The bytes.
+        bytes: &'a [u8],
+        /// Answers to what [`crate::Namespace::inquire`] asked about these bytes.
+        answers: &'a Answers,
+    },
+    /// A member asks to join or leave a multicast group (`bind`, `NETLINK_ADD_MEMBERSHIP`, `NETLINK_DROP_MEMBERSHIP`).
+    Membership {
+        /// On which endpoint.
+        endpoint: EndpointId,
+        /// Who.
+        sender: &'a Sender,
+        /// For the record.
+        details: &'a TaskDetails,
+        /// Group number, 1..=32; only group 1 (READLOG) carries records.
+        group: u32,
+        /// Join or leave.
+        join: bool,
+    },
+    /// What became of an [`crate::Action::Deliver`].
+    Delivered {
+        /// The endpoint it went to.
+        endpoint: EndpointId,
+        /// The outcome.
+        outcome: Delivery,
+    },
+    /// An endpoint that could take no more can now.
+    Writable {
+        /// Which one.
+        endpoint: EndpointId,
+    },
+    /// An [`crate::Action::Store`] could not be written.
+    StoreFailed {
+        /// Serial number of the record.
+        serial: u32,
+        /// Why.
+        errno: Errno,
+    },
+    /// A member sent SIGTERM, SIGHUP, SIGUSR1 or SIGUSR2 to the registered audit daemon, or tried to
+    /// (kernel: `audit_signal_info`, called before the permission check).
+    DaemonSignalled {
+        /// The signal's sender.
+        sender: &'a Sender,
+    },
+    /// A member's login user id was set, or the attempt was refused.
+    LoginuidSet {
+        /// Who, with the new ids.
+        sender: &'a Sender,
+        /// Login user id before.
+        old_auid: Viewed<u32>,
+        /// Session id before.
+        old_ses: u32,
+        /// Terminal, `(none)` without one.
+        tty: &'a [u8],
+        /// Whether it was done.
+        success: bool,
+    },
+    /// The ids that the owner user namespace maps became known.
+    OwnerMapped(MappedIds),
+    /// The host sets the backlog limit. A value above 0 opens the gate of a namespace that began with 0; 0 closes it.
+    HostSetsBacklogLimit(u32),
+    /// A deadline may have passed.
+    Tick,
+    /// The last member is gone.
+    Ended,
+}
+
+/// What became of one attempt to hand a record to the audit daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// It is in the daemon's socket.
+    Sent,
+    /// The daemon's socket is full.
+    Full,
+    /// Nobody holds the other end any more.
+    Closed,
+}
+
+/// What must be looked up before a datagram can be handled; everything is false or empty for ordinary messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inquiry {
+    /// A record may show the sender's details.
+    pub details: bool,
+    /// Terminal auditing is asked about: which processes the sender descends from matters.
+    pub ancestors: bool,
+    /// A rule in force compares executables.
+    pub exe: bool,
+    /// Paths of rules.
+    pub paths: Vec<PathQuestion>,
+}
+
+/// The answers to an [`Inquiry`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// Details of the sender.
+    pub details: Option<TaskDetails>,
+    /// The sender's ancestors, parent first.
+    pub ancestors: Vec<ProcessId>,
+    /// The sender's program.
+    pub exe: Option<FileId>,
+    /// Where the paths lead.
+    pub paths: PathAnswers,
+}

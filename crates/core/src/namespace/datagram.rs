@@ -1,0 +1,134 @@
+//! One datagram: its messages in turn, their answers in order.
+
+use super::Namespace;
+use crate::action::{Action, EndpointId};
+use crate::config::Policy;
+use crate::input::{Answers, Inquiry};
+use crate::rules::{PathKind, PathQuestion, path_questions};
+use crate::sender::Sender;
+use crate::time::Now;
+use auditns_wire::Errno;
+use auditns_wire::equivalence::Equivalence;
+use auditns_wire::header::{FLAG_ACK, Message, messages};
+use auditns_wire::message_type as kind;
+use auditns_wire::reply::{self, Verdict};
+
+/// Everything about the message being handled.
+pub(super) struct Request<'a> {
+    pub(super) endpoint: EndpointId,
+    pub(super) sender: &'a Sender,
+    pub(super) answers: &'a Answers,
+    pub(super) message: Message<'a>,
+    pub(super) now: Now,
+}
+
+/// What handling a message came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Done; acknowledged where asked for.
+    Done,
+    /// Done, and the acknowledgement is already out.
+    Acknowledged,
+    /// Done; the acknowledgement carries a number, and is sent unasked when that is not 0.
+    Count(u32),
+}
+
+pub(super) type Handled = Result<Outcome, Errno>;
+
+/// Most paths that are looked up for one datagram.
+const PATHS_MAX: usize = 64;
+
+impl Namespace {
+    /// Which facts [`crate::Input::Datagram`] must bring along for these bytes. Nothing for ordinary messages.
+    pub fn inquire(&self, bytes: &[u8]) -> Inquiry {
+        let mut inquiry = Inquiry { exe: self.rules.needs_exe(), ..Inquiry::default() };
+        for message in messages(bytes) {
+            match message.header.message_type {
+                kind::SET_FEATURE => inquiry.details = true,
+                kind::TTY_GET | kind::TTY_SET | kind::USER_TTY => inquiry.ancestors = true,
+                kind::ADD_RULE | kind::DEL_RULE if self.config.policy == Policy::Normal => {
+                    inquiry.paths.extend(path_questions(message.payload));
+                }
+                kind::MAKE_EQUIV if self.config.policy == Policy::Normal => {
+                    if let Ok(Equivalence { old, new }) = Equivalence::decode(message.payload) {
+                        inquiry
+                            .paths
+                            .extend([old, new].map(|path| PathQuestion { path, kind: PathKind::Dir }));
+                    }
+                }
+                _ => {}
+            }
+        }
+        inquiry.paths.truncate(PATHS_MAX);
+        inquiry
+    }
+
+    /// Kernel: `audit_receive`. Acknowledgements and errors come first, in order; data replies follow.
+    pub(super) fn receive(
+        &mut self,
+        endpoint: EndpointId,
+        sender: &Sender,
+        bytes: &[u8],
+        answers: &Answers,
+        now: Now,
+    ) {
+        self.counters.datagrams += 1;
+        self.refusals.clear();
+        let first_action = self.output.len();
+        let mut data = Vec::new();
+        for message in messages(bytes) {
+            self.counters.messages += 1;
+            let request = Request { endpoint, sender, answers, message, now };
+            let asked = message.header.flags & FLAG_ACK != 0;
+            match self.receive_message(&request, &mut data) {
+                Ok(Outcome::Acknowledged) => {}
+                Ok(Outcome::Done | Outcome::Count(0)) if !asked => {}
+                Ok(Outcome::Done | Outcome::Count(0)) => self.acknowledge(&request, Verdict::Success),
+                Ok(Outcome::Count(count)) => self.acknowledge(&request, Verdict::Count(count)),
+                Err(errno) => self.acknowledge(&request, Verdict::Failure(errno)),
+            }
+        }
+        self.output.extend(data.into_iter().map(|frame| Action::Reply { endpoint, frame }));
+        self.wait_for_backlog(endpoint, first_action, now);
+    }
+
+    fn receive_message(&mut self, request: &Request<'_>, data: &mut Vec<Vec<u8>>) -> Handled {
+        let message_type = request.message.header.message_type;
+        self.permit(message_type, request.sender)?;
+        match message_type {
+            kind::GET => data.push(self.get_status(request)),
+            kind::GET_FEATURE => data.push(self.get_features(request)),
+            kind::SIGNAL_INFO => data.push(self.get_signal_info(request)),
+            kind::TTY_GET => data.push(self.get_tty(request)),
+            kind::LIST_RULES => data.extend(self.list_rules(request)),
+            _ => return self.apply(message_type, request),
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// A message that changes or records something.
+    fn apply(&mut self, message_type: u16, request: &Request<'_>) -> Handled {
+        match message_type {
+            kind::SET => self.set_status(request),
+            kind::SET_FEATURE => self.set_features(request),
+            kind::ADD_RULE | kind::DEL_RULE => self.change_rule(request),
+            kind::TRIM => self.trim(request),
+            kind::MAKE_EQUIV => self.make_equivalent(request),
+            kind::TTY_SET => self.set_tty(request),
+            _ => self.user_message(request),
+        }
+    }
+
+    pub(super) fn acknowledge(&mut self, request: &Request<'_>, verdict: Verdict) {
+        let frame =
+            reply::acknowledgement(&request.message, verdict, self.endpoints.port(request.endpoint), false);
+        self.output.push_back(Action::Reply { endpoint: request.endpoint, frame });
+    }
+}
+
+impl Request<'_> {
+    /// A data reply to this request.
+    pub(super) fn data(&self, payload: &[u8]) -> Vec<u8> {
+        reply::data(self.message.header.message_type, self.message.header.sequence, false, payload)
+    }
+}

@@ -1,0 +1,69 @@
+//! START and END records, and the counters that END shows.
+
+use super::Namespace;
+use crate::action::Action;
+use crate::time::Now;
+use auditns_wire::message_type::VIRT_CONTROL;
+use auditns_wire::record::{self, Body, Lifetime};
+
+/// What a namespace has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Datagrams received.
+    pub datagrams: u64,
+    /// Messages in them.
+    pub messages: u64,
+    /// Records made, those filtered out or over the rate limit not counted.
+    pub records: u64,
+    /// Messages dropped by rules of the lists `user` and `exclude`.
+    pub filtered: u64,
+    /// Records handed to an audit daemon.
+    pub delivered: u64,
+    /// Records lost; unlike the status field never reset from inside.
+    pub lost: u64,
+    /// Records that could not be written to the host's log.
+    pub store_failures: u64,
+    /// Most rules at one time that were stored but not enforced.
+    pub unenforced_rules: usize,
+}
+
+impl Namespace {
+    /// What happened so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    pub(super) fn store_start(&mut self, now: Now) {
+        let mut fields = vec![
+            ("policy", self.config.policy.name().to_owned()),
+            ("backlog_limit", self.config.backlog_limit.to_string()),
+        ];
+        fields.extend(self.config.start_fields.iter().cloned());
+        self.store_lifetime("start", fields, now);
+    }
+
+    pub(super) fn store_end(&mut self, now: Now) {
+        let counters = self.counters;
+        let fields = vec![
+            ("records", counters.records.to_string()),
+            ("delivered", counters.delivered.to_string()),
+            ("lost", counters.lost.to_string()),
+            ("log_failures", counters.store_failures.to_string()),
+            ("rules_not_enforced", counters.unenforced_rules.to_string()),
+        ];
+        self.store_lifetime("stop", fields, now);
+    }
+
+    /// For the host's log alone: inside, a namespace does not see its own frame.
+    fn store_lifetime(&mut self, operation: &'static str, fields: Vec<(&'static str, String)>, now: Now) {
+        let stamp = self.next_stamp(now);
+        let body = Body::Lifetime(Lifetime {
+            ids: self.config.starter,
+            operation,
+            name: self.config.name.clone(),
+            fields,
+        });
+        let line = record::host_line(VIRT_CONTROL, stamp, self.config.contid, &body);
+        self.output.push_back(Action::Store { serial: stamp.serial, line });
+    }
+}

@@ -1,0 +1,39 @@
+//! Counting what is lost, and saying so.
+
+use super::Namespace;
+use super::settings::{FAIL_PANIC, FAIL_SILENT};
+use crate::action::{Action, Notice};
+use crate::time::Now;
+use std::time::Duration;
+
+/// When the last notice went out.
+#[derive(Debug, Default)]
+pub(super) struct LossReports {
+    last: Duration,
+}
+
+impl Namespace {
+    /// Kernel: `audit_log_lost`. A notice goes out at most once a second while a rate limit is set, and with
+    /// `failure` 0 never. With `failure` 2 the kernel panics; a namespace must not harm its host.
+    pub(super) fn lose(&mut self, reason: &'static str, now: Now) {
+        self.settings.lost = self.settings.lost.wrapping_add(1);
+        self.counters.lost += 1;
+        let always = self.settings.failure == FAIL_PANIC || self.settings.rate_limit == 0;
+        let due = now.since_boot > self.loss.last + Duration::from_secs(1);
+        if !always && !due {
+            return;
+        }
+        if !always {
+            self.loss.last = now.since_boot;
+        }
+        if self.settings.failure != FAIL_SILENT {
+            self.output.push_back(Action::Notice(Notice::Lost {
+                reason,
+                lost: self.settings.lost,
+                failure: self.settings.failure,
+                rate_limit: self.settings.rate_limit,
+                backlog_limit: self.settings.backlog_limit,
+            }));
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The three queues between a record's making and the audit daemon.
+
+use super::Namespace;
+use crate::time::Now;
+use std::collections::VecDeque;
+
+/// A record on its way.
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) message_type: u16,
+    /// As the namespace sees it, stamp included.
+    pub(super) text: Box<[u8]>,
+}
+
+/// Which of the three.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Kept while no daemon is registered.
+    Hold,
+    /// To be sent once more.
+    Retry,
+    /// Fresh.
+    Main,
+}
+
+/// Main, retry and hold queue. The limits of retry and hold are `backlog_limit`; all three together stay within a
+/// number of bytes that the host sets, which also bounds them where `backlog_limit` is 0 (no limit).
+#[derive(Debug)]
+pub(super) struct Queues {
+    main: VecDeque<Queued>,
+    retry: VecDeque<Queued>,
+    hold: VecDeque<Queued>,
+    bytes: usize,
+    bytes_max: usize,
+}
+
+/// What a queued record costs beyond its text.
+const OVERHEAD: usize = 48;
+
+fn cost(record: &Queued) -> usize {
+    record.text.len() + OVERHEAD
+}
+
+impl Queues {
+    pub(super) fn new(bytes_max: usize) -> Queues {
+        Queues { main: VecDeque::new(), retry: VecDeque::new(), hold: VecDeque::new(), bytes: 0, bytes_max }
+    }
+
+    /// False when memory does not allow it.
+    pub(super) fn push_main(&mut self, record: Queued) -> bool {
+        let allowed = self.bytes + cost(&record) <= self.bytes_max;
+        if allowed {
+            self.push(Which::Main, record);
+        }
+        allowed
+    }
+
+    /// Puts a record back that was in a queue before, whatever it costs.
+    pub(super) fn push(&mut self, which: Which, record: Queued) {
+        self.bytes += cost(&record);
+        self.queue(which).push_back(record);
+    }
+
+    pub(super) fn pop(&mut self, which: Which) -> Option<Queued> {
+        let record = self.queue(which).pop_front()?;
+        self.bytes -= cost(&record);
+        Some(record)
+    }
+
+    pub(super) fn main_length(&self) -> usize {
+        self.main.len()
+    }
+
+    pub(super) fn length(&mut self, which: Which) -> usize {
+        self.queue(which).len()
+    }
+
+    fn queue(&mut self, which: Which) -> &mut VecDeque<Queued> {
+        match which {
+            Which::Hold => &mut self.hold,
+            Which::Retry => &mut self.retry,
+            Which::Main => &mut self.main,
+        }
+    }
+}
+
+impl Namespace {
+    fn has_room(&mut self, which: Which) -> bool {
+        let limit = self.settings.backlog_limit;
+        limit == 0 || self.queues.length(which) < limit as usize
+    }
+
+    /// Kernel: `kauditd_hold_skb` with any error but `EAGAIN`, on a kernel booted with `audit=1`.
+    pub(super) fn hold(&mut self, record: Queued, now: Now) {
+        if self.has_room(Which::Hold) {
+            self.queues.push(Which::Hold, record);
+        } else {
+            self.lose("kauditd hold queue overflow", now);
+        }
+    }
+
+    /// Kernel: `kauditd_retry_skb`, and `kauditd_hold_skb` with `EAGAIN`.
+    pub(super) fn retry(&mut self, record: Queued, now: Now) {
+        if self.has_room(Which::Retry) {
+            self.queues.push(Which::Retry, record);
+        } else {
+            self.lose("kauditd retry queue overflow", now);
+        }
+    }
+
+    pub(super) fn flush_retry_to_hold(&mut self, now: Now) {
+        while let Some(record) = self.queues.pop(Which::Retry) {
+            self.hold(record, now);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! `rate_limit`: records per second.
+
+use crate::time::Now;
+use std::time::Duration;
+
+/// Counts as the kernel's `audit_rate_check` does: the window is a second from the last reset, and with limit n the
+/// n-th record of a window is the first to be dropped.
+#[derive(Debug, Default)]
+pub(super) struct RateMeter {
+    last_reset: Duration,
+    count: u32,
+}
+
+impl RateMeter {
+    /// Whether one more record may pass.
+    pub(super) fn allows(&mut self, limit: u32, now: Now) -> bool {
+        if limit == 0 {
+            return true;
+        }
+        self.count = self.count.saturating_add(1);
+        if self.count < limit {
+            return true;
+        }
+        if now.since_boot > self.last_reset + Duration::from_secs(1) {
+            self.last_reset = now.since_boot;
+            self.count = 0;
+            return true;
+        }
+        false
+    }
+}

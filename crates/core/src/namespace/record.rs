@@ -1,0 +1,70 @@
+//! The one place where records are made.
+
+use super::Namespace;
+use super::queues::Queued;
+use crate::action::Action;
+use crate::rules::{FileId, FilterTask, Verdict};
+use crate::sender::Sender;
+use crate::time::Now;
+use auditns_wire::message_type::LOGIN;
+use auditns_wire::record::{self, Body, Login, Stamp, Viewed};
+use auditns_wire::rule::FilterList;
+
+/// A sender as rules see it.
+pub(super) fn filter_task(sender: &Sender, exe: Option<FileId>) -> FilterTask {
+    let ids = sender.ids.namespace;
+    FilterTask { pid: ids.pid, uid: ids.uid, gid: sender.gid, loginuid: ids.auid, exe }
+}
+
+impl Namespace {
+    /// Makes a record on behalf of `sender`: exclude rules, serial number, rate limit, the host's log, the queue.
+    /// Kernel: `audit_log_start`, `audit_log_end`. Returns the serial number of a record that is to be stored.
+    pub(super) fn log(
+        &mut self,
+        message_type: u16,
+        sender: &Sender,
+        exe: Option<FileId>,
+        body: &Body,
+        now: Now,
+    ) -> Option<u32> {
+        let task = filter_task(sender, exe);
+        if self.rules.filter(FilterList::Exclude, u32::from(message_type), &task) == Verdict::Drop {
+            self.counters.filtered += 1;
+            return None;
+        }
+        let stamp = self.next_stamp(now);
+        if !self.rate.allows(self.settings.rate_limit, now) {
+            self.lose("rate limit exceeded", now);
+            return None;
+        }
+        self.counters.records += 1;
+        let line = record::host_line(message_type, stamp, self.config.contid, body);
+        self.output.push_back(Action::Store { serial: stamp.serial, line });
+        let text = record::namespace_text(stamp, body).into_boxed_slice();
+        if !self.queues.push_main(Queued { message_type, text }) {
+            self.lose("queue memory of the namespace exhausted", now);
+        }
+        Some(stamp.serial)
+    }
+
+    pub(super) fn next_stamp(&mut self, now: Now) -> Stamp {
+        self.serial = self.serial.wrapping_add(1);
+        Stamp { seconds: now.seconds, milliseconds: now.milliseconds, serial: self.serial }
+    }
+
+    /// Kernel: `audit_log_set_loginuid`.
+    pub(super) fn log_login(
+        &mut self,
+        sender: &Sender,
+        old_auid: Viewed<u32>,
+        old_ses: u32,
+        tty: &[u8],
+        success: bool,
+        now: Now,
+    ) {
+        if self.settings.enabled != super::settings::DISABLED {
+            let body = Body::Login(Login { ids: sender.ids, old_auid, old_ses, tty: tty.to_vec(), success });
+            self.log(LOGIN, sender, None, &body, now);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What happens when the host's log cannot be written.
+
+use super::Namespace;
+use super::datagram::Request;
+use super::settings::FAIL_PANIC;
+use crate::action::{Action, EndpointId};
+use crate::time::Now;
+use auditns_wire::Errno;
+use auditns_wire::header::{Header, messages};
+use auditns_wire::message_type::NLMSG_ERROR;
+use auditns_wire::reply::{self, Verdict};
+
+/// A message that is refused should its record not reach the log.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    serial: u32,
+    endpoint: EndpointId,
+    request: Vec<u8>,
+}
+
+impl Namespace {
+    /// With `failure` 2 a message counts as done only when its record is in the log, so what is needed to refuse it
+    /// is kept until the datagram's actions are performed.
+    pub(super) fn remember_unstored(&mut self, request: &Request<'_>, serial: Option<u32>) {
+        if let Some(serial) = serial
+            && self.settings.failure == FAIL_PANIC
+        {
+            let request_bytes = request.message.padded.to_vec();
+            self.refusals.push(Refusal { serial, endpoint: request.endpoint, request: request_bytes });
+        }
+    }
+
+    /// The record counts as lost. `failure` 0 and 1 acknowledge the message all the same; 2, where a kernel would
+    /// panic, refuses it with the error of the write.
+    pub(super) fn store_failed(&mut self, serial: u32, errno: Errno, now: Now) {
+        self.counters.store_failures += 1;
+        self.lose("log of the host not writable", now);
+        let Some(at) = self.refusals.iter().position(|refusal| refusal.serial == serial) else { return };
+        let refusal = self.refusals.swap_remove(at);
+        let Some(message) = messages(&refusal.request).next() else { return };
+        let port = self.endpoints.port(refusal.endpoint);
+        let refused = reply::acknowledgement(&message, Verdict::Failure(errno), port, false);
+        match self.pending_acknowledgement(refusal.endpoint, message.header.sequence) {
+            Some(frame) => *frame = refused,
+            None => self.output.push_front(Action::Reply { endpoint: refusal.endpoint, frame: refused }),
+        }
+    }
+
+    /// The acknowledgement of a message that has not left yet.
+    fn pending_acknowledgement(&mut self, endpoint: EndpointId, sequence: u32) -> Option<&mut Vec<u8>> {
+        let waiting = self.waiters.replies_mut(endpoint);
+        self.output.iter_mut().chain(waiting).find_map(|action| match action {
+            Action::Reply { endpoint: to, frame } if *to == endpoint => {
+                let header = Header::decode(frame)?;
+                (header.message_type == NLMSG_ERROR && header.sequence == sequence).then_some(frame)
+            }
+            _ => None,
+        })
+    }
+}

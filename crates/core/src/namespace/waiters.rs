@@ -1,0 +1,88 @@
+//! Senders that wait because the main queue is over its limit.
+
+use super::Namespace;
+use crate::action::{Action, EndpointId};
+use crate::time::{Now, jiffies};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// A sender whose answers are held back.
+///
+/// The kernel lets it sleep inside `send()`. Here `send()` has returned already, so the sender feels the wait in its
+/// acknowledgement, and its endpoint is not read meanwhile.
+#[derive(Debug)]
+struct Waiter {
+    endpoint: EndpointId,
+    until: Duration,
+    replies: Vec<Action>,
+}
+
+/// In order of arrival; the kernel wakes one after each pass of its worker.
+#[derive(Debug, Default)]
+pub(super) struct Waiters(VecDeque<Waiter>);
+
+/// Audit clients give up on an acknowledgement after 40 seconds, and PAM refuses the login then. No wait is longer
+/// than half of that, whatever `backlog_wait_time` says.
+const WAIT_MAX: Duration = Duration::from_secs(20);
+
+/// The shortest sleep of the kernel is until the next tick.
+const WAIT_MIN: Duration = Duration::from_millis(4);
+
+impl Waiters {
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        self.0.iter().map(|waiter| waiter.until).min()
+    }
+
+    pub(super) fn forget(&mut self, endpoint: EndpointId) {
+        self.0.retain(|waiter| waiter.endpoint != endpoint);
+    }
+
+    pub(super) fn replies_mut(&mut self, endpoint: EndpointId) -> impl Iterator<Item = &mut Action> {
+        let waiters = self.0.iter_mut().filter(move |waiter| waiter.endpoint == endpoint);
+        waiters.flat_map(|waiter| waiter.replies.iter_mut())
+    }
+}
+
+impl Namespace {
+    /// Kernel: the end of `audit_receive`. A worker that is not stuck empties the queue before a sleep could begin,
+    /// so only a stuck one makes senders wait. The registered daemon is no exception.
+    pub(super) fn wait_for_backlog(&mut self, endpoint: EndpointId, first_action: usize, now: Now) {
+        let limit = self.settings.backlog_limit as usize;
+        if limit == 0 || self.queues.main_length() <= limit || !self.worker.is_stuck() {
+            return;
+        }
+        let mut replies = Vec::new();
+        let mut kept = self.output.split_off(first_action);
+        kept.retain_mut(|action| {
+            let held = matches!(action, Action::Reply { endpoint: to, .. } if *to == endpoint);
+            if held {
+                replies.push(std::mem::replace(action, Action::Resume { endpoint }));
+            }
+            !held
+        });
+        self.output.append(&mut kept);
+        let wait = jiffies(self.settings.backlog_wait_time).clamp(WAIT_MIN, WAIT_MAX);
+        self.output.push_back(Action::Pause { endpoint });
+        self.waiters.0.push_back(Waiter { endpoint, until: now.since_boot + wait, replies });
+    }
+
+    /// After a pass of the worker.
+    pub(super) fn wake_one(&mut self) {
+        if let Some(waiter) = self.waiters.0.pop_front() {
+            self.wake(waiter);
+        }
+    }
+
+    pub(super) fn expire_waiters(&mut self, now: Now) {
+        while let Some(at) = self.waiters.0.iter().position(|waiter| waiter.until <= now.since_boot) {
+            if let Some(waiter) = self.waiters.0.remove(at) {
+                self.wake(waiter);
+            }
+        }
+    }
+
+    fn wake(&mut self, waiter: Waiter) {
+        self.output.extend(waiter.replies);
+        self.output.push_back(Action::Resume { endpoint: waiter.endpoint });
+    }
+}

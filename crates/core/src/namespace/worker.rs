@@ -1,0 +1,239 @@
+//! The worker that moves records from the queues to the audit daemon (kernel: `kauditd_thread`).
+//!
+//! The kernel's thread sleeps inside a send for at most 100 ms. Here an attempt is an action whose outcome comes
+//! back; a full socket is waited for, up to the same 100 ms, while everything else goes on.
+
+use super::Namespace;
+use super::queues::{Queued, Which};
+use crate::action::{Action, EndpointId};
+use crate::input::Delivery;
+use crate::time::Now;
+use auditns_wire::record;
+use std::time::Duration;
+
+/// Attempts per record in the hold and retry queues before a pass gives up on the daemon (`UNICAST_RETRIES`).
+const ATTEMPTS: u32 = 5;
+/// Attempts per record of the main queue.
+const ATTEMPTS_MAIN: u32 = 1;
+/// How long one attempt waits for room (the send timeout of the kernel's audit socket, `HZ / 10`).
+const ATTEMPT_TIME: Duration = Duration::from_millis(100);
+
+/// Idle, or somewhere in a pass.
+#[derive(Debug, Default)]
+pub(super) struct Worker {
+    pass: Option<Pass>,
+}
+
+/// One pass over the queues.
+#[derive(Debug)]
+struct Pass {
+    /// The registration at the start of the pass, if any is still believed in.
+    daemon: Option<(u64, EndpointId)>,
+    stage: Stage,
+}
+
+/// One queue of a pass (kernel: `kauditd_send_queue`).
+#[derive(Debug)]
+struct Stage {
+    which: Which,
+    /// Records of this queue that were there when the stage began.
+    remaining: usize,
+    /// Whether records are still sent, not just moved on.
+    sending: bool,
+    failed: u32,
+    /// The last attempt found the daemon's socket closed.
+    refused: bool,
+    in_flight: Option<InFlight>,
+}
+
+/// A record whose outcome is not known yet.
+#[derive(Debug)]
+struct InFlight {
+    record: Queued,
+    /// Set while the daemon's socket is full.
+    until: Option<Duration>,
+}
+
+/// Why an attempt failed for good.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Failure {
+    Again,
+    Refused,
+}
+
+impl Worker {
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        self.pass.as_ref()?.stage.in_flight.as_ref()?.until
+    }
+
+    /// Whether the worker waits for room in the daemon's socket.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.deadline().is_some()
+    }
+
+    fn in_flight_to(&mut self, endpoint: EndpointId) -> Option<&mut Stage> {
+        let pass = self.pass.as_mut()?;
+        (pass.daemon?.1 == endpoint && pass.stage.in_flight.is_some()).then_some(&mut pass.stage)
+    }
+}
+
+impl Namespace {
+    /// Goes on until an outcome is needed or nothing is left.
+    pub(super) fn run_worker(&mut self, now: Now) {
+        loop {
+            let Some(mut pass) = self.worker.pass.take() else {
+                if self.queues.main_length() == 0 {
+                    return;
+                }
+                self.start_pass();
+                continue;
+            };
+            if pass.stage.in_flight.is_some() {
+                self.worker.pass = Some(pass);
+                return;
+            }
+            if pass.stage.remaining == 0 {
+                self.finish_stage(pass, now);
+            } else {
+                self.next_record(&mut pass, now);
+                self.worker.pass = Some(pass);
+            }
+        }
+    }
+
+    fn start_pass(&mut self) {
+        let daemon = self.registration.map(|registration| (registration.number, registration.endpoint));
+        let first = if daemon.is_some() { Which::Hold } else { Which::Main };
+        let stage = self.stage(first, daemon.is_some());
+        self.worker.pass = Some(Pass { daemon, stage });
+    }
+
+    fn stage(&mut self, which: Which, sending: bool) -> Stage {
+        let remaining = self.queues.length(which);
+        Stage { which, remaining, sending, failed: 0, refused: false, in_flight: None }
+    }
+
+    fn next_record(&mut self, pass: &mut Pass, now: Now) {
+        let stage = &mut pass.stage;
+        stage.remaining -= 1;
+        let Some(record) = self.queues.pop(stage.which) else {
+            stage.remaining = 0;
+            return;
+        };
+        if stage.which == Which::Main {
+            self.multicast(record.message_type, &record.text);
+        }
+        if stage.sending {
+            self.attempt(pass, record, now);
+        } else {
+            self.give_up(pass, record, Failure::Refused, now);
+        }
+    }
+
+    /// Sends a record, or fails at once where the daemon's socket is known to be closed.
+    fn attempt(&mut self, pass: &mut Pass, record: Queued, now: Now) {
+        let open = pass.daemon.is_some_and(|(number, _)| {
+            self.registration.is_some_and(|known| known.number == number && !known.closed)
+        });
+        match pass.daemon {
+            Some((_, endpoint)) if open => {
+                let frame = record::unicast(record.message_type, &record.text);
+                self.output.push_back(Action::Deliver { endpoint, frame });
+                pass.stage.in_flight = Some(InFlight { record, until: None });
+            }
+            _ => self.fail(pass, record, Failure::Refused, now),
+        }
+    }
+
+    fn fail(&mut self, pass: &mut Pass, record: Queued, failure: Failure, now: Now) {
+        let stage = &mut pass.stage;
+        stage.failed += 1;
+        let attempts = if stage.which == Which::Main { ATTEMPTS_MAIN } else { ATTEMPTS };
+        if failure == Failure::Again && stage.failed < attempts {
+            self.attempt(pass, record, now);
+            return;
+        }
+        stage.sending = false;
+        stage.refused = failure == Failure::Refused;
+        self.give_up(pass, record, failure, now);
+    }
+
+    /// Where a record goes that this pass does not send.
+    fn give_up(&mut self, pass: &Pass, record: Queued, failure: Failure, now: Now) {
+        match pass.stage.which {
+            Which::Hold => self.queues.push(Which::Hold, record),
+            Which::Retry if failure == Failure::Again => self.retry(record, now),
+            Which::Main if pass.daemon.is_some() => self.retry(record, now),
+            Which::Retry | Which::Main => self.hold(record, now),
+        }
+    }
+
+    fn finish_stage(&mut self, mut pass: Pass, now: Now) {
+        if pass.stage.refused
+            && let Some((number, _)) = pass.daemon
+        {
+            if pass.stage.which != Which::Main {
+                pass.daemon = None;
+            }
+            self.reset_registration(number, now);
+        }
+        let next = match pass.stage.which {
+            Which::Hold if pass.daemon.is_some() => Which::Retry,
+            Which::Hold | Which::Retry => Which::Main,
+            Which::Main => {
+                self.wake_one();
+                return;
+            }
+        };
+        pass.stage = self.stage(next, pass.daemon.is_some());
+        self.worker.pass = Some(pass);
+    }
+
+    /// An attempt's outcome.
+    pub(super) fn delivery_outcome(&mut self, endpoint: EndpointId, outcome: Delivery, now: Now) {
+        let Some(stage) = self.worker.in_flight_to(endpoint) else { return };
+        match outcome {
+            Delivery::Sent => {
+                stage.in_flight = None;
+                (stage.failed, stage.refused) = (0, false);
+                self.counters.delivered += 1;
+            }
+            Delivery::Full => {
+                if let Some(in_flight) = &mut stage.in_flight {
+                    in_flight.until.get_or_insert(now.since_boot + ATTEMPT_TIME);
+                }
+                self.output.push_back(Action::AwaitWritable { endpoint });
+            }
+            Delivery::Closed => self.conclude(Failure::Refused, now),
+        }
+    }
+
+    /// There may be room again: the same attempt goes on.
+    pub(super) fn endpoint_writable(&mut self, endpoint: EndpointId) {
+        let Some(stage) = self.worker.in_flight_to(endpoint) else { return };
+        if let Some(InFlight { record, until: Some(_) }) = &stage.in_flight {
+            let frame = record::unicast(record.message_type, &record.text);
+            self.output.push_back(Action::Deliver { endpoint, frame });
+        }
+    }
+
+    pub(super) fn delivery_endpoint_closed(&mut self, endpoint: EndpointId, now: Now) {
+        if self.worker.in_flight_to(endpoint).is_some() {
+            self.conclude(Failure::Refused, now);
+        }
+    }
+
+    pub(super) fn expire_delivery(&mut self, now: Now) {
+        if self.worker.deadline().is_some_and(|deadline| deadline <= now.since_boot) {
+            self.conclude(Failure::Again, now);
+        }
+    }
+
+    fn conclude(&mut self, failure: Failure, now: Now) {
+        let Some(mut pass) = self.worker.pass.take() else { return };
+        if let Some(in_flight) = pass.stage.in_flight.take() {
+            self.fail(&mut pass, in_flight.record, failure, now);
+        }
+        self.worker.pass = Some(pass);
+    }
+}

@@ -1,0 +1,92 @@
+//! Audit records: the stamp, the texts, and the datagrams that carry them.
+
+mod body;
+mod frame;
+mod ids;
+mod user;
+
+pub use body::{
+    Body, ConfigChange, EquivalenceChange, FeatureChange, Lifetime, ListenerChange, Login, RuleChange,
+    TtyChange,
+};
+pub use frame::{multicast, unicast};
+pub use ids::{Ids, TaskIds, View, Viewed};
+pub use user::{MESSAGE_TEXT_MAX, UserText};
+
+use std::fmt;
+
+/// When a record was made, and its number: `audit(SECONDS.MMM:SERIAL)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Seconds since 1970.
+    pub seconds: u64,
+    /// Milliseconds, 0..=999.
+    pub milliseconds: u16,
+    /// The record's serial number, from 1.
+    pub serial: u32,
+}
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "audit({}.{:03}:{}): ", self.seconds, self.milliseconds, self.serial)
+    }
+}
+
+/// The text of a record as its own namespace sees it: stamp and body.
+pub fn namespace_text(stamp: Stamp, body: &Body) -> Vec<u8> {
+    let mut text = stamp.to_string().into_bytes();
+    body.write(View::Namespace, &mut text);
+    text
+}
+
+/// The line of a record in the host's log, without the line end: auditd's own format (`type=... msg=audit(...): ...`)
+/// with the host's ids, `contid=` as the first field where no text of the container can stand before it, and every
+/// byte that could end the line or drive a terminal escaped.
+pub fn host_line(message_type: u16, stamp: Stamp, contid: u64, body: &Body) -> String {
+    let mut text = Vec::new();
+    body.write(View::Host, &mut text);
+    let text = crate::text::escape(text.strip_prefix(b" ").unwrap_or(&text));
+    match crate::message_type::name(message_type) {
+        Some(name) => format!("type={name} msg={stamp}contid={contid} {text}"),
+        None => format!("type=UNKNOWN[{message_type}] msg={stamp}contid={contid} {text}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STAMP: Stamp = Stamp { seconds: 1_700_000_000, milliseconds: 7, serial: 42 };
+
+    fn body(text: &[u8]) -> Body {
+        Body::User {
+            ids: Viewed {
+                namespace: Ids { pid: 3, uid: 0, auid: u32::MAX, ses: u32::MAX },
+                host: Ids { pid: 4711, uid: 100_000, auid: u32::MAX, ses: u32::MAX },
+            },
+            text: UserText::message(text),
+        }
+    }
+
+    #[test]
+    fn both_views_share_the_stamp_and_differ_in_ids() {
+        let body = body(b"op=x\0");
+        assert_eq!(
+            namespace_text(STAMP, &body),
+            b"audit(1700000000.007:42): pid=3 uid=0 auid=4294967295 ses=4294967295 msg='op=x'"
+        );
+        assert_eq!(
+            host_line(1112, STAMP, 9, &body),
+            "type=USER_LOGIN msg=audit(1700000000.007:42): contid=9 pid=4711 uid=100000 auid=4294967295 \
+             ses=4294967295 msg='op=x'"
+        );
+    }
+
+    #[test]
+    fn text_of_a_container_cannot_start_a_line_of_the_host_log() {
+        let line =
+            host_line(2998, STAMP, 9, &body(b"x'\ntype=USER_LOGIN msg=audit(1.000:1): contid=1 forged\0"));
+        assert!(line.starts_with("type=UNKNOWN[2998] msg=audit(1700000000.007:42): contid=9 "));
+        assert!(!line.contains('\n'));
+    }
+}
