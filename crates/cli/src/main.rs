@@ -1,2 +1,18 @@
-//! See the crate description.
-fn main() {}
+//! `auditns`: audit namespaces for Linux containers, on stock kernels.
+
+mod commands;
+mod options;
+mod terminal;
+
+use clap::Parser;
+use options::{Auditns, Command};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match Auditns::parse().command {
+        Command::Run(run) => commands::run::run(&run),
+        Command::Probe(probe) => commands::probe::run(&probe),
+        Command::Completions { shell } => commands::completions::run(shell),
+        Command::Man => commands::man::run(),
+    }
+}

@@ -1,1 +1,15 @@
-//! See the crate description.
+//! Serves audit namespaces: reads what members send, resolves who they are, lets [`auditns_core`] decide, and does
+//! what it says.
+//!
+//! This is the only crate that joins system calls and audit semantics. [`embedded::run`] serves one namespace from
+//! the process that starts its first member.
+
+mod contid;
+pub mod embedded;
+mod identity;
+pub mod log;
+mod observer;
+mod server;
+
+pub use contid::new_contid;
+pub use observer::{Event, Observer};

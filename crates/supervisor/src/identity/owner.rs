@@ -1,0 +1,117 @@
+//! The user and pid namespace that an audit namespace belongs to.
+
+use auditns_core::MappedIds;
+use auditns_sys::identity::{IdKind, IdMap, NamespaceFile, NamespaceId, NamespaceKind};
+use std::io;
+
+/// Deepest nesting of user or pid namespaces that the kernel allows.
+const NESTING_MAX: usize = 32;
+
+/// Capabilities are judged against the owner user namespace; control messages are accepted from the owner pid
+/// namespace alone.
+///
+/// Both are settled when the first member opens an audit socket, by where that member is. A launcher such as `unshare`
+/// or `systemd-nspawn` starts in the namespaces of `auditns` itself and makes those of the container after that: so of
+/// the namespaces between the member's and ours, the outermost one is the container's. A user namespace counts only
+/// if whoever runs `auditns` made it: a member without privileges must not gain the audit subsystem of its container
+/// by making a user namespace of its own. A pid namespace counts only if it belongs to a user namespace that counts.
+#[derive(Debug)]
+pub(crate) struct Owner {
+    /// The owner user namespace and those around it, innermost first, up to ours.
+    served: Vec<NamespaceId>,
+    /// Who made the owner user namespace, unless it is our own.
+    creator: Option<u32>,
+    pid_namespace: NamespaceFile,
+    maps: Option<(IdMap, IdMap)>,
+}
+
+impl Owner {
+    /// Settles ownership by the member with this thread id, which waits in a system call.
+    ///
+    /// # Errors
+    /// `ESRCH` if the member is gone; `EACCES` or `EPERM` if we may not look at it.
+    pub(crate) fn of_first_opener(tid: u32) -> io::Result<Owner> {
+        let own_user = NamespaceFile::own(NamespaceKind::User)?;
+        let own_pid = NamespaceFile::own(NamespaceKind::Pid)?;
+        let user = outermost_below(NamespaceFile::of_pid(tid, NamespaceKind::User)?, &own_user)?;
+        let launcher = rustix::process::geteuid().as_raw();
+        let user = match user {
+            Some(user) if user.owner_uid()? == launcher => Some(user),
+            _ => None,
+        };
+        let pid = outermost_below(NamespaceFile::of_pid(tid, NamespaceKind::Pid)?, &own_pid)?;
+        let pid = match pid {
+            Some(pid) => {
+                let owning = pid.owning_user_namespace()?.id();
+                let counts = owning == own_user.id() || user.as_ref().is_some_and(|user| user.id() == owning);
+                counts.then_some(pid)
+            }
+            None => None,
+        };
+        let creator = user.is_some().then_some(launcher);
+        let mut served: Vec<_> = user.iter().map(NamespaceFile::id).collect();
+        served.push(own_user.id());
+        let maps = user.is_none().then(|| (IdMap::identity(), IdMap::identity()));
+        Ok(Owner { served, creator, pid_namespace: pid.unwrap_or(own_pid), maps })
+    }
+
+    pub(crate) fn pid_namespace(&self) -> &NamespaceFile {
+        &self.pid_namespace
+    }
+
+    /// Whether this is the owner user namespace itself.
+    pub(crate) fn is_owner(&self, namespace: NamespaceId) -> bool {
+        self.served.first() == Some(&namespace)
+    }
+
+    /// Whether this is the owner user namespace or one around it.
+    pub(crate) fn serves(&self, namespace: NamespaceId) -> bool {
+        self.served.contains(&namespace)
+    }
+
+    /// Whether a task with this effective user id in this user namespace has every capability over the owner user
+    /// namespace because it made it (kernel: `cap_capable`).
+    pub(crate) fn is_creator(&self, namespace: NamespaceId, euid: u32) -> bool {
+        self.creator == Some(euid) && self.served.get(1) == Some(&namespace)
+    }
+
+    /// Id inside the owner user namespace of one of ours; `None` if it is not mapped.
+    pub(crate) fn uid_inside(&self, uid: u32) -> Option<u32> {
+        self.maps.as_ref()?.0.to_inside(uid)
+    }
+
+    /// As [`Owner::uid_inside`], for groups.
+    pub(crate) fn gid_inside(&self, gid: u32) -> Option<u32> {
+        self.maps.as_ref()?.1.to_inside(gid)
+    }
+
+    /// Reads the id maps from a task in the owner user namespace, until they are written. Returns them when they have
+    /// just become known.
+    pub(crate) fn learn_maps(&mut self, pid: u32) -> Option<MappedIds> {
+        if self.maps.is_some() {
+            return None;
+        }
+        let (users, groups) = (IdMap::read(pid, IdKind::Users).ok()?, IdMap::read(pid, IdKind::Groups).ok()?);
+        if users.is_empty() {
+            return None;
+        }
+        let mapped = MappedIds::new(users.inside_ranges().collect(), groups.inside_ranges().collect());
+        self.maps = Some((users, groups));
+        Some(mapped)
+    }
+}
+
+/// The outermost namespace on the way from `inner` up to `outer`, `outer` itself excluded; `None` if they are the same.
+fn outermost_below(inner: NamespaceFile, outer: &NamespaceFile) -> io::Result<Option<NamespaceFile>> {
+    let mut below = None;
+    let mut level = inner;
+    for _ in 0..=NESTING_MAX {
+        if level.id() == outer.id() {
+            return Ok(below);
+        }
+        let parent = level.parent()?;
+        below = Some(level);
+        level = parent;
+    }
+    Ok(None)
+}

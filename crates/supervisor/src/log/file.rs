@@ -1,0 +1,176 @@
+//! An append-only log file with rotation by size.
+
+use rustix::fs::OFlags;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// When a log is rotated, and how many old ones are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// Size in bytes from which a new file is begun before the next line.
+    pub size: u64,
+    /// Files kept in all, the current one included; at least 1.
+    pub files: u32,
+}
+
+impl Default for Rotation {
+    /// auditd's own defaults on Debian: 8 MiB, 5 files.
+    fn default() -> Rotation {
+        Rotation { size: 8 << 20, files: 5 }
+    }
+}
+
+/// `audit.log` and its predecessors `audit.log.1`, `audit.log.2`, ..., the highest number being the oldest.
+#[derive(Debug)]
+pub struct LogFile {
+    path: PathBuf,
+    rotation: Rotation,
+    open: Option<(File, u64)>,
+    line: Vec<u8>,
+}
+
+impl LogFile {
+    /// The log of a folder. The file is opened at the first line, and again after each failure.
+    pub fn new(folder: &Path, rotation: Rotation) -> LogFile {
+        LogFile { path: folder.join("audit.log"), rotation, open: None, line: Vec::new() }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends one line. When this returns `Ok`, the line is in the file as far as every other process can tell; the
+    /// kernel writes it to the disk in its own time. A line that fits only in part is taken back.
+    ///
+    /// # Errors
+    /// Those of opening, renaming and writing, `ENOSPC` and `EIO` above all. The next line tries anew.
+    pub fn append(&mut self, text: &str) -> io::Result<()> {
+        let result = self.try_append(text);
+        if result.is_err() {
+            self.open = None;
+        }
+        result
+    }
+
+    fn try_append(&mut self, text: &str) -> io::Result<()> {
+        if self.open.as_ref().is_some_and(|(_, size)| *size >= self.rotation.size) {
+            self.rotate()?;
+        }
+        if self.open.is_none() {
+            self.open = Some(open(&self.path)?);
+        }
+        let Some((file, size)) = &mut self.open else { return Ok(()) };
+        self.line.clear();
+        self.line.extend_from_slice(text.as_bytes());
+        self.line.push(b'\n');
+        if let Err(error) = file.write_all(&self.line) {
+            // Only this process writes here, so what stands beyond the old size is the cut line.
+            let _ = file.set_len(*size);
+            return Err(error);
+        }
+        *size += self.line.len() as u64;
+        Ok(())
+    }
+
+    fn rotate(&mut self) -> io::Result<()> {
+        self.open = None;
+        let numbered = |number: u32| match number {
+            0 => self.path.clone(),
+            _ => self.path.with_extension(format!("log.{number}")),
+        };
+        let oldest = self.rotation.files.max(1) - 1;
+        for number in (0..oldest).rev() {
+            rename_if_there(&numbered(number), &numbered(number + 1))?;
+        }
+        if oldest == 0 {
+            std::fs::remove_file(&self.path)?;
+        }
+        Ok(())
+    }
+}
+
+fn open(path: &Path) -> io::Result<(File, u64)> {
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+        .open(path)?;
+    let size = file.metadata()?.len();
+    Ok((file, size))
+}
+
+fn rename_if_there(from: &Path, to: &Path) -> io::Result<()> {
+    match std::fs::rename(from, to) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn read(folder: &Path, name: &str) -> Option<String> {
+        std::fs::read_to_string(folder.join(name)).ok()
+    }
+
+    #[test]
+    fn lines_are_appended_to_what_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        for text in ["one", "two"] {
+            LogFile::new(folder.path(), Rotation::default()).append(text).unwrap();
+        }
+        assert_eq!(read(folder.path(), "audit.log").unwrap(), "one\ntwo\n");
+        let mode = folder.path().join("audit.log").metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn rotation_keeps_the_number_of_files_asked_for_and_loses_no_line_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = LogFile::new(folder.path(), Rotation { size: 8, files: 3 });
+        for number in 0..7 {
+            log.append(&format!("line{number}")).unwrap();
+        }
+        assert_eq!(read(folder.path(), "audit.log").unwrap(), "line6\n");
+        assert_eq!(read(folder.path(), "audit.log.1").unwrap(), "line4\nline5\n");
+        assert_eq!(read(folder.path(), "audit.log.2").unwrap(), "line2\nline3\n");
+        assert_eq!(read(folder.path(), "audit.log.3"), None);
+    }
+
+    #[test]
+    fn a_single_file_is_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = LogFile::new(folder.path(), Rotation { size: 1, files: 1 });
+        log.append("one").unwrap();
+        log.append("two").unwrap();
+        assert_eq!(read(folder.path(), "audit.log").unwrap(), "two\n");
+        assert_eq!(read(folder.path(), "audit.log.1"), None);
+    }
+
+    #[test]
+    fn a_link_in_place_of_the_log_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("target");
+        std::fs::write(&target, "").unwrap();
+        std::os::unix::fs::symlink(&target, folder.path().join("audit.log")).unwrap();
+        assert!(LogFile::new(folder.path(), Rotation::default()).append("x").is_err());
+        assert_eq!(read(folder.path(), "target").unwrap(), "");
+    }
+
+    #[test]
+    fn after_a_failure_the_next_line_tries_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sub");
+        let mut log = LogFile::new(&path, Rotation::default());
+        assert!(log.append("lost").is_err());
+        std::fs::create_dir(&path).unwrap();
+        log.append("kept").unwrap();
+        assert_eq!(read(&path, "audit.log").unwrap(), "kept\n");
+    }
+}

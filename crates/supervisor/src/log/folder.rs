@@ -1,0 +1,126 @@
+//! The folder of a namespace's log, held by one supervisor at a time.
+
+use rustix::fs::{FlockOperation, flock};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Longest name of a namespace in bytes.
+const NAME_MAX: usize = 64;
+
+/// Whether a namespace may be called so: 1 to 64 letters, digits, `.`, `_`, `-` or `:`, the first one a letter or digit.
+/// Such a name is a safe file name and needs no escape anywhere.
+pub fn valid_name(name: &str) -> bool {
+    name.len() <= NAME_MAX
+        && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':'))
+}
+
+/// Why a folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// Not a name.
+    #[error(
+        "{name:?} is no name for a namespace; use 1 to 64 letters, digits, '.', '_', '-' or ':', beginning with a \
+         letter or digit"
+    )]
+    Name {
+        /// What was given.
+        name: String,
+    },
+    /// Cannot be made.
+    #[error("the log folder {} cannot be made ({error}); choose another one with --log-dir", path.display())]
+    Create {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// Cannot be locked.
+    #[error("the lock file {} cannot be opened ({error}); check the folder's owner and mode", path.display())]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// Another supervisor has it.
+    #[error(
+        "a namespace called {name} is already being served with the log folder {}; choose another --name",
+        path.display()
+    )]
+    InUse {
+        /// The namespace's name.
+        name: String,
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+/// A namespace's own folder. The lock lasts as long as the value.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes `parent/name` (mode 0700, with its parents) if it does not exist, and locks it.
+    pub fn open(parent: &Path, name: &str) -> Result<Folder, FolderError> {
+        if !valid_name(name) {
+            return Err(FolderError::Name { name: name.to_owned() });
+        }
+        let path = parent.join(name);
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)
+            .map_err(|error| FolderError::Create { path: path.clone(), error })?;
+        let lock_path = path.join("lock");
+        let lock = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+            .open(&lock_path)
+            .map_err(|error| FolderError::Lock { path: lock_path, error })?;
+        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            return Err(FolderError::InUse { name: name.to_owned(), path: parent.to_owned() });
+        }
+        Ok(Folder { path, _lock: lock })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn names_are_plain_file_names() {
+        for name in ["web", "a", "unshare-4711", "k8s:pod_1.x"] {
+            assert!(valid_name(name), "{name}");
+        }
+        for name in ["", ".", "..", "-x", "a/b", "a b", "ü", "a\n", &"x".repeat(65)] {
+            assert!(!valid_name(name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_folder_is_private_and_has_one_holder() {
+        let parent = tempfile::tempdir().unwrap();
+        let held = Folder::open(parent.path(), "web").unwrap();
+        assert_eq!(held.path().metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        assert!(matches!(Folder::open(parent.path(), "web"), Err(FolderError::InUse { .. })));
+        assert!(Folder::open(parent.path(), "db").is_ok());
+        drop(held);
+        assert!(Folder::open(parent.path(), "web").is_ok());
+    }
+}

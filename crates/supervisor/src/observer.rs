@@ -1,0 +1,42 @@
+//! What a person at the host gets to see.
+
+use auditns_core::Notice;
+use std::path::Path;
+
+/// Something worth a line.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A record was made: the line of the host's log.
+    Record(&'a str),
+    /// The namespace has something to say.
+    Notice(&'a Notice),
+    /// The log cannot be written; said once per disturbance.
+    LogFailed {
+        /// The log file.
+        path: &'a Path,
+        /// Why.
+        error: &'a std::io::Error,
+    },
+    /// The log can be written again.
+    LogRecovered {
+        /// The log file.
+        path: &'a Path,
+        /// Records that are not in it.
+        missed: u64,
+    },
+    /// A member was refused an audit socket.
+    EndpointRefused {
+        /// The member's thread id.
+        tid: u32,
+        /// Which limit, or which error.
+        reason: &'a str,
+    },
+    /// The command has ended, other members have not.
+    CommandEnded,
+}
+
+/// Whoever shows events. Everything in them is safe for a terminal.
+pub trait Observer {
+    /// Takes one event.
+    fn observe(&mut self, event: &Event<'_>);
+}

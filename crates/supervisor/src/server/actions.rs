@@ -1,0 +1,56 @@
+//! Doing what the namespace says.
+
+use super::{Server, now};
+use crate::observer::Event;
+use auditns_core::{Action, Input};
+
+impl Server<'_> {
+    /// Performs all actions, in order.
+    pub(super) fn perform(&mut self) {
+        while let Some(action) = self.namespace.poll_action() {
+            match action {
+                Action::Store { serial, line } => {
+                    self.observer.observe(&Event::Record(&line));
+                    if let Err(errno) = self.storage.store(&line, self.observer) {
+                        self.namespace.handle(Input::StoreFailed { serial, errno }, now());
+                    }
+                }
+                Action::Reply { endpoint, frame } => {
+                    if let Some(connection) = self.connections.get_mut(&endpoint) {
+                        connection.reply(frame);
+                        self.update_interest(endpoint);
+                    }
+                }
+                Action::Deliver { endpoint, frame } => {
+                    let connection = self.connections.get_mut(&endpoint);
+                    let outcome = connection
+                        .map_or(auditns_core::Delivery::Closed, |connection| connection.offer(&frame));
+                    self.namespace.handle(Input::Delivered { endpoint, outcome }, now());
+                }
+                Action::Multicast { endpoint, frame } => {
+                    if let Some(connection) = self.connections.get_mut(&endpoint) {
+                        connection.offer(&frame);
+                    }
+                }
+                Action::AwaitWritable { endpoint } => {
+                    if let Some(connection) = self.connections.get_mut(&endpoint) {
+                        connection.await_writable();
+                        self.update_interest(endpoint);
+                    }
+                }
+                Action::Pause { endpoint } => self.set_paused(endpoint, true),
+                Action::Resume { endpoint } => self.set_paused(endpoint, false),
+                Action::Notice(notice) => self.observer.observe(&Event::Notice(&notice)),
+                // Asked for by nothing here yet: a member's bind() reaches its socket, not us.
+                Action::MembershipAnswer { .. } => {}
+            }
+        }
+    }
+
+    fn set_paused(&mut self, endpoint: auditns_core::EndpointId, paused: bool) {
+        if let Some(connection) = self.connections.get_mut(&endpoint) {
+            connection.set_paused(paused);
+            self.update_interest(endpoint);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Audit architecture values and the system-call numbers that the filter looks at.
+
+/// A calling convention that a member may use, by its `AUDIT_ARCH` value in `seccomp_data.arch`.
+///
+/// x32 has no value of its own: it is x86-64 with [`X32_BIT`] set in the number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Architecture {
+    /// x86-64, including x32.
+    X86_64,
+    /// 32-bit x86: a kernel of its own, or the compatibility calls (`int 0x80`) of x86-64.
+    I386,
+    /// 64-bit ARM.
+    Aarch64,
+    /// 32-bit ARM with the EABI calls: a kernel of its own, or the compatibility calls of aarch64.
+    Arm,
+}
+
+/// Bit that marks an x32 call in the system-call number of x86-64.
+pub const X32_BIT: u32 = 0x4000_0000;
+
+/// `rt_sigqueueinfo` of x32, which has a number of its own because of its compat layout.
+pub const X32_RT_SIGQUEUEINFO: u32 = 524;
+
+/// `rt_tgsigqueueinfo` of x32, which has a number of its own because of its compat layout.
+pub const X32_RT_TGSIGQUEUEINFO: u32 = 536;
+
+/// `pidfd_send_signal` has the same number everywhere: calls added since Linux 5.1 share theirs.
+pub const PIDFD_SEND_SIGNAL: u32 = 424;
+
+/// `io_uring_setup` has the same number everywhere.
+pub const IO_URING_SETUP: u32 = 425;
+
+/// System-call numbers of one architecture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Calls {
+    /// The architecture to which the numbers belong.
+    pub architecture: Architecture,
+    /// `socket(family, type, protocol)`.
+    pub socket: u32,
+    /// `socketcall(call, args)`: the old multiplexer. Only i386 has it: the one of 32-bit ARM belongs to the OABI,
+    /// and a kernel with OABI compatibility is built without seccomp filters.
+    pub socketcall: Option<u32>,
+    /// `io_uring_setup(entries, params)`.
+    pub io_uring_setup: u32,
+    /// `kill(pid, signal)`.
+    pub kill: u32,
+    /// `tkill(tid, signal)`.
+    pub tkill: u32,
+    /// `tgkill(tgid, tid, signal)`.
+    pub tgkill: u32,
+    /// `rt_sigqueueinfo(tgid, signal, info)`.
+    pub rt_sigqueueinfo: u32,
+    /// `rt_tgsigqueueinfo(tgid, tid, signal, info)`.
+    pub rt_tgsigqueueinfo: u32,
+    /// `pidfd_send_signal(pidfd, signal, info, flags)`.
+    pub pidfd_send_signal: u32,
+}
+
+/// The numbers of every architecture that the filter knows.
+pub const TABLE: [Calls; 4] = [
+    Calls {
+        architecture: Architecture::X86_64,
+        socket: 41,
+        socketcall: None,
+        io_uring_setup: IO_URING_SETUP,
+        kill: 62,
+        tkill: 200,
+        tgkill: 234,
+        rt_sigqueueinfo: 129,
+        rt_tgsigqueueinfo: 297,
+        pidfd_send_signal: PIDFD_SEND_SIGNAL,
+    },
+    Calls {
+        architecture: Architecture::I386,
+        socket: 359,
+        socketcall: Some(102),
+        io_uring_setup: IO_URING_SETUP,
+        kill: 37,
+        tkill: 238,
+        tgkill: 270,
+        rt_sigqueueinfo: 178,
+        rt_tgsigqueueinfo: 335,
+        pidfd_send_signal: PIDFD_SEND_SIGNAL,
+    },
+    Calls {
+        architecture: Architecture::Aarch64,
+        socket: 198,
+        socketcall: None,
+        io_uring_setup: IO_URING_SETUP,
+        kill: 129,
+        tkill: 130,
+        tgkill: 131,
+        rt_sigqueueinfo: 138,
+        rt_tgsigqueueinfo: 240,
+        pidfd_send_signal: PIDFD_SEND_SIGNAL,
+    },
+    Calls {
+        architecture: Architecture::Arm,
+        socket: 281,
+        socketcall: None,
+        io_uring_setup: IO_URING_SETUP,
+        kill: 37,
+        tkill: 238,
+        tgkill: 268,
+        rt_sigqueueinfo: 178,
+        rt_tgsigqueueinfo: 363,
+        pidfd_send_signal: PIDFD_SEND_SIGNAL,
+    },
+];
+
+impl Architecture {
+    /// The `AUDIT_ARCH_*` value: ELF machine number, bit 31 for 64-bit, bit 30 for little-endian.
+    pub const fn audit_value(self) -> u32 {
+        match self {
+            Self::X86_64 => 0xc000_003e,
+            Self::I386 => 0x4000_0003,
+            Self::Aarch64 => 0xc000_00b7,
+            Self::Arm => 0x4000_0028,
+        }
+    }
+
+    /// The architecture of an `AUDIT_ARCH_*` value, if it is one of ours.
+    pub fn from_audit_value(value: u32) -> Option<Self> {
+        TABLE.iter().map(|calls| calls.architecture).find(|known| known.audit_value() == value)
+    }
+
+    /// The numbers of this architecture.
+    pub const fn calls(self) -> &'static Calls {
+        match self {
+            Self::X86_64 => &TABLE[0],
+            Self::I386 => &TABLE[1],
+            Self::Aarch64 => &TABLE[2],
+            Self::Arm => &TABLE[3],
+        }
+    }
+
+    /// The system-call number without the bit that only marks x32.
+    pub const fn without_x32_bit(self, number: u32) -> u32 {
+        match self {
+            Self::X86_64 => number & !X32_BIT,
+            Self::I386 | Self::Aarch64 | Self::Arm => number,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_architecture_finds_its_own_row() {
+        for row in &TABLE {
+            assert_eq!(row.architecture.calls(), row);
+            assert_eq!(
+                Architecture::from_audit_value(row.architecture.audit_value()),
+                Some(row.architecture)
+            );
+        }
+        assert_eq!(Architecture::from_audit_value(0x8000_0016), None);
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn numbers_of_this_machine_are_those_of_its_headers() {
+        let calls = Architecture::X86_64.calls();
+        let ours = [
+            calls.socket,
+            calls.io_uring_setup,
+            calls.kill,
+            calls.tkill,
+            calls.tgkill,
+            calls.rt_sigqueueinfo,
+            calls.rt_tgsigqueueinfo,
+            calls.pidfd_send_signal,
+        ];
+        let headers = [
+            libc::SYS_socket,
+            libc::SYS_io_uring_setup,
+            libc::SYS_kill,
+            libc::SYS_tkill,
+            libc::SYS_tgkill,
+            libc::SYS_rt_sigqueueinfo,
+            libc::SYS_rt_tgsigqueueinfo,
+            libc::SYS_pidfd_send_signal,
+        ];
+        assert_eq!(ours.map(i64::from), headers);
+    }
+
+    #[test]
+    fn only_x86_64_drops_the_x32_bit() {
+        let marked = X32_BIT + 41;
+        assert_eq!(Architecture::X86_64.without_x32_bit(marked), 41);
+        assert_eq!(Architecture::I386.without_x32_bit(marked), marked);
+    }
+}

@@ -1,0 +1,159 @@
+//! What a notified system call asks for.
+
+use crate::arch::Architecture;
+use crate::filter::{FAMILY_NETLINK, PROTOCOL_AUDIT, SOCKETCALL_SOCKET, SeccompData};
+use crate::listener::Notification;
+use std::io;
+
+const CLOSE_ON_EXEC: u32 = 0o2_000_000;
+const NONBLOCK: u32 = 0o4000;
+
+/// A notified call, decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// `socket(AF_NETLINK, …, NETLINK_AUDIT)`.
+    AuditSocket {
+        /// The type without `SOCK_CLOEXEC` and `SOCK_NONBLOCK`: 3 (`SOCK_RAW`) and 2 (`SOCK_DGRAM`) exist, the other
+        /// values of 0 to 10 get `ESOCKTNOSUPPORT` (kernel: `netlink_create`), anything else `EINVAL`
+        /// (kernel: `__sys_socket_create`, `__sock_create`).
+        kind: i32,
+        /// `SOCK_CLOEXEC` was set.
+        close_on_exec: bool,
+        /// `SOCK_NONBLOCK` was set.
+        nonblocking: bool,
+    },
+    /// A call that sends a signal: let it continue.
+    Signal {
+        /// Who gets the signal.
+        target: SignalTarget,
+        /// The signal number as given, usually 1 to 64.
+        signal: i32,
+    },
+    /// Anything else: let it continue.
+    Other,
+}
+
+/// Receiver of a signal. Ids are those of the caller's pid namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignalTarget {
+    /// The process with this id.
+    Process(u32),
+    /// Every process of the caller's own process group.
+    CallersGroup,
+    /// Every process of the process group with this id.
+    Group(u32),
+    /// Every process that the caller may signal, except process 1 and itself.
+    All,
+    /// One thread. Its process is named where the call names it.
+    Thread {
+        /// The process that the thread must belong to; `None` for `tkill`.
+        process: Option<u32>,
+        /// The thread id.
+        thread: u32,
+    },
+    /// The process of a pidfd, by its number in the caller's table of descriptors.
+    Pidfd(i32),
+}
+
+/// Decodes a notification. For `socketcall` it reads the operands from the caller's memory, by its thread id: the
+/// caller of this function asks [`crate::Listener::is_valid`] afterwards, before it acts on the result.
+///
+/// # Errors
+/// Only for `socketcall`: `EFAULT` if the operands are not readable memory, `ESRCH` if the thread is gone, `EPERM` if
+/// this process may not read it. Let such a call continue: the kernel then gives its own answer.
+pub fn classify(notification: &Notification) -> io::Result<Call> {
+    let data = &notification.data;
+    let Some(architecture) = Architecture::from_audit_value(data.architecture) else {
+        return Ok(Call::Other);
+    };
+    let number = architecture.without_x32_bit(data.number);
+    let calls = architecture.calls();
+    if number == calls.socket {
+        return Ok(socket(data.low(0), data.low(1), data.low(2)));
+    }
+    if Some(number) == calls.socketcall && data.low(0) == SOCKETCALL_SOCKET {
+        let [family, kind, protocol] = operands(notification.tid, data.low(1))?;
+        return Ok(socket(family, kind, protocol));
+    }
+    Ok(signal_call(architecture, number, data))
+}
+
+fn socket(family: u32, kind: u32, protocol: u32) -> Call {
+    if family != FAMILY_NETLINK || protocol != PROTOCOL_AUDIT {
+        return Call::Other;
+    }
+    Call::AuditSocket {
+        kind: (kind & !(CLOSE_ON_EXEC | NONBLOCK)).cast_signed(),
+        close_on_exec: kind & CLOSE_ON_EXEC != 0,
+        nonblocking: kind & NONBLOCK != 0,
+    }
+}
+
+fn signal_call(architecture: Architecture, number: u32, data: &SeccompData) -> Call {
+    use crate::arch::{X32_RT_SIGQUEUEINFO, X32_RT_TGSIGQUEUEINFO};
+    let calls = architecture.calls();
+    let x86_64 = architecture == Architecture::X86_64;
+    let (target, signal) = if number == calls.kill {
+        (kill_target(data.low(0).cast_signed()), data.low(1))
+    } else if number == calls.tkill {
+        (thread(None, data.low(0)), data.low(1))
+    } else if number == calls.tgkill
+        || number == calls.rt_tgsigqueueinfo
+        || (x86_64 && number == X32_RT_TGSIGQUEUEINFO)
+    {
+        (thread(Some(data.low(0)), data.low(1)), data.low(2))
+    } else if number == calls.rt_sigqueueinfo || (x86_64 && number == X32_RT_SIGQUEUEINFO) {
+        (positive(data.low(0)).map(SignalTarget::Process), data.low(1))
+    } else if number == calls.pidfd_send_signal {
+        (Some(SignalTarget::Pidfd(data.low(0).cast_signed())), data.low(1))
+    } else {
+        return Call::Other;
+    };
+    target.map_or(Call::Other, |target| Call::Signal { target, signal: signal.cast_signed() })
+}
+
+/// Meaning of the first argument of `kill(2)`; `None` for the one value that the kernel refuses.
+fn kill_target(pid: i32) -> Option<SignalTarget> {
+    match pid {
+        i32::MIN => None,
+        -1 => Some(SignalTarget::All),
+        0 => Some(SignalTarget::CallersGroup),
+        _ if pid < 0 => Some(SignalTarget::Group(pid.unsigned_abs())),
+        _ => Some(SignalTarget::Process(pid.unsigned_abs())),
+    }
+}
+
+fn thread(process: Option<u32>, thread: u32) -> Option<SignalTarget> {
+    let thread = positive(thread)?;
+    let process = match process {
+        Some(id) => Some(positive(id)?),
+        None => None,
+    };
+    Some(SignalTarget::Thread { process, thread })
+}
+
+/// Ids that are not positive name nobody: the kernel refuses them with `EINVAL` or `ESRCH`.
+fn positive(id: u32) -> Option<u32> {
+    (id.cast_signed() > 0).then_some(id)
+}
+
+/// Reads the three 32-bit operands of `socketcall(SYS_SOCKET)` at `address` of thread `tid`.
+fn operands(tid: u32, address: u32) -> io::Result<[u32; 3]> {
+    let mut words = [0_u32; 3];
+    let length = size_of_val(&words);
+    let local = libc::iovec { iov_base: words.as_mut_ptr().cast(), iov_len: length };
+    let remote =
+        libc::iovec { iov_base: std::ptr::without_provenance_mut(address as usize), iov_len: length };
+    // SAFETY: `local` names exactly the array, which outlives the call; `remote` is only looked up in the other task.
+    let read =
+        unsafe { libc::process_vm_readv(tid.cast_signed(), &raw const local, 1, &raw const remote, 1, 0) };
+    match usize::try_from(read) {
+        Err(_) => Err(io::Error::last_os_error()),
+        // A shorter read means that the array runs off its last page.
+        Ok(read) if read < length => Err(io::Error::from_raw_os_error(libc::EFAULT)),
+        Ok(_) => Ok(words),
+    }
+}
+
+#[cfg(test)]
+mod tests;

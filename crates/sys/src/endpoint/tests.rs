@@ -1,0 +1,220 @@
+use super::*;
+use crate::testing::{drop_capability, eventually, fork, last_errno, wait};
+use rustix::io::IoSlice;
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, sendmsg};
+use std::collections::HashSet;
+use std::mem::MaybeUninit;
+use std::thread;
+
+const NET_ADMIN: u32 = 12;
+
+/// What `recvfrom` tells a client: the message's length, and the sender's address.
+fn received_by_client(client: &OwnedFd) -> (usize, Vec<u8>) {
+    let mut buffer = [0_u8; 64];
+    let mut address = [0xaa_u8; 128];
+    let mut length = 128;
+    // SAFETY: both buffers are live and as long as the call is told.
+    let received = unsafe {
+        libc::recvfrom(
+            client.as_raw_fd(),
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+            0,
+            address.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    (usize::try_from(received).unwrap(), address[..length as usize].to_vec())
+}
+
+#[test]
+fn clients_see_a_twelve_byte_address_with_port_id_zero() {
+    let pair = endpoint_pair(false).unwrap();
+    assert_eq!(send(&pair.server, b"hello").unwrap(), Sent::Sent);
+    let (length, address) = received_by_client(&pair.client);
+    assert_eq!((length, address.len()), (5, 12));
+    assert_eq!(address[..3], [1, 0, 0], "family AF_UNIX, abstract name");
+    assert_eq!(address[4..8], [0; 4], "port id");
+}
+
+#[test]
+fn many_pairs_have_different_names() {
+    let pairs: Vec<EndpointPair> = (0..500).map(|_| endpoint_pair(true).unwrap()).collect();
+    let names: HashSet<Vec<u8>> = pairs
+        .iter()
+        .map(|pair| {
+            send(&pair.server, b"x").unwrap();
+            received_by_client(&pair.client).1
+        })
+        .collect();
+    assert_eq!(names.len(), 500);
+}
+
+#[test]
+fn a_name_is_random_in_padding_and_groups_only() {
+    assert_eq!(abstract_name([1, 2, 3, 4, 5]), [1, 0, 0, 0, 0, 2, 3, 4, 5]);
+}
+
+#[test]
+fn nobody_can_connect_to_the_name() {
+    let pair = endpoint_pair(false).unwrap();
+    send(&pair.server, b"x").unwrap();
+    let (_, address) = received_by_client(&pair.client);
+    let name = SocketAddrUnix::new_abstract_name(&address[3..]).unwrap();
+    let stranger =
+        rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+            .unwrap();
+    assert_eq!(rustix::net::connect(&stranger, &name), Err(Errno::CONNREFUSED));
+}
+
+#[test]
+fn messages_carry_the_senders_ids() {
+    let pair = endpoint_pair(false).unwrap();
+    let child = fork(|| i32::from(rustix::io::write(&pair.client, b"from the child").is_err()));
+    assert_eq!(wait(child), 0);
+    let own = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+    let mut buffer = [0; 64];
+    let credentials = Credentials { pid: child, uid: own.0, gid: own.1 };
+    let expected = Received::Message { length: 14, truncated: false, credentials };
+    assert_eq!(receive(&pair.server, &mut buffer).unwrap(), expected);
+    assert_eq!(&buffer[..14], b"from the child");
+}
+
+#[test]
+fn an_empty_message_is_no_end_and_the_end_is_no_message() {
+    let pair = endpoint_pair(false).unwrap();
+    let mut buffer = [0; 64];
+    assert_eq!(receive(&pair.server, &mut buffer).unwrap(), Received::WouldBlock);
+    rustix::net::send(&pair.client, b"", SendFlags::empty()).unwrap();
+    let received = receive(&pair.server, &mut buffer).unwrap();
+    assert!(matches!(received, Received::Message { length: 0, truncated: false, .. }), "{received:?}");
+    let server = pair.server;
+    drop(pair.client);
+    // A test that forks at this moment holds a copy for a while.
+    eventually("end", || receive(&server, &mut buffer).unwrap() == Received::Closed);
+    assert_eq!(send(&server, b"late").unwrap(), Sent::Closed);
+}
+
+#[test]
+fn a_message_before_the_end_is_still_delivered() {
+    let pair = endpoint_pair(false).unwrap();
+    rustix::io::write(&pair.client, b"last words").unwrap();
+    let server = pair.server;
+    drop(pair.client);
+    let mut buffer = [0; 64];
+    assert!(matches!(receive(&server, &mut buffer).unwrap(), Received::Message { length: 10, .. }));
+    eventually("end", || receive(&server, &mut buffer).unwrap() == Received::Closed);
+}
+
+#[test]
+fn an_end_with_unread_answers_is_an_end() {
+    let pair = endpoint_pair(false).unwrap();
+    send(&pair.server, b"never read").unwrap();
+    let server = pair.server;
+    drop(pair.client);
+    let mut buffer = [0; 64];
+    eventually("end", || receive(&server, &mut buffer).unwrap() == Received::Closed);
+}
+
+#[test]
+fn long_messages_tell_their_real_length() {
+    let pair = endpoint_pair(false).unwrap();
+    let sent = [b'x'; 9000];
+    rustix::io::write(&pair.client, &sent).unwrap();
+    rustix::io::write(&pair.client, b"next").unwrap();
+    let mut buffer = [0; 8970];
+    let received = receive(&pair.server, &mut buffer).unwrap();
+    assert!(matches!(received, Received::Message { length: 9000, truncated: true, .. }), "{received:?}");
+    let received = receive(&pair.server, &mut buffer).unwrap();
+    assert!(matches!(received, Received::Message { length: 4, truncated: false, .. }), "{received:?}");
+}
+
+#[test]
+fn attached_descriptors_never_become_ours() {
+    let pair = endpoint_pair(false).unwrap();
+    let (reader, writer) = rustix::pipe::pipe().unwrap();
+    {
+        let many = [writer.as_fd(); 20];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(20))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        assert!(control.push(SendAncillaryMessage::ScmRights(&many)));
+        sendmsg(&pair.client, &[IoSlice::new(b"gift")], &mut control, SendFlags::empty()).unwrap();
+    }
+    drop(writer);
+    let mut buffer = [0; 16];
+    let received = receive(&pair.server, &mut buffer).unwrap();
+    assert!(
+        matches!(received, Received::Message { length: 4, truncated: false, credentials }
+            if credentials.pid == std::process::id()),
+        "{received:?}"
+    );
+    // The pipe ends only when no process holds its writing end.
+    rustix::io::ioctl_fionbio(&reader, true).unwrap();
+    eventually("end of the pipe", || rustix::io::read(&reader, &mut buffer) == Ok(0));
+}
+
+#[test]
+fn the_server_can_queue_thousands_of_records_and_then_would_block() {
+    let pair = endpoint_pair(false).unwrap();
+    let mut queued = 0;
+    while send(&pair.server, &[b'r'; 300]).unwrap() == Sent::Sent {
+        queued += 1;
+        assert!(queued < 1_000_000, "no bound");
+    }
+    assert!(queued >= 2000, "{queued} records");
+    let (length, _) = received_by_client(&pair.client);
+    assert_eq!(length, 64);
+}
+
+#[test]
+fn several_of_the_longest_messages_fit_at_once() {
+    let pair = endpoint_pair(false).unwrap();
+    for _ in 0..100 {
+        assert_eq!(send(&pair.server, &[b'm'; 8970]).unwrap(), Sent::Sent);
+    }
+    let error = send(&pair.server, &vec![0; 3 * SERVER_SEND_BUFFER]).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::EMSGSIZE));
+}
+
+#[test]
+fn the_clients_limit_is_the_systems() {
+    let default: usize =
+        std::fs::read_to_string("/proc/sys/net/core/wmem_default").unwrap().trim().parse().unwrap();
+    let pair = endpoint_pair(true).unwrap();
+    let message = vec![0; default - 31];
+    let too_long = rustix::net::send(&pair.client, &message, SendFlags::empty());
+    assert_eq!(too_long, Err(Errno::MSGSIZE));
+    // The kernel charges more than the bytes, so what fits is a little less than the limit.
+    let fits = rustix::net::send(&pair.client, &message[..default - 1024], SendFlags::empty());
+    assert_eq!(fits, Ok(default - 1024));
+}
+
+#[test]
+fn without_privileges_the_buffer_is_as_large_as_permitted() {
+    let limit: usize =
+        std::fs::read_to_string("/proc/sys/net/core/wmem_max").unwrap().trim().parse().unwrap();
+    let in_thread = thread::spawn(|| {
+        drop_capability(NET_ADMIN);
+        endpoint_pair(false).map(|pair| sockopt::socket_send_buffer_size(&pair.server).unwrap())
+    });
+    let size = in_thread.join().unwrap().unwrap();
+    assert_eq!(size, 2 * limit.min(SERVER_SEND_BUFFER));
+}
+
+#[test]
+fn sending_to_nobody_is_no_signal() {
+    let pair = endpoint_pair(false).unwrap();
+    let server = pair.server;
+    drop(pair.client);
+    eventually("end", || receive(&server, &mut []).unwrap() == Received::Closed);
+    let child = fork(|| {
+        // SAFETY: the default disposition runs no code of this process.
+        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+        match send(&server, b"x") {
+            Ok(Sent::Closed) => 0,
+            Ok(_) => 1,
+            Err(_) => last_errno(),
+        }
+    });
+    assert_eq!(wait(child), 0);
+}

@@ -1,0 +1,238 @@
+use super::*;
+use crate::arch::{IO_URING_SETUP, X32_BIT};
+use proptest::prelude::*;
+
+const EVERYTHING: FilterOptions = FilterOptions { notify_signals: true, refuse_io_uring: true };
+
+fn call(architecture: Architecture, number: u32, arguments: &[u64]) -> SeccompData {
+    let mut data = SeccompData { number, architecture: architecture.audit_value(), ..SeccompData::default() };
+    data.arguments[..arguments.len()].copy_from_slice(arguments);
+    data
+}
+
+/// What the rules say, without a program.
+fn directly(rules: &[Rule], data: &SeccompData) -> Action {
+    rules.iter().find(|rule| rule.matches(data)).map_or(Action::Allow, |rule| rule.verdict.into())
+}
+
+fn verdict_of(options: FilterOptions, data: &SeccompData) -> Action {
+    assemble(&rules(&options)).unwrap().evaluate(data)
+}
+
+/// A call that only this rule is about: its number, and the first value of each condition.
+fn witness(rule: &Rule) -> SeccompData {
+    let mut data = call(rule.architecture, rule.syscall, &[]);
+    for condition in &rule.conditions {
+        data.arguments[usize::from(condition.argument)] = u64::from(condition.any_of[0]);
+    }
+    data
+}
+
+#[test]
+fn each_rule_stops_its_call_with_and_without_junk_above() {
+    let program = assemble(&rules(&EVERYTHING)).unwrap();
+    for rule in rules(&EVERYTHING) {
+        let plain = witness(&rule);
+        assert_eq!(program.evaluate(&plain), rule.verdict.into(), "{rule:?}");
+        let mut junk = plain;
+        junk.arguments = plain.arguments.map(|value| value | 0xdead_beef_0000_0000);
+        junk.instruction_pointer = u64::MAX;
+        assert_eq!(program.evaluate(&junk), rule.verdict.into(), "{rule:?}");
+    }
+}
+
+#[test]
+fn each_rule_tests_every_value_that_it_names() {
+    let program = assemble(&rules(&EVERYTHING)).unwrap();
+    for rule in rules(&EVERYTHING) {
+        for condition in &rule.conditions {
+            let at = usize::from(condition.argument);
+            let mut data = witness(&rule);
+            for value in &condition.any_of {
+                data.arguments[at] = u64::from(*value);
+                assert_eq!(program.evaluate(&data), rule.verdict.into(), "{rule:?} with {value}");
+            }
+            data.arguments[at] = 0xffff;
+            assert_eq!(program.evaluate(&data), Action::Allow, "{rule:?}");
+        }
+    }
+}
+
+#[test]
+fn no_rule_is_redundant() {
+    let all = rules(&EVERYTHING);
+    for (position, rule) in all.iter().enumerate() {
+        let mut fewer = all.clone();
+        fewer.remove(position);
+        let data = witness(rule);
+        assert_eq!(assemble(&all).unwrap().evaluate(&data), rule.verdict.into());
+        assert_eq!(assemble(&fewer).unwrap().evaluate(&data), Action::Allow, "without {rule:?}");
+    }
+}
+
+#[test]
+fn options_decide_about_signals_and_rings_only() {
+    let kill = call(Architecture::X86_64, 62, &[1, 15]);
+    let ring = call(Architecture::Aarch64, IO_URING_SETUP, &[]);
+    let socket = call(Architecture::Arm, 281, &[16, 3, 9]);
+    for notify_signals in [false, true] {
+        for refuse_io_uring in [false, true] {
+            let options = FilterOptions { notify_signals, refuse_io_uring };
+            assert_eq!(verdict_of(options, &kill) == Action::Notify, notify_signals);
+            assert_eq!(verdict_of(options, &ring) == Action::Errno(1), refuse_io_uring);
+            assert_eq!(verdict_of(options, &socket), Action::Notify);
+        }
+    }
+}
+
+#[test]
+fn x32_is_x86_64_and_its_own_numbers_count() {
+    let x32 = |number: u32, arguments: &[u64]| {
+        verdict_of(EVERYTHING, &call(Architecture::X86_64, X32_BIT | number, arguments))
+    };
+    assert_eq!(x32(0x29, &[16, 3, 9]), Action::Notify);
+    assert_eq!(x32(X32_RT_SIGQUEUEINFO, &[1, 10]), Action::Notify);
+    assert_eq!(x32(X32_RT_TGSIGQUEUEINFO, &[1, 1, 12]), Action::Notify);
+    assert_eq!(x32(IO_URING_SETUP, &[]), Action::Errno(1));
+    assert_eq!(x32(0x29, &[16, 3, 0]), Action::Allow);
+}
+
+#[test]
+fn numbers_of_one_architecture_mean_nothing_on_another() {
+    let netlink = [16, 3, 9];
+    assert_eq!(verdict_of(EVERYTHING, &call(Architecture::I386, 41, &netlink)), Action::Allow);
+    assert_eq!(verdict_of(EVERYTHING, &call(Architecture::I386, X32_BIT + 359, &netlink)), Action::Allow);
+    assert_eq!(verdict_of(EVERYTHING, &call(Architecture::Aarch64, 41, &netlink)), Action::Allow);
+    assert_eq!(verdict_of(EVERYTHING, &call(Architecture::X86_64, 198, &netlink)), Action::Allow);
+    assert_eq!(verdict_of(EVERYTHING, &call(Architecture::X86_64, 102, &[1])), Action::Allow);
+    let mut foreign = call(Architecture::X86_64, 41, &netlink);
+    foreign.architecture = 0x8000_0016;
+    assert_eq!(verdict_of(EVERYTHING, &foreign), Action::Allow);
+}
+
+#[test]
+fn socketcall_is_stopped_for_socket_only() {
+    let socketcall = |operation| verdict_of(EVERYTHING, &call(Architecture::I386, 102, &[operation, 0x1000]));
+    assert_eq!(socketcall(1), Action::Notify);
+    assert!((2..=20).all(|operation| socketcall(operation) == Action::Allow));
+}
+
+#[test]
+fn impossible_rules_are_refused_with_a_sentence() {
+    let rule = |conditions| Rule {
+        architecture: Architecture::X86_64,
+        syscall: 41,
+        conditions,
+        verdict: Verdict::Notify,
+        comment: "for a test",
+    };
+    let many: Vec<u32> = (0..300).collect();
+    let error = assemble(&[rule(vec![one_of(0, &many)])]).unwrap_err();
+    assert_eq!(error, AssembleError::RuleTooLong { syscall: 41 });
+    assert_eq!(
+        assemble(&[rule(vec![one_of(6, &[1])])]).unwrap_err(),
+        AssembleError::NoSuchArgument { syscall: 41, argument: 6 }
+    );
+    let numbered = |syscall| Rule { syscall, ..rule(vec![one_of(0, &[1])]) };
+    let too_many: Vec<Rule> = (0..1100).map(numbered).collect();
+    let error = assemble(&too_many).unwrap_err();
+    assert!(matches!(error, AssembleError::ProgramTooLong(length) if length > 4096), "{error}");
+    let as_many_as_fit: Vec<Rule> = (0..800).map(numbered).collect();
+    assert!(assemble(&as_many_as_fit).unwrap().len() <= 4096);
+}
+
+#[test]
+fn the_longest_test_that_fits_still_jumps_right() {
+    // 254 comparisons: the first leaps over 253 others, the last over what remains of the rule.
+    let values: Vec<u32> = (1000..1254).collect();
+    let rules = [
+        Rule {
+            architecture: Architecture::X86_64,
+            syscall: 41,
+            conditions: vec![one_of(1, &values), one_of(0, &[7])],
+            verdict: Verdict::Errno(5),
+            comment: "first",
+        },
+        Rule {
+            architecture: Architecture::X86_64,
+            syscall: 41,
+            conditions: vec![],
+            verdict: Verdict::Notify,
+            comment: "second",
+        },
+    ];
+    let program = assemble(&rules).unwrap();
+    for value in [999, 1000, 1001, 1253, 1254] {
+        for first in [7, 8] {
+            let data = call(Architecture::X86_64, 41, &[first, value]);
+            assert_eq!(program.evaluate(&data), directly(&rules, &data), "{first} {value}");
+        }
+    }
+}
+
+/// Values that the filter knows, mixed with any others.
+fn interesting(known: &'static [u32]) -> impl Strategy<Value = u32> {
+    prop_oneof![4 => prop::sample::select(known), 1 => any::<u32>()]
+}
+
+fn any_call() -> impl Strategy<Value = SeccompData> {
+    const ARCHITECTURES: &[u32] = &[0xc000_003e, 0x4000_0003, 0xc000_00b7, 0x4000_0028, 0x8000_0016];
+    const NUMBERS: &[u32] = &[
+        37, 41, 62, 102, 129, 130, 131, 138, 178, 198, 200, 234, 238, 240, 268, 270, 281, 297, 335, 359, 363,
+        424, 425, 524, 536,
+    ];
+    const VALUES: &[u32] = &[0, 1, 2, 9, 10, 12, 15, 16];
+    let argument = || (interesting(VALUES), prop_oneof![Just(0_u64), any::<u32>().prop_map(u64::from)]);
+    (
+        interesting(ARCHITECTURES),
+        interesting(NUMBERS),
+        any::<bool>(),
+        any::<u64>(),
+        prop::array::uniform6(argument()),
+    )
+        .prop_map(|(architecture, number, x32, instruction_pointer, arguments)| SeccompData {
+            number: if x32 { number | X32_BIT } else { number },
+            architecture,
+            instruction_pointer,
+            arguments: arguments.map(|(low, high)| high << 32 | u64::from(low)),
+        })
+}
+
+fn any_rule() -> impl Strategy<Value = Rule> {
+    let architecture = prop::sample::select(TABLE.map(|calls| calls.architecture).to_vec());
+    let condition = (0_u8..6, prop::collection::vec(0_u32..20, 0..5))
+        .prop_map(|(argument, any_of)| Condition { argument, any_of });
+    let verdict = prop_oneof![Just(Verdict::Notify), (1_u16..4096).prop_map(Verdict::Errno)];
+    (
+        architecture,
+        prop_oneof![Just(41_u32), Just(425), 0_u32..600],
+        prop::collection::vec(condition, 0..4),
+        verdict,
+    )
+        .prop_map(|(architecture, syscall, conditions, verdict)| Rule {
+            architecture,
+            syscall,
+            conditions,
+            verdict,
+            comment: "generated",
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_program_means_what_the_rules_say(data in any_call(), signals: bool, rings: bool) {
+        let options = FilterOptions { notify_signals: signals, refuse_io_uring: rings };
+        let rules = rules(&options);
+        prop_assert_eq!(assemble(&rules).unwrap().evaluate(&data), directly(&rules, &data));
+    }
+
+    #[test]
+    fn any_rules_assemble_to_what_they_say(
+        rules in prop::collection::vec(any_rule(), 0..60),
+        data in any_call(),
+    ) {
+        prop_assert_eq!(assemble(&rules).unwrap().evaluate(&data), directly(&rules, &data));
+    }
+}

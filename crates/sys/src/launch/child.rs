@@ -1,0 +1,153 @@
+//! The steps of the child between fork and exec.
+//!
+//! The parent may have had threads, so nothing here may allocate, lock or run a destructor that does.
+
+use super::report::{self, Outcome, Report};
+use super::{LaunchOptions, LoginuidOutcome, LoginuidReset, Step};
+use crate::filter::Program;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::thread::CapabilitySet;
+use std::io;
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+
+/// The text by which the kernel's `loginuid` file is unset: `(uid_t) -1`.
+const UNSET: &[u8] = b"4294967295";
+/// Size of the kernel's signal set.
+const SIGNAL_SET_BYTES: usize = 8;
+/// The highest signal number.
+const LAST_SIGNAL: i32 = 64;
+
+/// Everything the child needs, made before the fork.
+pub(super) struct Steps {
+    program: Program,
+    loginuid: LoginuidReset,
+    ignored: u64,
+    channel: OwnedFd,
+}
+
+impl Steps {
+    pub(super) fn new(program: Program, options: &LaunchOptions, channel: OwnedFd) -> Self {
+        let valid = options.keep_ignored.iter().filter(|signal| (1..=LAST_SIGNAL).contains(*signal));
+        let ignored = valid.fold(0, |mask, signal| mask | 1 << (signal - 1));
+        Self { program, loginuid: options.loginuid, ignored, channel }
+    }
+
+    /// Does all steps and tells the parent how they went.
+    pub(super) fn run(&mut self) -> io::Result<()> {
+        let mut outcome =
+            Outcome { no_new_privileges: false, wait_killable: false, loginuid: LoginuidOutcome::Kept };
+        match self.enter(&mut outcome) {
+            Ok(listener) => {
+                let report = Report { failed: None, outcome };
+                let sent = report::send(self.channel.as_fd(), report, Some(listener.as_fd()));
+                sent.map_err(|errno| self.failure(Step::HandOver, errno, outcome))
+            }
+            Err((step, errno)) => Err(self.failure(step, errno, outcome)),
+        }
+    }
+
+    fn failure(&self, step: Step, errno: Errno, outcome: Outcome) -> io::Error {
+        let report = Report { failed: Some((step, errno.raw_os_error())), outcome };
+        // If even this cannot be said, the parent still learns the error number from the standard library.
+        let _ = report::send(self.channel.as_fd(), report, None);
+        io::Error::from_raw_os_error(errno.raw_os_error())
+    }
+
+    fn enter(&self, outcome: &mut Outcome) -> Result<OwnedFd, (Step, Errno)> {
+        reset_signals(self.ignored);
+        if self.loginuid != LoginuidReset::Keep {
+            outcome.loginuid = reset_loginuid();
+            if let (LoginuidReset::Require, LoginuidOutcome::Refused(errno)) =
+                (self.loginuid, outcome.loginuid)
+            {
+                return Err((Step::Loginuid, Errno::from_raw_os_error(errno)));
+            }
+        }
+        let capabilities = rustix::thread::capabilities(None);
+        if !capabilities.is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN)) {
+            rustix::thread::set_no_new_privs(true).map_err(|errno| (Step::NoNewPrivileges, errno))?;
+            outcome.no_new_privileges = true;
+        }
+        let (listener, wait_killable) = install(&self.program).map_err(|errno| (Step::Filter, errno))?;
+        outcome.wait_killable = wait_killable;
+        Ok(listener)
+    }
+}
+
+/// Installs the program with a listener. The second value says whether calls wait killably.
+pub(crate) fn install(program: &Program) -> Result<(OwnedFd, bool), Errno> {
+    let new_listener = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    match install_with(program, new_listener | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) {
+        Ok(listener) => Ok((listener, true)),
+        // The kernel refuses flags that it does not know; those before 5.19 do not know the second.
+        Err(Errno::INVAL) => install_with(program, new_listener).map(|listener| (listener, false)),
+        Err(error) => Err(error),
+    }
+}
+
+fn install_with(program: &Program, flags: libc::c_ulong) -> Result<OwnedFd, Errno> {
+    let instructions = program.instructions();
+    let program = libc::sock_fprog {
+        // `assemble` bounds the length by 4096.
+        len: u16::try_from(instructions.len()).map_err(|_| Errno::INVAL)?,
+        filter: instructions.as_ptr().cast_mut().cast(),
+    };
+    // SAFETY: the structure names instructions that are laid out as sock_filter and outlive the call; the kernel only
+    // reads them.
+    let fd =
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) };
+    match i32::try_from(fd) {
+        // SAFETY: with NEW_LISTENER a result that is not negative is a new descriptor, owned by nobody else.
+        Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+        _ => Err(last_errno()),
+    }
+}
+
+fn last_errno() -> Errno {
+    Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::INVAL)
+}
+
+/// Default dispositions (except for the signals of the mask, which get ignored) and an empty mask.
+///
+/// By the kernel's own call, because the C library refuses the two signals that it keeps for itself, and whoever started
+/// the launcher may have left even those ignored.
+fn reset_signals(ignored: u64) {
+    for signal in 1..=LAST_SIGNAL {
+        let disposition = if ignored >> (signal - 1) & 1 == 1 { libc::SIG_IGN } else { libc::SIG_DFL };
+        // The kernel's structure starts with the disposition; flags, restorer and mask are zero. It is never longer.
+        let action = [disposition, 0, 0, 0, 0, 0];
+        let (new, old) = (action.as_ptr(), std::ptr::null_mut::<libc::c_void>());
+        // SAFETY: the kernel reads one live structure; the two special dispositions run no code of this process.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, old, SIGNAL_SET_BYTES) };
+    }
+    // SAFETY: a signal set is a C structure of integers, for which all zeros is a valid value.
+    let mut none: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer names a live signal set.
+    unsafe { libc::sigemptyset(&raw mut none) };
+    // SAFETY: the set is initialised, and no old set is asked for.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) };
+}
+
+/// Unsets the login uid if it is set.
+fn reset_loginuid() -> LoginuidOutcome {
+    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let file = match rustix::fs::open(c"/proc/self/loginuid", flags, Mode::empty()) {
+        Ok(file) => file,
+        // A kernel without audit, or no /proc here: nothing is set or nothing can be said.
+        Err(Errno::NOENT) => return LoginuidOutcome::WasUnset,
+        Err(errno) => return LoginuidOutcome::Refused(errno.raw_os_error()),
+    };
+    let mut text = [0; 16];
+    let length = match rustix::io::read(&file, &mut text) {
+        Ok(length) => length,
+        Err(errno) => return LoginuidOutcome::Refused(errno.raw_os_error()),
+    };
+    if text.get(..length).is_some_and(|value| value.trim_ascii() == UNSET) {
+        return LoginuidOutcome::WasUnset;
+    }
+    match rustix::io::pwrite(&file, UNSET, 0) {
+        Ok(_) => LoginuidOutcome::Reset,
+        Err(errno) => LoginuidOutcome::Refused(errno.raw_os_error()),
+    }
+}
