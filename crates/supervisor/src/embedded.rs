@@ -71,6 +71,9 @@ const FORWARDED: [Signal; 4] = [Signal::HUP, Signal::USR1, Signal::USR2, Signal:
 /// Signals that the terminal sends to the command as well; it decides what they mean.
 const FROM_TERMINAL: [Signal; 2] = [Signal::INT, Signal::QUIT];
 
+/// How much of the command line stands in the START record, in bytes.
+const COMMAND_SHOWN: usize = 160;
+
 /// How long after the command's end other members may stay before a person is told that they are waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -206,7 +209,9 @@ fn start_fields(command: &[OsString], launched: &Launched) -> Vec<(&'static str,
         LoginuidOutcome::WasUnset => "unset",
         LoginuidOutcome::Reset => "reset",
     };
-    let words: Vec<_> = command.iter().map(|word| auditns_wire::text::escape(word.as_bytes())).collect();
+    let words: Vec<&[u8]> = command.iter().map(|word| word.as_bytes()).collect();
+    let words = words.join(&b' ');
+    let shown = auditns_wire::text::escape(&words[..words.len().min(COMMAND_SHOWN)]);
     let pid = launched.child.id();
     let mut fields = vec![
         ("runtime", "run".to_owned()),
@@ -220,7 +225,7 @@ fn start_fields(command: &[OsString], launched: &Launched) -> Vec<(&'static str,
         let inode = text.split(['[', ']']).nth(1).unwrap_or("?");
         fields.push((field, inode.to_owned()));
     }
-    fields.push(("cmd", words.join(" ")));
+    fields.push(("cmd", shown));
     fields
 }
 

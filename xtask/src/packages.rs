@@ -1,0 +1,44 @@
+//! Debian packages that a task needs.
+
+use crate::command::{Failure, command, run, step};
+use std::path::Path;
+use std::process::Stdio;
+
+/// A package, and a file by which it is known to be installed.
+pub(crate) type Package = (&'static str, &'static str);
+
+/// What the demonstration runs.
+pub(crate) const DEMO: &[Package] = &[("auditd", "/usr/sbin/auditd")];
+
+/// What the tests run on the host; what they run inside containers is in their own root file system.
+pub(crate) const TESTS: &[Package] = &[
+    ("auditd", "/usr/sbin/auditd"),
+    ("mmdebstrap", "/usr/bin/mmdebstrap"),
+    ("uidmap", "/usr/bin/newuidmap"),
+    ("python3", "/usr/bin/python3"),
+    ("iproute2", "/usr/bin/ip"),
+];
+
+/// Installs what is missing, without starting any service.
+pub(crate) fn install(packages: &[Package]) -> Result<(), Failure> {
+    let missing: Vec<&str> =
+        packages.iter().filter(|known| !Path::new(known.1).exists()).map(|known| known.0).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    step(&format!("installing {}", missing.join(" ")));
+    if command("apt-get", &["--version"]).stdout(Stdio::null()).status().is_err() {
+        return Err(Failure::new(format!(
+            "apt-get is not here; install these yourself: {}",
+            missing.join(" ")
+        )));
+    }
+    let apt = |arguments: &[&str]| {
+        let mut apt = command("apt-get", arguments);
+        // RUNLEVEL=1 keeps package scripts from starting auditd on the host.
+        apt.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1").stdout(Stdio::null());
+        run(apt)
+    };
+    apt(&["-qq", "update"])?;
+    apt(&[&["-qq", "-y", "--no-install-recommends", "install"][..], &missing].concat())
+}

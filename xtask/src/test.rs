@@ -1,0 +1,75 @@
+//! The tests, from the fast ones to the real ones.
+
+use crate::command::{self, Failure, cargo, command, run, step, target};
+use crate::packages;
+use std::path::PathBuf;
+
+/// Packages whose tests need nothing but cargo and root.
+const END_TO_END: &str = "auditns-e2e";
+const CONFORMANCE: &str = "auditns-conformance";
+
+/// Seconds of fuzzing a target.
+const FUZZ_SECONDS: u32 = 20;
+
+pub(crate) fn all() -> Result<(), Failure> {
+    packages::install(packages::TESTS)?;
+    unit()?;
+    conformance()?;
+    end_to_end()
+}
+
+pub(crate) fn unit() -> Result<(), Failure> {
+    step("format");
+    cargo(&["fmt", "--all", "--check"])?;
+    step("lints");
+    cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    step("unit and property tests");
+    cargo(&["test", "--quiet", "--workspace", "--exclude", END_TO_END, "--exclude", CONFORMANCE])
+}
+
+pub(crate) fn conformance() -> Result<(), Failure> {
+    let program = release_build()?;
+    step("the kernel and a namespace, asked the same things");
+    let mut test = command(env!("CARGO"), &["test", "--release", "--package", CONFORMANCE]);
+    test.env("AUDITNS_BIN", program);
+    run(test)
+}
+
+pub(crate) fn end_to_end() -> Result<(), Failure> {
+    let program = release_build()?;
+    step("real programs");
+    let mut test = command(env!("CARGO"), &["test", "--package", END_TO_END]);
+    test.env("AUDITNS_BIN", program);
+    run(test)
+}
+
+pub(crate) fn fuzz() -> Result<(), Failure> {
+    let folder = command::root().join("crates/wire/fuzz");
+    let fuzz = |arguments: &[&str]| {
+        let mut fuzz = command(env!("CARGO"), &["fuzz"]);
+        // Sanitizer flags of the compiler are unstable; the code under test is not.
+        fuzz.args(arguments).current_dir(folder.join("..")).env("RUSTC_BOOTSTRAP", "1");
+        fuzz
+    };
+    let list = fuzz(&["list"]).output().map_err(|error| Failure::new(format!("cargo fuzz: {error}")))?;
+    if !list.status.success() {
+        return Err(Failure::new("cargo fuzz is not here; get it with: cargo install cargo-fuzz"));
+    }
+    for name in String::from_utf8_lossy(&list.stdout).lines() {
+        step(&format!("fuzzing {name} for {FUZZ_SECONDS} s"));
+        run(fuzz(&["run", name, "--", &format!("-max_total_time={FUZZ_SECONDS}")]))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn deny() -> Result<(), Failure> {
+    step("licences, duplicates and sources of dependencies");
+    cargo(&["deny", "check", "licenses", "bans", "sources"])
+}
+
+/// Builds the program as it is shipped.
+pub(crate) fn release_build() -> Result<PathBuf, Failure> {
+    step("release build");
+    cargo(&["build", "--quiet", "--release", "--package", "auditns"])?;
+    Ok(target().join("release/auditns"))
+}
