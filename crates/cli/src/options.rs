@@ -1,5 +1,8 @@
 //! The one table of commands and flags: help, man page and completions come from it.
 
+// These texts are read in a terminal, where backticks are noise.
+#![allow(clippy::doc_markdown)]
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::ffi::OsString;

@@ -7,14 +7,13 @@ use auditns_core::{Config, Namespace, Now, Policy};
 use auditns_sys::clock;
 use auditns_sys::filter::FilterOptions;
 use auditns_sys::identity::capabilities::{self, Capability};
+use auditns_sys::identity::details;
 use auditns_sys::identity::loginuid;
 use auditns_sys::identity::namespace::{INITIAL_USER_INODE, NamespaceFile, NamespaceKind};
 use auditns_sys::launch::{self, LaunchError, LaunchOptions, Launched, LoginuidOutcome, LoginuidReset};
 use auditns_sys::signals::{self, SignalFd};
 use auditns_wire::record::Ids;
-use rustix::process::{
-    Pid, PidfdFlags, Resource, Signal, getpgid, getpgrp, getrlimit, kill_process, pidfd_open, setrlimit,
-};
+use rustix::process::{Pid, PidfdFlags, Resource, Signal, getrlimit, kill_process, pidfd_open, setrlimit};
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -70,6 +69,9 @@ const CHILD_TOKEN: u64 = 2;
 const FORWARDED: [Signal; 4] = [Signal::HUP, Signal::USR1, Signal::USR2, Signal::TERM];
 /// Signals that the terminal sends to the command as well; it decides what they mean.
 const FROM_TERMINAL: [Signal; 2] = [Signal::INT, Signal::QUIT];
+
+/// Most generations between the command and a member that signals us.
+const ANCESTORS_MAX: usize = 64;
 
 /// How much of the command line stands in the START record, in bytes.
 const COMMAND_SHOWN: usize = 160;
@@ -161,17 +163,28 @@ fn serve(step: &'static str) -> impl Fn(io::Error) -> RunError {
     move |error| RunError::Serve { step, error }
 }
 
-/// Passes a signal on, unless its sender sent it to our whole process group, which the command is in.
+/// Passes a signal on, unless it comes from below the command: a member that signals our process group has signalled
+/// the command in it already.
 fn forward(signal: signals::Signal, command: Option<Pid>) {
     let Some(number) = FORWARDED.into_iter().find(|known| known.as_raw() == signal.number) else { return };
-    let sender = Pid::from_raw(signal.sender.cast_signed());
-    let same_group = sender.is_some_and(|sender| getpgid(Some(sender)).is_ok_and(|group| group == getpgrp()));
-    if same_group {
-        return;
-    }
-    if let Some(command) = command {
+    let Some(command) = command else { return };
+    if !descends_from(signal.sender, command) {
         let _ = kill_process(command, number);
     }
+}
+
+fn descends_from(pid: u32, ancestor: Pid) -> bool {
+    let mut pid = pid;
+    for _ in 0..ANCESTORS_MAX {
+        if Pid::from_raw(pid.cast_signed()) == Some(ancestor) {
+            return true;
+        }
+        match details::of(pid) {
+            Ok(found) if found.parent > 1 => pid = found.parent,
+            _ => return false,
+        }
+    }
+    false
 }
 
 /// Whether a member that gets around the filter could write to the host's audit: only in the initial user namespace,
