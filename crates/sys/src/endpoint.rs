@@ -147,7 +147,11 @@ pub fn receive(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<Received> {
     message.msg_iov = &raw mut vector;
     message.msg_iovlen = 1;
     message.msg_control = (&raw mut control).cast();
-    message.msg_controllen = size_of::<Control>() as _;
+    // C libraries differ in the width of this field.
+    #[allow(clippy::cast_possible_truncation, reason = "the size is 32")]
+    {
+        message.msg_controllen = size_of::<Control>() as _;
+    }
     let flags = RecvFlags::TRUNC | RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
     let flags = flags.bits().cast_signed();
     // SAFETY: buffer and control structure are live, exclusively borrowed and as long as the header says.

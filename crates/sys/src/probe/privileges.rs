@@ -55,7 +55,8 @@ pub(super) fn initial_user_namespace() -> Support {
 /// step fails on purpose, with a number that `unshare` never gives.
 pub(super) fn user_namespaces() -> Support {
     let mut command = Command::new("/proc/self/exe");
-    if rustix::process::geteuid().is_root() && own_capabilities().has(Capability::SetUid) {
+    // In a user namespace of its own this process counts as one without privileges, and "nobody" may not exist there.
+    if in_initial_user_namespace() && own_capabilities().has(Capability::SetUid) {
         command.uid(NOBODY);
     }
     // SAFETY: the closure makes one system call and neither allocates nor locks.
