@@ -39,8 +39,9 @@ pub enum Action {
         /// Which one.
         endpoint: EndpointId,
     },
-    /// Send a record to a READLOG listener, or drop it when there is no room: the kernel does not count these either.
-    Multicast {
+    /// Send now or drop: a record for a READLOG listener, or `AUDIT_REPLACE` for the registered daemon. The kernel does
+    /// not count these either when there is no room.
+    Offer {
         /// To whom.
         endpoint: EndpointId,
         /// The datagram.

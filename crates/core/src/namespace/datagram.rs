@@ -38,6 +38,18 @@ pub(super) type Handled = Result<Outcome, Errno>;
 /// Most paths that are looked up for one datagram.
 const PATHS_MAX: usize = 64;
 
+/// Once this many rules are listed in answer to one datagram, further lists are refused: one message of 16 bytes asks
+/// for up to 8 MiB, and a datagram holds thousands of them. A first list is never refused.
+const LISTED_MAX: usize = 1024;
+
+/// The data replies to one datagram.
+#[derive(Default)]
+struct Replies {
+    frames: Vec<Vec<u8>>,
+    /// Rules among them.
+    listed: usize,
+}
+
 impl Namespace {
     /// Which facts [`crate::Input::Datagram`] must bring along for these bytes. Nothing for ordinary messages.
     pub fn inquire(&self, bytes: &[u8]) -> Inquiry {
@@ -75,12 +87,12 @@ impl Namespace {
         self.counters.datagrams += 1;
         self.refusals.clear();
         let first_action = self.output.len();
-        let mut data = Vec::new();
+        let mut replies = Replies::default();
         for message in messages(bytes) {
             self.counters.messages += 1;
             let request = Request { endpoint, sender, answers, message, now };
             let asked = message.header.flags & FLAG_ACK != 0;
-            match self.receive_message(&request, &mut data) {
+            match self.receive_message(&request, &mut replies) {
                 Ok(Outcome::Acknowledged) => {}
                 Ok(Outcome::Done | Outcome::Count(0)) if !asked => {}
                 Ok(Outcome::Done | Outcome::Count(0)) => self.acknowledge(&request, Verdict::Success),
@@ -88,19 +100,24 @@ impl Namespace {
                 Err(errno) => self.acknowledge(&request, Verdict::Failure(errno)),
             }
         }
-        self.output.extend(data.into_iter().map(|frame| Action::Reply { endpoint, frame }));
+        self.output.extend(replies.frames.into_iter().map(|frame| Action::Reply { endpoint, frame }));
         self.wait_for_backlog(endpoint, first_action, now);
     }
 
-    fn receive_message(&mut self, request: &Request<'_>, data: &mut Vec<Vec<u8>>) -> Handled {
+    fn receive_message(&mut self, request: &Request<'_>, replies: &mut Replies) -> Handled {
         let message_type = request.message.header.message_type;
         self.permit(message_type, request.sender)?;
+        let data = &mut replies.frames;
         match message_type {
             kind::GET => data.push(self.get_status(request)),
             kind::GET_FEATURE => data.push(self.get_features(request)),
             kind::SIGNAL_INFO => data.push(self.get_signal_info(request)),
             kind::TTY_GET => data.push(self.get_tty(request)),
-            kind::LIST_RULES => data.extend(self.list_rules(request)),
+            kind::LIST_RULES if replies.listed >= LISTED_MAX => return Err(Errno::ENOMEM),
+            kind::LIST_RULES => {
+                replies.listed += self.rules.len();
+                data.extend(self.list_rules(request));
+            }
             _ => return self.apply(message_type, request),
         }
         Ok(Outcome::Done)

@@ -25,6 +25,10 @@ pub(super) struct Endpoints {
 /// The kernel picks further port ids of a process from the upper half of the numbers (`netlink_autobind`).
 const FIRST_FURTHER_PORT: u32 = u32::MAX - 4096;
 
+/// Most READLOG listeners. The kernel has no such bound; here a datagram full of messages is copied for each of them
+/// before any copy leaves.
+pub(super) const LISTENERS: usize = 32;
+
 impl Endpoints {
     pub(super) fn open(&mut self, endpoint: EndpointId, pid: u32) {
         let port = if pid != 0 && !self.open.values().any(|other| other.port == pid) {
@@ -49,7 +53,13 @@ impl Endpoints {
         self.open.get(&endpoint).map_or(0, |known| known.port)
     }
 
-    pub(super) fn listeners(&self) -> impl Iterator<Item = EndpointId> {
+    /// Whether an endpoint listens already or there is room for one more that does.
+    pub(super) fn may_listen(&self, endpoint: EndpointId) -> bool {
+        let mut listeners = self.listeners();
+        listeners.clone().any(|listener| listener == endpoint) || listeners.nth(LISTENERS - 1).is_none()
+    }
+
+    pub(super) fn listeners(&self) -> impl Iterator<Item = EndpointId> + Clone {
         self.open.iter().filter(|(_, known)| known.listener.is_some()).map(|(endpoint, _)| *endpoint)
     }
 }

@@ -24,7 +24,13 @@ impl Namespace {
         join: bool,
         now: Now,
     ) {
-        let result = if join && !sender.capabilities.read { Err(Errno::EPERM) } else { Ok(()) };
+        let result = if join && !sender.capabilities.read {
+            Err(Errno::EPERM)
+        } else if join && group == READLOG && !self.endpoints.may_listen(endpoint) {
+            Err(Errno::ENOMEM)
+        } else {
+            Ok(())
+        };
         self.log_listener(sender, details, group, join, result.is_ok(), now);
         if let Some(known) = self.endpoints.get_mut(endpoint)
             && group == READLOG
@@ -64,7 +70,7 @@ impl Namespace {
         let frames = self
             .endpoints
             .listeners()
-            .map(|endpoint| Action::Multicast { endpoint, frame: record::multicast(message_type, text) });
+            .map(|endpoint| Action::Offer { endpoint, frame: record::multicast(message_type, text) });
         self.output.extend(frames);
     }
 }

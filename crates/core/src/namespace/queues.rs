@@ -37,7 +37,7 @@ pub(super) struct Queues {
 /// What a queued record costs beyond its text.
 const OVERHEAD: usize = 48;
 
-fn cost(record: &Queued) -> usize {
+pub(super) fn cost(record: &Queued) -> usize {
     record.text.len() + OVERHEAD
 }
 
@@ -46,9 +46,10 @@ impl Queues {
         Queues { main: VecDeque::new(), retry: VecDeque::new(), hold: VecDeque::new(), bytes: 0, bytes_max }
     }
 
-    /// False when memory does not allow it.
-    pub(super) fn push_main(&mut self, record: Queued) -> bool {
-        let allowed = self.bytes + cost(&record) <= self.bytes_max;
+    /// False when memory does not allow it. `in_flight` is what the record costs that the worker has in hand and may
+    /// put back.
+    pub(super) fn push_main(&mut self, record: Queued, in_flight: usize) -> bool {
+        let allowed = self.bytes + in_flight + cost(&record) <= self.bytes_max;
         if allowed {
             self.push(Which::Main, record);
         }
@@ -73,6 +74,12 @@ impl Queues {
 
     pub(super) fn length(&mut self, which: Which) -> usize {
         self.queue(which).len()
+    }
+
+    /// Lengths of hold, retry and main queue, and what they cost together in bytes.
+    #[cfg(test)]
+    pub(super) fn totals(&self) -> ([usize; 3], usize) {
+        ([self.hold.len(), self.retry.len(), self.main.len()], self.bytes)
     }
 
     fn queue(&mut self, which: Which) -> &mut VecDeque<Queued> {

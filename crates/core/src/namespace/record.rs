@@ -18,7 +18,8 @@ pub(super) fn filter_task(sender: &Sender, exe: Option<FileId>) -> FilterTask {
 
 impl Namespace {
     /// Makes a record on behalf of `sender`: exclude rules, serial number, rate limit, the host's log, the queue.
-    /// Kernel: `audit_log_start`, `audit_log_end`. Returns the serial number of a record that is to be stored.
+    /// Kernel: `audit_log_start`, `audit_log_end`. Returns the serial number of a record that is to be stored; none
+    /// is made while the gate is closed.
     pub(super) fn log(
         &mut self,
         message_type: u16,
@@ -27,6 +28,9 @@ impl Namespace {
         body: &Body,
         now: Now,
     ) -> Option<u32> {
+        if !self.gate_open {
+            return None;
+        }
         let task = filter_task(sender, exe);
         if self.rules.filter(FilterList::Exclude, u32::from(message_type), &task) == Verdict::Drop {
             self.counters.filtered += 1;
@@ -41,8 +45,9 @@ impl Namespace {
         let line = record::host_line(message_type, stamp, self.config.contid, body);
         self.output.push_back(Action::Store { serial: stamp.serial, line });
         let text = record::namespace_text(stamp, body).into_boxed_slice();
-        if !self.queues.push_main(Queued { message_type, text }) {
+        if !self.queues.push_main(Queued { message_type, text }, self.worker.bytes()) {
             self.lose("queue memory of the namespace exhausted", now);
+            self.worker.nudge();
         }
         Some(stamp.serial)
     }

@@ -90,7 +90,7 @@ impl Namespace {
             self.reset_registration(registration.number, now);
         } else {
             let frame = reply::data(REPLACE, 0, false, &caller.to_ne_bytes());
-            self.output.push_back(Action::Reply { endpoint: registration.endpoint, frame });
+            self.output.push_back(Action::Offer { endpoint: registration.endpoint, frame });
         }
     }
 

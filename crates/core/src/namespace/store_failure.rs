@@ -6,7 +6,7 @@ use super::settings::FAIL_PANIC;
 use crate::action::{Action, EndpointId};
 use crate::time::Now;
 use auditns_wire::Errno;
-use auditns_wire::header::{Header, messages};
+use auditns_wire::header::{HEADER_LENGTH, Header, messages};
 use auditns_wire::message_type::NLMSG_ERROR;
 use auditns_wire::reply::{self, Verdict};
 
@@ -40,19 +40,22 @@ impl Namespace {
         let Some(message) = messages(&refusal.request).next() else { return };
         let port = self.endpoints.port(refusal.endpoint);
         let refused = reply::acknowledgement(&message, Verdict::Failure(errno), port, false);
-        match self.pending_acknowledgement(refusal.endpoint, message.header.sequence) {
+        match self.pending_acknowledgement(refusal.endpoint, &message.header) {
             Some(frame) => *frame = refused,
             None => self.output.push_front(Action::Reply { endpoint: refusal.endpoint, frame: refused }),
         }
     }
 
-    /// The acknowledgement of a message that has not left yet.
-    fn pending_acknowledgement(&mut self, endpoint: EndpointId, sequence: u32) -> Option<&mut Vec<u8>> {
+    /// The acknowledgement of a message, still to leave and saying success. It repeats the request's header, by which
+    /// it is told from that of another message with the same sequence number: many clients always send 0.
+    fn pending_acknowledgement(&mut self, endpoint: EndpointId, request: &Header) -> Option<&mut Vec<u8>> {
         let waiting = self.waiters.replies_mut(endpoint);
         self.output.iter_mut().chain(waiting).find_map(|action| match action {
             Action::Reply { endpoint: to, frame } if *to == endpoint => {
                 let header = Header::decode(frame)?;
-                (header.message_type == NLMSG_ERROR && header.sequence == sequence).then_some(frame)
+                let (error, echoed) = frame.get(HEADER_LENGTH..)?.split_at_checked(4)?;
+                let succeeded = header.message_type == NLMSG_ERROR && error == [0; 4];
+                (succeeded && Header::decode(echoed)? == *request).then_some(frame)
             }
             _ => None,
         })

@@ -25,12 +25,21 @@ pub(super) struct Waiters(VecDeque<Waiter>);
 /// than half of that, whatever `backlog_wait_time` says.
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
+/// Most bytes of answers that are held back for all senders together. Answers beyond that are not held back, so that a
+/// crowd of senders who each ask for a long list and then wait does not take the host's memory.
+const HELD_MAX: usize = 1 << 20;
+
 /// The shortest sleep of the kernel is until the next tick.
 const WAIT_MIN: Duration = Duration::from_millis(4);
 
 impl Waiters {
     pub(super) fn deadline(&self) -> Option<Duration> {
         self.0.iter().map(|waiter| waiter.until).min()
+    }
+
+    /// Bytes of the answers held back, 0..=[`HELD_MAX`].
+    pub(super) fn held(&self) -> usize {
+        self.0.iter().flat_map(|waiter| &waiter.replies).map(size).sum()
     }
 
     pub(super) fn forget(&mut self, endpoint: EndpointId) {
@@ -43,12 +52,28 @@ impl Waiters {
     }
 }
 
+fn size(action: &Action) -> usize {
+    if let Action::Reply { frame, .. } = action { frame.len() + size_of::<Action>() } else { 0 }
+}
+
 impl Namespace {
     /// Kernel: the end of `audit_receive`. A worker that is not stuck empties the queue before a sleep could begin,
     /// so only a stuck one makes senders wait. The registered daemon is no exception.
     pub(super) fn wait_for_backlog(&mut self, endpoint: EndpointId, first_action: usize, now: Now) {
         let limit = self.settings.backlog_limit as usize;
         if limit == 0 || self.queues.main_length() <= limit || !self.worker.is_stuck() {
+            return;
+        }
+        let wait = jiffies(self.settings.backlog_wait_time).clamp(WAIT_MIN, WAIT_MAX);
+        let until = now.since_boot + wait;
+        self.output.push_back(Action::Pause { endpoint });
+        // A daemon must see the answer to its registration before the first record, so its answers do not wait.
+        let of_daemon = self.registration.is_some_and(|registration| registration.endpoint == endpoint);
+        let answers = self.output.range(first_action..);
+        let answers =
+            answers.filter(|action| matches!(action, Action::Reply { endpoint: to, .. } if *to == endpoint));
+        if of_daemon || self.waiters.held() + answers.map(size).sum::<usize>() > HELD_MAX {
+            self.waiters.0.push_back(Waiter { endpoint, until, replies: Vec::new() });
             return;
         }
         let mut replies = Vec::new();
@@ -61,9 +86,7 @@ impl Namespace {
             !held
         });
         self.output.append(&mut kept);
-        let wait = jiffies(self.settings.backlog_wait_time).clamp(WAIT_MIN, WAIT_MAX);
-        self.output.push_back(Action::Pause { endpoint });
-        self.waiters.0.push_back(Waiter { endpoint, until: now.since_boot + wait, replies });
+        self.waiters.0.push_back(Waiter { endpoint, until, replies });
     }
 
     /// After a pass of the worker.

@@ -4,7 +4,7 @@
 //! back; a full socket is waited for, up to the same 100 ms, while everything else goes on.
 
 use super::Namespace;
-use super::queues::{Queued, Which};
+use super::queues::{Queued, Which, cost};
 use crate::action::{Action, EndpointId};
 use crate::input::Delivery;
 use crate::time::Now;
@@ -22,6 +22,8 @@ const ATTEMPT_TIME: Duration = Duration::from_millis(100);
 #[derive(Debug, Default)]
 pub(super) struct Worker {
     pass: Option<Pass>,
+    /// A pass is due although the main queue is empty.
+    nudged: bool,
 }
 
 /// One pass over the queues.
@@ -71,6 +73,18 @@ impl Worker {
         self.deadline().is_some()
     }
 
+    /// Asks for a pass. Held records may take all the memory, so that no fresh one gets into the main queue, which is
+    /// what else begins a pass: they would never reach a daemon.
+    pub(super) fn nudge(&mut self) {
+        self.nudged = true;
+    }
+
+    /// What the record in hand costs, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let stage = self.pass.as_ref().map(|pass| &pass.stage);
+        stage.and_then(|stage| stage.in_flight.as_ref()).map_or(0, |in_flight| cost(&in_flight.record))
+    }
+
     fn in_flight_to(&mut self, endpoint: EndpointId) -> Option<&mut Stage> {
         let pass = self.pass.as_mut()?;
         (pass.daemon?.1 == endpoint && pass.stage.in_flight.is_some()).then_some(&mut pass.stage)
@@ -82,7 +96,7 @@ impl Namespace {
     pub(super) fn run_worker(&mut self, now: Now) {
         loop {
             let Some(mut pass) = self.worker.pass.take() else {
-                if self.queues.main_length() == 0 {
+                if !std::mem::take(&mut self.worker.nudged) && self.queues.main_length() == 0 {
                     return;
                 }
                 self.start_pass();

@@ -1,0 +1,120 @@
+//! What holds for any bytes that a decoder is given. The fuzz targets call these, and so does an ordinary test with
+//! seeded random bytes.
+
+use auditns_wire::Errno;
+use auditns_wire::equivalence::Equivalence;
+use auditns_wire::header::{HEADER_LENGTH, Header, messages};
+use auditns_wire::payload::{Features, Status, TtyStatus};
+use auditns_wire::record::{Body, Ids, Stamp, UserText, Viewed, host_line, namespace_text};
+use auditns_wire::reply::{Verdict, acknowledgement};
+use auditns_wire::rule::{FIXED_LEN, RuleData};
+use auditns_wire::text::{escape, untrusted};
+
+/// Messages lie within the datagram, one after the other, and can be acknowledged.
+pub(crate) fn header(bytes: &[u8]) {
+    let mut end = 0;
+    for message in messages(bytes) {
+        let start = message.padded.as_ptr() as usize - bytes.as_ptr() as usize;
+        assert_eq!(start, end, "messages follow each other");
+        assert_eq!(start % 4, 0, "messages are aligned");
+        end = start + message.padded.len();
+        assert!(end <= bytes.len());
+        assert_eq!(message.header.length as usize, HEADER_LENGTH + message.payload.len());
+        assert_eq!(Header::decode(&message.header.encode()), Some(message.header));
+        for verdict in [Verdict::Success, Verdict::Count(7), Verdict::Failure(Errno::EINVAL)] {
+            for capped in [false, true] {
+                let frame = acknowledgement(&message, verdict, 1, capped);
+                let header = Header::decode(&frame).expect("an acknowledgement has a header");
+                assert_eq!(header.length as usize, frame.len());
+                assert_eq!(header.sequence, message.header.sequence);
+                assert_eq!(frame.len() % 4, 0);
+                assert!(frame.len() <= 36 + message.payload.len() + 3);
+            }
+        }
+    }
+}
+
+/// A payload reads the same with zeros behind it, and what it says survives encoding.
+pub(crate) fn payload(bytes: &[u8]) {
+    let padded = [bytes, &[0; 64]].concat();
+    let status = Status::decode(bytes);
+    assert_eq!(status, Status::decode(&padded));
+    assert_eq!(status, Status::decode(&status.encode()));
+    let tty = TtyStatus::decode(bytes);
+    assert_eq!(tty, TtyStatus::decode(&padded));
+    assert_eq!(tty, TtyStatus::decode(&tty.encode()));
+    match Features::decode(bytes) {
+        Some(features) => assert_eq!(Features::decode(&features.encode()), Some(features)),
+        None => assert!(bytes.len() < Features::LENGTH),
+    }
+}
+
+/// A rule that is long enough survives the round trip; so does one that zeros make long enough.
+pub(crate) fn rule(bytes: &[u8]) {
+    let mut long = bytes.to_vec();
+    long.resize(bytes.len().max(FIXED_LEN), 0);
+    let data = RuleData::decode(&long).expect("long enough");
+    assert_eq!(data.encode(), long);
+    assert_eq!(
+        RuleData::decode(&[&long[..], b"/etc/shadow"].concat()).map(|more| more.fields),
+        Ok(data.fields)
+    );
+    match RuleData::decode(bytes) {
+        Ok(data) => assert_eq!(data.encode(), bytes),
+        Err(short) => assert!(bytes.len() < FIXED_LEN && short.len == bytes.len()),
+    }
+}
+
+/// Names are parts of the payload, without NUL.
+pub(crate) fn equivalence(bytes: &[u8]) {
+    match Equivalence::decode(bytes) {
+        Ok(Equivalence { old, new }) => {
+            assert!(8 + old.len() + new.len() <= bytes.len());
+            assert!(bytes[8..].starts_with(&old));
+            for name in [old, new] {
+                assert!(!name.contains(&0) && name.len() <= 4096);
+            }
+        }
+        Err(errno) => assert!(matches!(errno, Errno::EINVAL | Errno::ENAMETOOLONG)),
+    }
+}
+
+/// No text of a member can end a line, hide in it or stand before the host's own fields.
+pub(crate) fn text(bytes: &[u8]) {
+    let escaped = escape(bytes);
+    assert!(!escaped.chars().any(char::is_control));
+    assert_eq!(unescape(&escaped), bytes);
+    assert!(untrusted(bytes).bytes().all(|byte| (0x21..=0x7e).contains(&byte)));
+
+    let stamp = Stamp { seconds: 1_700_000_000, milliseconds: 7, serial: 42 };
+    for text in [UserText::message(bytes), UserText::terminal(bytes)] {
+        let body = Body::User { ids: Viewed { namespace: Ids::default(), host: Ids::default() }, text };
+        let line = host_line(1112, stamp, 9, &body);
+        let head = "type=USER_LOGIN msg=audit(1700000000.007:42): contid=9 pid=0 uid=4294967295 ";
+        assert!(line.starts_with(head), "{line}");
+        assert!(!line.chars().any(char::is_control), "{line}");
+        let inside = namespace_text(stamp, &body);
+        assert!(inside.starts_with(b"audit(1700000000.007:42): pid=0 "));
+        assert!(!inside.contains(&0));
+    }
+}
+
+/// Undoes `escape`.
+fn unescape(text: &str) -> Vec<u8> {
+    let bytes = text.as_bytes();
+    let mut plain = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let code = bytes[at..].strip_prefix(br"\x").and_then(|rest| rest.get(..2));
+        let code = code.and_then(|digits| std::str::from_utf8(digits).ok());
+        let code = code.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        if let Some(byte) = code.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            plain.push(byte);
+            at += 4;
+        } else {
+            plain.push(bytes[at]);
+            at += 1;
+        }
+    }
+    plain
+}
