@@ -1,0 +1,88 @@
+//! The machine's own kernel audit: watched, and changed only while a lock says that nobody else does.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, netlink, recv, socket_with};
+
+use crate::process;
+
+/// Everybody who changes the kernel's audit state for a test holds this lock.
+const LOCK: &str = "/run/lock/auditns-kernel-audit.lock";
+
+/// The kernel's audit, enabled and listened to by its multicast group until dropped. The kernel then is as a fresh one:
+/// disabled, without rules.
+#[derive(Debug)]
+pub struct Kernel {
+    socket: OwnedFd,
+    // Last: released after the state is restored.
+    _lock: File,
+}
+
+fn auditctl(arguments: &[&str]) -> String {
+    process::must(Command::new("auditctl").args(arguments), Duration::from_secs(10))
+}
+
+/// The kernel's status as `auditctl -s` prints it; one value.
+///
+/// # Panics
+/// When the kernel does not answer or does not know the value.
+pub fn status(name: &str) -> u64 {
+    let text = auditctl(&["-s"]);
+    text.lines()
+        .find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+        .unwrap_or_else(|| panic!("the kernel's audit status has no {name}:\n{text}"))
+}
+
+impl Kernel {
+    /// Waits for the lock, joins the multicast group and enables auditing.
+    ///
+    /// # Panics
+    /// When the kernel refuses: the tests need root in the initial namespaces.
+    pub fn enable() -> Self {
+        let lock = File::create(LOCK).expect("the lock of the kernel's audit state can be made");
+        flock(&lock, FlockOperation::LockExclusive).expect("a lock file can be locked");
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(netlink::AUDIT))
+            .expect("root may open an audit socket");
+        bind(&socket, &SocketAddrNetlink::new(0, 1)).expect("root may join the audit multicast group");
+        auditctl(&["-b", "8192"]);
+        auditctl(&["-e", "1"]);
+        Self { socket, _lock: lock }
+    }
+
+    /// All record texts that came since the last call.
+    ///
+    /// # Panics
+    /// When the socket's queue ran over: the texts are incomplete then.
+    pub fn texts(&self) -> Vec<String> {
+        let mut texts = Vec::new();
+        let mut buffer = vec![0_u8; 16384];
+        loop {
+            match recv(&self.socket, buffer.as_mut_slice(), RecvFlags::empty()) {
+                // The text follows the 16 bytes of the netlink header.
+                Ok((length, _)) if length >= 16 => {
+                    texts.push(String::from_utf8_lossy(&buffer[16..length]).into_owned());
+                }
+                Ok(_) => {}
+                Err(rustix::io::Errno::AGAIN) => return texts,
+                Err(error) => panic!("the kernel's audit multicast failed: {error}"),
+            }
+        }
+    }
+}
+
+impl Drop for Kernel {
+    fn drop(&mut self) {
+        for arguments in [["-e", "0"].as_slice(), &["-b", "64"], &["-D"], &["--reset-lost"]] {
+            let finished = process::run(Command::new("auditctl").args(arguments), Duration::from_secs(10));
+            if finished.code() != Some(0) {
+                eprintln!("cannot restore the kernel's audit state by {arguments:?}: {}", finished.report());
+            }
+        }
+    }
+}
