@@ -1,0 +1,105 @@
+//! Plays the same cases and the same random sequences against the kernel and inside an audit namespace, and compares.
+//!
+//! Needs root in the initial namespaces and the `auditns` program: the one that `AUDITNS_BIN` names, else the newest of
+//! the workspace's builds. Someone who is not root learns that nothing was tried.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const CONFORMANCE: &str = env!("CARGO_BIN_EXE_auditns-conformance");
+
+/// Random sequences that are played on both sides, and their length.
+const SEEDS: std::ops::RangeInclusive<u32> = 1..=20;
+const STEPS: &str = "60";
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+fn auditns() -> PathBuf {
+    if let Some(named) = std::env::var_os("AUDITNS_BIN") {
+        return named.into();
+    }
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
+    let built = ["release", "debug"].map(|profile| target.join(profile).join("auditns"));
+    let age = |p: &PathBuf| p.metadata().and_then(|m| m.modified()).ok();
+    built
+        .into_iter()
+        .filter(|p| p.exists())
+        .max_by_key(age)
+        .expect("no auditns program: build it (cargo build -p auditns-cli) or name it in AUDITNS_BIN")
+}
+
+fn run(command: &mut Command) -> Result<String, String> {
+    let output = command.output().map_err(|e| format!("{command:?}: {e}"))?;
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if output.status.success() { Ok(text) } else { Err(format!("{command:?}: {}\n{text}", output.status)) }
+}
+
+fn scratch(name: &str) -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::create_dir_all(&dir).expect("a folder for transcripts");
+    dir
+}
+
+/// Runs the conformance program natively and in a namespace; the last argument of both is the transcript.
+fn both(dir: &Path, name: &str, args: &[&str]) -> (PathBuf, PathBuf) {
+    let file = |side: &str| dir.join(format!("{name}.{side}.jsonl"));
+    let (native, inside) = (file("native"), file("namespace"));
+    run(Command::new(CONFORMANCE).args(args).arg(&native)).expect("the native play");
+    run(Command::new(auditns())
+        .arg("run")
+        .arg("--log-dir")
+        .arg(dir.join("log"))
+        .args(["--", CONFORMANCE])
+        .args(args)
+        .arg(&inside))
+    .expect("the play in a namespace");
+    (native, inside)
+}
+
+fn compare(native: &Path, inside: &Path, known: Option<&Path>) -> Result<String, String> {
+    let mut command = Command::new(CONFORMANCE);
+    command.arg("compare").arg(native).arg(inside);
+    if let Some(known) = known {
+        command.arg("--expected-differences").arg(known);
+    }
+    run(&mut command)
+}
+
+#[test]
+fn every_case_gives_the_same_answers() {
+    if !is_root() {
+        eprintln!("nothing was tried: reaching the kernel's audit needs root");
+        return;
+    }
+    let dir = scratch("cases");
+    let known = Path::new(env!("CARGO_MANIFEST_DIR")).join("expected-differences.json");
+    let (native, inside) = both(&dir, "suite", &["play", "--out"]);
+    compare(&native, &inside, Some(&known)).expect("only the differences of the list");
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/linux-6.18.jsonl");
+    let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
+    if kernel.starts_with("6.18.") {
+        compare(&fixture, &native, None).expect("the kernel answers as it did when the fixture was made");
+    }
+}
+
+#[test]
+fn random_sequences_give_the_same_answers() {
+    if !is_root() {
+        eprintln!("nothing was tried: reaching the kernel's audit needs root");
+        return;
+    }
+    let dir = scratch("random");
+    let mut failures = Vec::new();
+    for seed in SEEDS {
+        let seed = seed.to_string();
+        let args = ["random", "--seed", &seed, "--steps", STEPS, "--out"];
+        let (native, inside) = both(&dir, &format!("seed-{seed}"), &args);
+        if let Err(e) = compare(&native, &inside, None) {
+            failures.push(format!("seed {seed}: {e}"));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
