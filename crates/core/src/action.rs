@@ -1,6 +1,7 @@
 //! What a namespace wants done, in this order.
 
 use auditns_wire::Errno;
+use std::fmt;
 
 /// Number of an endpoint within its namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -73,8 +74,8 @@ pub enum Action {
 pub enum Notice {
     /// A record was lost. As in the kernel at most once a second while a rate limit is set.
     Lost {
-        /// Why, in the kernel's words.
-        reason: &'static str,
+        /// Why.
+        reason: LossReason,
         /// Records lost so far.
         lost: u32,
         /// The namespace's `failure` setting; 2 would have been a panic of the host.
@@ -96,4 +97,39 @@ pub enum Notice {
         /// Registered or gone.
         registered: bool,
     },
+}
+
+/// Why a record counts as lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LossReason {
+    /// More records in a second than `rate_limit`; it was never made.
+    RateLimit,
+    /// No audit daemon is registered and `backlog_limit` records are held for one already.
+    HoldOverflow,
+    /// The registered daemon does not keep up and `backlog_limit` records wait to be sent again.
+    RetryOverflow,
+    /// Queued records take all the memory that the host allows the namespace.
+    QueueMemory,
+    /// The host's log could not be written.
+    NotStored,
+}
+
+impl LossReason {
+    /// Whether the record stands in the host's log all the same: only an audit daemon inside misses it.
+    pub fn is_in_log(self) -> bool {
+        matches!(self, LossReason::HoldOverflow | LossReason::RetryOverflow | LossReason::QueueMemory)
+    }
+}
+
+impl fmt::Display for LossReason {
+    /// The kernel's words where the kernel has this reason.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            LossReason::RateLimit => "rate limit exceeded",
+            LossReason::HoldOverflow => "kauditd hold queue overflow",
+            LossReason::RetryOverflow => "kauditd retry queue overflow",
+            LossReason::QueueMemory => "queue memory of the namespace exhausted",
+            LossReason::NotStored => "log of the host not writable",
+        })
+    }
 }

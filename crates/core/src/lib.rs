@@ -16,7 +16,7 @@ pub mod rules;
 mod sender;
 pub mod time;
 
-pub use action::{Action, EndpointId, Notice};
+pub use action::{Action, EndpointId, LossReason, Notice};
 pub use config::{Config, Policy};
 pub use input::{Answers, Delivery, Input, Inquiry};
 pub use mapped_ids::MappedIds;

@@ -59,9 +59,6 @@ pub struct Message<'a> {
     pub header: Header,
     /// The bytes between the header and `nlmsg_len`.
     pub payload: &'a [u8],
-    /// Header and payload together with the padding up to 4 bytes, as far as the datagram reaches:
-    /// what the kernel repeats in an error answer.
-    pub padded: &'a [u8],
 }
 
 /// Walks the messages of a datagram as the kernel does (`audit_receive`, `nlmsg_ok`, `nlmsg_next`): each
@@ -87,8 +84,7 @@ impl<'a> Iterator for Messages<'a> {
             return None;
         }
         let end = align(length).min(self.rest.len());
-        let message =
-            Message { header, payload: &self.rest[HEADER_LENGTH..length], padded: &self.rest[..end] };
+        let message = Message { header, payload: &self.rest[HEADER_LENGTH..length] };
         self.rest = &self.rest[end..];
         Some(message)
     }
@@ -162,6 +158,5 @@ mod tests {
         let datagram = message(15, b"xyz");
         let only = messages(&datagram).next().unwrap();
         assert_eq!(only.payload, b"xyz");
-        assert_eq!(only.padded.len(), 19);
     }
 }

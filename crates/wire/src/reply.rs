@@ -46,7 +46,10 @@ pub fn acknowledgement(request: &Message<'_>, verdict: Verdict, port: u32, cappe
     let mut frame = Vec::with_capacity(HEADER_LENGTH + 4 + echoed);
     frame.extend_from_slice(&header.encode());
     frame.extend_from_slice(&error.to_ne_bytes());
-    frame.extend_from_slice(&request.padded[..request.padded.len().min(echoed)]);
+    frame.extend_from_slice(&request.header.encode());
+    if !header_only {
+        frame.extend_from_slice(request.payload);
+    }
     frame.resize(HEADER_LENGTH + 4 + echoed, 0);
     frame
 }
@@ -111,6 +114,17 @@ mod tests {
         assert_eq!(&frame[16..20], &(-95i32).to_ne_bytes());
         assert_eq!(&frame[20..73], &bytes[..]);
         assert_eq!(&frame[73..], &[0; 3]);
+    }
+
+    #[test]
+    fn what_follows_a_message_is_not_repeated_with_it() {
+        let mut bytes = request(b"q");
+        bytes.extend_from_slice(b"another message");
+        bytes[0..4].copy_from_slice(&17u32.to_ne_bytes());
+        bytes[17..20].copy_from_slice(b"pad");
+        let frame =
+            acknowledgement(&messages(&bytes).next().unwrap(), Verdict::Failure(Errno::EPERM), 1, false);
+        assert_eq!((frame.len(), &frame[36..]), (40, &b"q\0\0\0"[..]));
     }
 
     #[test]

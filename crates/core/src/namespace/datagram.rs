@@ -19,6 +19,8 @@ pub(super) struct Request<'a> {
     pub(super) sender: &'a Sender,
     pub(super) answers: &'a Answers,
     pub(super) message: Message<'a>,
+    /// The first message of the same datagram, which two answers name in place of their own.
+    pub(super) first: Message<'a>,
     pub(super) now: Now,
 }
 
@@ -87,17 +89,21 @@ impl Namespace {
         self.counters.datagrams += 1;
         self.refusals.clear();
         let first_action = self.output.len();
+        let mut first = None;
         let mut replies = Replies::default();
         for message in messages(bytes) {
             self.counters.messages += 1;
-            let request = Request { endpoint, sender, answers, message, now };
+            let first = *first.get_or_insert(message);
+            let request = Request { endpoint, sender, answers, message, first, now };
             let asked = message.header.flags & FLAG_ACK != 0;
             match self.receive_message(&request, &mut replies) {
                 Ok(Outcome::Acknowledged) => {}
                 Ok(Outcome::Done | Outcome::Count(0)) if !asked => {}
-                Ok(Outcome::Done | Outcome::Count(0)) => self.acknowledge(&request, Verdict::Success),
-                Ok(Outcome::Count(count)) => self.acknowledge(&request, Verdict::Count(count)),
-                Err(errno) => self.acknowledge(&request, Verdict::Failure(errno)),
+                Ok(Outcome::Done | Outcome::Count(0)) => {
+                    self.acknowledge(endpoint, &message, Verdict::Success)
+                }
+                Ok(Outcome::Count(count)) => self.acknowledge(endpoint, &message, Verdict::Count(count)),
+                Err(errno) => self.acknowledge(endpoint, &message, Verdict::Failure(errno)),
             }
         }
         self.output.extend(replies.frames.into_iter().map(|frame| Action::Reply { endpoint, frame }));
@@ -136,10 +142,9 @@ impl Namespace {
         }
     }
 
-    pub(super) fn acknowledge(&mut self, request: &Request<'_>, verdict: Verdict) {
-        let frame =
-            reply::acknowledgement(&request.message, verdict, self.endpoints.port(request.endpoint), false);
-        self.output.push_back(Action::Reply { endpoint: request.endpoint, frame });
+    pub(super) fn acknowledge(&mut self, endpoint: EndpointId, message: &Message<'_>, verdict: Verdict) {
+        let frame = reply::acknowledgement(message, verdict, self.endpoints.port(endpoint), false);
+        self.output.push_back(Action::Reply { endpoint, frame });
     }
 }
 

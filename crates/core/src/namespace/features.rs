@@ -4,9 +4,10 @@ use super::Namespace;
 use super::datagram::{Handled, Outcome, Request};
 use super::settings::DISABLED;
 use auditns_wire::Errno;
-use auditns_wire::message_type::FEATURE_CHANGE;
+use auditns_wire::message_type::{FEATURE_CHANGE, GET_FEATURE};
 use auditns_wire::payload::Features;
 use auditns_wire::record::{Body, FeatureChange};
+use auditns_wire::reply;
 
 /// Names by bit number (`audit_feature_names`).
 const NAMES: [&str; 2] = ["only_unset_loginuid", "loginuid_immutable"];
@@ -29,7 +30,10 @@ struct Change {
 impl Namespace {
     pub(super) fn get_features(&self, request: &Request<'_>) -> Vec<u8> {
         let FeatureState { features, lock } = self.features;
-        request.data(&Features { version: 1, mask: u32::MAX, features, lock }.encode())
+        // The kernel takes the sequence number from the head of the datagram (`audit_get_feature`).
+        let sequence = request.first.header.sequence;
+        let features = Features { version: 1, mask: u32::MAX, features, lock };
+        reply::data(GET_FEATURE, sequence, false, &features.encode())
     }
 
     /// Kernel: `audit_set_feature`. Nothing is applied when one locked feature would change.

@@ -2,7 +2,7 @@
 
 use super::Namespace;
 use super::settings::{FAIL_PANIC, FAIL_SILENT};
-use crate::action::{Action, Notice};
+use crate::action::{Action, LossReason, Notice};
 use crate::time::Now;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(super) struct LossReports {
 impl Namespace {
     /// Kernel: `audit_log_lost`. A notice goes out at most once a second while a rate limit is set, and with
     /// `failure` 0 never. With `failure` 2 the kernel panics; a namespace must not harm its host.
-    pub(super) fn lose(&mut self, reason: &'static str, now: Now) {
+    pub(super) fn lose(&mut self, reason: LossReason, now: Now) {
         self.settings.lost = self.settings.lost.wrapping_add(1);
         self.counters.lost += 1;
         let always = self.settings.failure == FAIL_PANIC || self.settings.rate_limit == 0;

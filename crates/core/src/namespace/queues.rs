@@ -1,6 +1,7 @@
 //! The three queues between a record's making and the audit daemon.
 
 use super::Namespace;
+use crate::action::LossReason;
 use crate::time::Now;
 use std::collections::VecDeque;
 
@@ -102,7 +103,7 @@ impl Namespace {
         if self.has_room(Which::Hold) {
             self.queues.push(Which::Hold, record);
         } else {
-            self.lose("kauditd hold queue overflow", now);
+            self.lose(LossReason::HoldOverflow, now);
         }
     }
 
@@ -111,7 +112,7 @@ impl Namespace {
         if self.has_room(Which::Retry) {
             self.queues.push(Which::Retry, record);
         } else {
-            self.lose("kauditd retry queue overflow", now);
+            self.lose(LossReason::RetryOverflow, now);
         }
     }
 

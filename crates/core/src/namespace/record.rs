@@ -2,7 +2,7 @@
 
 use super::Namespace;
 use super::queues::Queued;
-use crate::action::Action;
+use crate::action::{Action, LossReason};
 use crate::rules::{FileId, FilterTask, Verdict};
 use crate::sender::Sender;
 use crate::time::Now;
@@ -38,7 +38,7 @@ impl Namespace {
         }
         let stamp = self.next_stamp(now);
         if !self.rate.allows(self.settings.rate_limit, now) {
-            self.lose("rate limit exceeded", now);
+            self.lose(LossReason::RateLimit, now);
             return None;
         }
         self.counters.records += 1;
@@ -46,7 +46,7 @@ impl Namespace {
         self.output.push_back(Action::Store { serial: stamp.serial, line });
         let text = record::namespace_text(stamp, body).into_boxed_slice();
         if !self.queues.push_main(Queued { message_type, text }, self.worker.bytes()) {
-            self.lose("queue memory of the namespace exhausted", now);
+            self.lose(LossReason::QueueMemory, now);
             self.worker.nudge();
         }
         Some(stamp.serial)

@@ -66,10 +66,10 @@ impl Namespace {
             self.drop_registration(now);
             return Ok(Outcome::Done);
         }
-        // The acknowledgement leaves before the first record can.
+        // The acknowledgement leaves before the first record can. It names the head of the datagram (`auditd_set`).
         let asked = request.message.header.flags & FLAG_ACK != 0;
         if asked {
-            self.acknowledge(request, Verdict::Success);
+            self.acknowledge(request.endpoint, &request.first, Verdict::Success);
         }
         self.registrations += 1;
         let number = self.registrations;

@@ -3,7 +3,7 @@
 use super::Namespace;
 use super::datagram::Request;
 use super::settings::FAIL_PANIC;
-use crate::action::{Action, EndpointId};
+use crate::action::{Action, EndpointId, LossReason};
 use crate::time::Now;
 use auditns_wire::Errno;
 use auditns_wire::header::{HEADER_LENGTH, Header, messages};
@@ -25,7 +25,7 @@ impl Namespace {
         if let Some(serial) = serial
             && self.settings.failure == FAIL_PANIC
         {
-            let request_bytes = request.message.padded.to_vec();
+            let request_bytes = [&request.message.header.encode()[..], request.message.payload].concat();
             self.refusals.push(Refusal { serial, endpoint: request.endpoint, request: request_bytes });
         }
     }
@@ -34,7 +34,7 @@ impl Namespace {
     /// panic, refuses it with the error of the write.
     pub(super) fn store_failed(&mut self, serial: u32, errno: Errno, now: Now) {
         self.counters.store_failures += 1;
-        self.lose("log of the host not writable", now);
+        self.lose(LossReason::NotStored, now);
         let Some(at) = self.refusals.iter().position(|refusal| refusal.serial == serial) else { return };
         let refusal = self.refusals.swap_remove(at);
         let Some(message) = messages(&refusal.request).next() else { return };

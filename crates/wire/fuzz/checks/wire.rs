@@ -14,11 +14,11 @@ use auditns_wire::text::{escape, untrusted};
 pub(crate) fn header(bytes: &[u8]) {
     let mut end = 0;
     for message in messages(bytes) {
-        let start = message.padded.as_ptr() as usize - bytes.as_ptr() as usize;
+        let start = message.payload.as_ptr() as usize - bytes.as_ptr() as usize - HEADER_LENGTH;
         assert_eq!(start, end, "messages follow each other");
         assert_eq!(start % 4, 0, "messages are aligned");
-        end = start + message.padded.len();
-        assert!(end <= bytes.len());
+        end = (start + message.header.length as usize).next_multiple_of(4);
+        assert!(start + message.header.length as usize <= bytes.len());
         assert_eq!(message.header.length as usize, HEADER_LENGTH + message.payload.len());
         assert_eq!(Header::decode(&message.header.encode()), Some(message.header));
         for verdict in [Verdict::Success, Verdict::Count(7), Verdict::Failure(Errno::EINVAL)] {

@@ -1,7 +1,7 @@
 //! A daemon whose socket is full: attempts, time, retry queue (kernel: `kauditd_send_queue`).
 
 use super::rig::{Member, Rig};
-use crate::action::Notice;
+use crate::action::{LossReason, Notice};
 use auditns_wire::payload::Status;
 use std::time::Duration;
 
@@ -136,7 +136,7 @@ fn a_full_retry_queue_loses_records() {
     let lost = rig.notices().into_iter().filter(|notice| matches!(notice, Notice::Lost { .. }));
     let lost: Vec<Notice> = lost.collect();
     assert_eq!(lost.len(), 4);
-    let reason = "kauditd retry queue overflow";
+    let reason = LossReason::RetryOverflow;
     assert_eq!(lost[3], Notice::Lost { reason, lost: 4, failure: 1, rate_limit: 0, backlog_limit: 2 });
 }
 

@@ -1,9 +1,9 @@
 //! Registration of an audit daemon (kernel: `audit_receive_msg`, `auditd_set`, `auditd_reset`).
 
-use super::request::{ASK, Frame, errors, set_pid};
+use super::request::{ASK, Frame, errors, message, set_pid};
 use super::rig::{Member, Rig};
 use crate::action::{Action, Notice};
-use auditns_wire::message_type::{CONFIG_CHANGE, NLMSG_ERROR, REPLACE};
+use auditns_wire::message_type::{CONFIG_CHANGE, GET_FEATURE, NLMSG_ERROR, REPLACE, SET};
 use auditns_wire::payload::Status;
 
 const EACCES: i32 = -13;
@@ -201,6 +201,21 @@ fn the_pid_bit_stands_between_failure_and_rate() {
     assert_eq!(rig.set(&other, &status), EEXIST);
     let after = rig.status(&other);
     assert_eq!((after.failure, after.rate_limit), (0, 0));
+}
+
+#[test]
+fn the_acknowledgement_of_a_registration_names_the_head_of_its_datagram() {
+    let mut rig = Rig::new();
+    let member = rig.member(10);
+    let status = Status { mask: Status::MASK_PID, pid: 10, ..Status::default() };
+    let datagram = [message(GET_FEATURE, ASK, 1, &[]), message(SET, ASK, 2, &status.encode())].concat();
+    let acknowledged: Vec<u32> = rig
+        .send(&member, &datagram)
+        .iter()
+        .filter(|frame| frame.error().is_some())
+        .map(|frame| frame.header.sequence)
+        .collect();
+    assert_eq!(acknowledged, [1, 1]);
 }
 
 #[test]

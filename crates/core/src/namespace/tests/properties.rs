@@ -183,6 +183,10 @@ impl Run {
             if is_user(sent.message_type) && sent.payload.len() == 8 {
                 sent.payload = format!("{sequence:07}\0").into_bytes();
             }
+            // The acknowledgement of a registration names the head of its datagram, so it shall be the head.
+            if sets_daemon(&sent) {
+                self.rig.send(member, &std::mem::take(&mut datagram));
+            }
             let flags = if sent.ack { REQUEST | FLAG_ACK } else { REQUEST };
             datagram.extend(message(sent.message_type, flags, sequence, &sent.payload));
             self.sent.insert(sequence, (member.endpoint, sent));
@@ -257,8 +261,11 @@ impl Run {
 
 /// A registration is acknowledged before the rest of the message is looked at, which may then fail, as in the kernel.
 fn registers_and_more(sent: &Sent) -> bool {
-    let mask = Status::decode(&sent.payload).mask;
-    sent.message_type == SET && sent.ack && mask & Status::MASK_PID != 0 && mask != Status::MASK_PID
+    sets_daemon(sent) && sent.ack && Status::decode(&sent.payload).mask != Status::MASK_PID
+}
+
+fn sets_daemon(sent: &Sent) -> bool {
+    sent.message_type == SET && Status::decode(&sent.payload).mask & Status::MASK_PID != 0
 }
 
 fn check(policy: Policy, backlog_limit: u32, steps: Vec<Step>) {

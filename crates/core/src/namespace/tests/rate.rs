@@ -2,7 +2,7 @@
 
 use super::request::{ASK, errors, message};
 use super::rig::{Member, Rig};
-use crate::action::Notice;
+use crate::action::{LossReason, Notice};
 use auditns_wire::payload::Status;
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ fn notices_come_once_a_second_while_there_is_a_limit() {
     rig.say(&member, "passes");
     flood(&mut rig, &member, 100);
     let lost = |lost| {
-        let reason = "rate limit exceeded";
+        let reason = LossReason::RateLimit;
         Notice::Lost { reason, lost, failure: 1, rate_limit: 1, backlog_limit: 64 }
     };
     assert_eq!(rig.notices(), [lost(1)]);
