@@ -100,7 +100,7 @@ impl Namespace {
                 Ok(Outcome::Acknowledged) => {}
                 Ok(Outcome::Done | Outcome::Count(0)) if !asked => {}
                 Ok(Outcome::Done | Outcome::Count(0)) => {
-                    self.acknowledge(endpoint, &message, Verdict::Success)
+                    self.acknowledge(endpoint, &message, Verdict::Success);
                 }
                 Ok(Outcome::Count(count)) => self.acknowledge(endpoint, &message, Verdict::Count(count)),
                 Err(errno) => self.acknowledge(endpoint, &message, Verdict::Failure(errno)),

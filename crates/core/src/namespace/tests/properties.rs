@@ -179,13 +179,13 @@ impl Run {
     fn send(&mut self, member: &Member, messages: Vec<Sent>) {
         let mut datagram = Vec::new();
         for mut sent in messages {
+            // The acknowledgement of a registration names the head of its datagram, so it is sent as the head only.
+            if sets_daemon(&sent) && !datagram.is_empty() {
+                continue;
+            }
             let sequence = u32::try_from(self.sent.len()).unwrap() + 1;
             if is_user(sent.message_type) && sent.payload.len() == 8 {
                 sent.payload = format!("{sequence:07}\0").into_bytes();
-            }
-            // The acknowledgement of a registration names the head of its datagram, so it shall be the head.
-            if sets_daemon(&sent) {
-                self.rig.send(member, &std::mem::take(&mut datagram));
             }
             let flags = if sent.ack { REQUEST | FLAG_ACK } else { REQUEST };
             datagram.extend(message(sent.message_type, flags, sequence, &sent.payload));
