@@ -44,11 +44,11 @@ pub(crate) fn end_to_end() -> Result<(), Failure> {
 }
 
 pub(crate) fn fuzz() -> Result<(), Failure> {
-    let folder = command::root().join("crates/wire/fuzz");
+    let folder = command::root().join("fuzz");
     let fuzz = |arguments: &[&str]| {
         let mut fuzz = command(env!("CARGO"), &["fuzz"]);
         // Sanitizer flags of the compiler are unstable; the code under test is not.
-        fuzz.args(arguments).current_dir(folder.join("..")).env("RUSTC_BOOTSTRAP", "1");
+        fuzz.args(arguments).current_dir(&folder).env("RUSTC_BOOTSTRAP", "1");
         fuzz
     };
     let list = fuzz(&["list"]).output().map_err(|error| Failure::new(format!("cargo fuzz: {error}")))?;

@@ -1,6 +1,6 @@
 //! A namespace, given datagrams that nobody meant well: the function of the fuzz target with seeded random scripts.
 
-#[path = "../../wire/fuzz/checks/namespace.rs"]
+#[path = "../../../fuzz/checks/namespace.rs"]
 mod checks;
 
 use auditns_wire::header::Header;

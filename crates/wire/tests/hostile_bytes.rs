@@ -1,6 +1,6 @@
 //! The decoders, given bytes that nobody meant well: the functions of the fuzz targets with seeded random input.
 
-#[path = "../fuzz/checks/wire.rs"]
+#[path = "../../../fuzz/checks/wire.rs"]
 mod checks;
 
 use proptest::collection::vec;
