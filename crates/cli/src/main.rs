@@ -1,6 +1,7 @@
 //! `auditns`: audit namespaces for Linux containers, on stock kernels.
 
 mod commands;
+mod line_writer;
 mod options;
 mod terminal;
 

@@ -1,59 +1,101 @@
 //! Lines for people on stderr.
 
+use crate::line_writer::LineWriter;
 use auditns_core::Notice;
 use auditns_supervisor::{Event, Observer};
-use std::io::Write as _;
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-/// Most lines about lost records in [`LOSS_INTERVAL`], the kernel's own limit for its log.
-const LOSSES: u32 = 10;
-const LOSS_INTERVAL: Duration = Duration::from_secs(5);
+/// Most lines of one kind in [`INTERVAL`], the kernel's own limit for its log: members can cause any number of them.
+const LINES: u32 = 10;
+const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Shows events as lines on stderr. Failing to write there is no reason to stop serving.
+/// Counts lines of one kind.
+#[derive(Debug, Default)]
+struct Limiter {
+    lines: u32,
+    since: Option<Instant>,
+}
+
+impl Limiter {
+    /// Whether one more may be shown, and whether it is the last one for now.
+    fn next(&mut self, now: Instant) -> (bool, bool) {
+        if self.since.is_none_or(|since| now.saturating_duration_since(since) >= INTERVAL) {
+            (self.lines, self.since) = (0, Some(now));
+        }
+        self.lines = self.lines.saturating_add(1);
+        (self.lines <= LINES, self.lines == LINES)
+    }
+}
+
+/// Shows events as lines on stderr. Neither failing to write there nor a reader that is slow is a reason to stop serving.
 #[derive(Debug)]
 pub(crate) struct Terminal {
     records: bool,
     rules_told: bool,
-    losses: u32,
-    losses_since: Instant,
+    losses: Limiter,
+    log: Limiter,
+    endpoints: Limiter,
+    writer: LineWriter,
 }
 
 impl Terminal {
     /// `records` asks for a line per record.
     pub(crate) fn new(records: bool) -> Terminal {
-        Terminal { records, rules_told: false, losses: 0, losses_since: Instant::now() }
+        Terminal {
+            records,
+            rules_told: false,
+            losses: Limiter::default(),
+            log: Limiter::default(),
+            endpoints: Limiter::default(),
+            writer: LineWriter::new(Box::new(std::io::stderr())),
+        }
+    }
+
+    /// Waits a moment for what is still to be written.
+    pub(crate) fn finish(self) {
+        self.writer.finish();
+    }
+
+    fn line(&mut self, text: &str) {
+        self.writer.write(ours(text));
+    }
+
+    fn limited(&mut self, limiter: fn(&mut Terminal) -> &mut Limiter, text: &str) {
+        let (shown, last) = limiter(self).next(Instant::now());
+        if shown {
+            self.line(text);
+        }
+        if last {
+            self.line("more lines of this kind are not shown for some seconds");
+        }
     }
 
     fn notice(&mut self, notice: &Notice) {
         match notice {
-            Notice::Lost { reason, lost, failure, rate_limit, backlog_limit } => {
-                if self.losses_since.elapsed() >= LOSS_INTERVAL {
-                    (self.losses, self.losses_since) = (0, Instant::now());
-                }
-                self.losses += 1;
-                if self.losses <= LOSSES {
-                    line(&format!(
-                        "a record was lost: {reason} (lost={lost} rate_limit={rate_limit} \
-                         backlog_limit={backlog_limit} failure={failure})"
-                    ));
-                }
-            }
+            Notice::Lost { reason, lost, failure, rate_limit, backlog_limit } => self.limited(
+                |terminal| &mut terminal.losses,
+                &format!(
+                    "a record was lost: {reason} (lost={lost} rate_limit={rate_limit} \
+                     backlog_limit={backlog_limit} failure={failure})"
+                ),
+            ),
             Notice::RuleNotEnforced { count } => {
                 if !self.rules_told {
                     self.rules_told = true;
-                    line(
+                    self.line(
                         "rules of the lists task, exit, filesystem and io_uring are stored and listed but not \
                          enforced: they are about system calls, of which auditns sees none",
                     );
                 }
                 if self.records {
-                    line(&format!("rules stored but not enforced: {count}"));
+                    self.line(&format!("rules stored but not enforced: {count}"));
                 }
             }
             Notice::Daemon { pid, registered } => {
                 if self.records {
                     let what = if *registered { "registered" } else { "is gone" };
-                    line(&format!("the audit daemon with pid {pid} {what}"));
+                    self.line(&format!("the audit daemon with pid {pid} {what}"));
                 }
             }
         }
@@ -65,32 +107,83 @@ impl Observer for Terminal {
         match event {
             Event::Record(record) => {
                 if self.records {
-                    let _ = writeln!(std::io::stderr(), "{record}");
+                    self.writer.write(format!("{record}\n"));
                 }
             }
             Event::Notice(notice) => self.notice(notice),
-            Event::LogFailed { path, error } => line(&format!(
-                "the log {} cannot be written ({error}); records count as lost until it can, make room or check its \
-                 folder",
-                path.display()
-            )),
-            Event::LogRecovered { path, missed } => {
-                line(&format!(
+            Event::LogFailed { path, error } => self.limited(
+                |terminal| &mut terminal.log,
+                &format!(
+                    "the log {} cannot be written ({error}); records count as lost until it can, make room or \
+                     check its folder",
+                    path.display()
+                ),
+            ),
+            Event::LogRecovered { path, missed } => self.limited(
+                |terminal| &mut terminal.log,
+                &format!(
                     "the log {} can be written again; {missed} records are not in it",
                     path.display()
-                ));
-            }
-            Event::EndpointRefused { tid, reason } => {
-                line(&format!("an audit socket was refused to the thread {tid}: {reason}"));
-            }
+                ),
+            ),
+            Event::EndpointRefused { tid, reason } => self.limited(
+                |terminal| &mut terminal.endpoints,
+                &format!("an audit socket was refused to the thread {tid}: {reason}"),
+            ),
+            Event::EndpointClosed { reason } => self.limited(
+                |terminal| &mut terminal.endpoints,
+                &format!("an audit socket of a member was closed: {reason}"),
+            ),
+            Event::AnswersDropped { bytes } => self.limited(
+                |terminal| &mut terminal.endpoints,
+                &format!("{bytes} bytes of answers that a member does not read were dropped"),
+            ),
             Event::CommandEnded => {
-                line("the command has ended; its namespace is served until the last process in it is gone");
+                self.line("the command has ended; its namespace is served until the last process in it is gone");
             }
         }
     }
 }
 
-/// One line of ours.
+/// One line of ours, at once.
 pub(crate) fn line(text: &str) {
-    let _ = writeln!(std::io::stderr(), "auditns: {text}");
+    use std::io::Write as _;
+    let _ = std::io::stderr().write_all(ours(text).as_bytes());
+}
+
+/// A line of ours. Names and paths may hold what a terminal obeys.
+fn ours(text: &str) -> String {
+    let mut line = String::with_capacity(text.len() + 10);
+    line.push_str("auditns: ");
+    for character in text.chars() {
+        if character.is_control() {
+            // Writing to a string does not fail.
+            let _ = write!(line, "\\x{:02x}", u32::from(character));
+        } else {
+            line.push(character);
+        }
+    }
+    line.push('\n');
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_obey_no_escape_sequence() {
+        assert_eq!(ours("a\u{1b}[31m\nb\u{9b}ü"), "auditns: a\\x1b[31m\\x0ab\\x9bü\n");
+    }
+
+    #[test]
+    fn ten_lines_of_a_kind_are_shown_in_five_seconds() {
+        let mut limiter = Limiter::default();
+        let start = Instant::now();
+        let shown: Vec<(bool, bool)> = (0..100).map(|_| limiter.next(start)).collect();
+        assert_eq!(shown.iter().filter(|(shown, _)| *shown).count(), 10);
+        assert_eq!(shown.iter().filter(|(_, last)| *last).count(), 1);
+        assert_eq!(limiter.next(start + Duration::from_millis(4999)), (false, false));
+        assert_eq!(limiter.next(start + Duration::from_secs(5)), (true, false));
+    }
 }

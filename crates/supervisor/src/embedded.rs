@@ -70,6 +70,23 @@ const FORWARDED: [Signal; 4] = [Signal::HUP, Signal::USR1, Signal::USR2, Signal:
 /// Signals that the terminal sends to the command as well; it decides what they mean.
 const FROM_TERMINAL: [Signal; 2] = [Signal::INT, Signal::QUIT];
 
+/// Signals that would end or stop us for no good reason: one to the whole process group is meant for the command, and a
+/// limit on the size of files (`SIGXFSZ`) or a terminal that stops who writes in the background (`SIGTTOU`) is an error
+/// of one write.
+const SURVIVED: [Signal; 9] = [
+    Signal::ALARM,
+    Signal::VTALARM,
+    Signal::PROF,
+    Signal::IO,
+    Signal::POWER,
+    Signal::STKFLT,
+    Signal::XCPU,
+    Signal::XFSZ,
+    Signal::TTOU,
+];
+/// As [`SURVIVED`].
+const REAL_TIME: std::ops::RangeInclusive<i32> = 34..=64;
+
 /// Most generations between the command and a member that signals us.
 const ANCESTORS_MAX: usize = 64;
 
@@ -90,7 +107,8 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus,
     let folder = Folder::open(&options.log_folder, &name)?;
 
     let keep_ignored = launch::ignored_signals();
-    let blocked: Vec<i32> = FORWARDED.iter().chain(&FROM_TERMINAL).map(|signal| signal.as_raw()).collect();
+    let blocked = FORWARDED.iter().chain(&FROM_TERMINAL).chain(&SURVIVED).map(|signal| signal.as_raw());
+    let blocked: Vec<i32> = blocked.chain(REAL_TIME).collect();
     let signals = SignalFd::block(&blocked).map_err(serve("blocking signals"))?;
     let starter = starter();
     let launch = LaunchOptions {
@@ -101,7 +119,7 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus,
     let mut command = Command::new(&program);
     command.args(&options.command[1..]);
     let launched = launch::spawn(command, &launch)?;
-    raise_descriptor_limit();
+    let descriptors = raise_descriptor_limit();
 
     let config = Config {
         contid: crate::new_contid(),
@@ -115,7 +133,8 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus,
     let Launched { child, listener, .. } = launched;
     let namespace = Namespace::new(config, now());
     let log = LogFile::new(folder.path(), options.rotation);
-    let server = Server::new(namespace, listener, log, observer).map_err(serve("the event loop"))?;
+    let server =
+        Server::new(namespace, listener, log, observer, descriptors).map_err(serve("the event loop"))?;
     serve_until_end(server, child, &signals)
 }
 
@@ -174,12 +193,13 @@ fn forward(signal: signals::Signal, command: Option<Pid>) {
 }
 
 fn descends_from(pid: u32, ancestor: Pid) -> bool {
+    let ancestor = ancestor.as_raw_nonzero().get().cast_unsigned();
     let mut pid = pid;
     for _ in 0..ANCESTORS_MAX {
-        if Pid::from_raw(pid.cast_signed()) == Some(ancestor) {
+        if pid == ancestor {
             return true;
         }
-        match details::of(pid) {
+        match details::brief(pid) {
             Ok(found) if found.parent > 1 => pid = found.parent,
             _ => return false,
         }
@@ -199,11 +219,12 @@ fn could_reach_the_hosts_audit() -> bool {
 }
 
 /// The supervisor's descriptors, one or two a socket of a member, count against its own limit; the command has got the
-/// old one already.
-fn raise_descriptor_limit() {
+/// old one already. Returns the limit in force.
+fn raise_descriptor_limit() -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     let _ = setrlimit(Resource::Nofile, limit);
+    getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
 }
 
 fn starter() -> Ids {
@@ -224,7 +245,7 @@ fn start_fields(command: &[OsString], launched: &Launched) -> Vec<(&'static str,
     };
     let words: Vec<&[u8]> = command.iter().map(|word| word.as_bytes()).collect();
     let words = words.join(&b' ');
-    let shown = auditns_wire::text::escape(&words[..words.len().min(COMMAND_SHOWN)]);
+    let shown = String::from_utf8_lossy(&words[..words.len().min(COMMAND_SHOWN)]).into_owned();
     let pid = launched.child.id();
     let mut fields = vec![
         ("runtime", "run".to_owned()),

@@ -10,6 +10,8 @@ mod identity;
 pub mod log;
 mod observer;
 mod server;
+#[cfg(test)]
+mod testing;
 
 pub use contid::new_contid;
 pub use observer::{Event, Observer};

@@ -31,11 +31,22 @@ pub enum Event<'a> {
         /// Which limit, or which error.
         reason: &'a str,
     },
+    /// Answers were dropped, because too many wait for members that do not read them.
+    AnswersDropped {
+        /// How many bytes.
+        bytes: usize,
+    },
+    /// A member's audit socket was closed.
+    EndpointClosed {
+        /// What it did.
+        reason: &'a str,
+    },
     /// The command has ended, other members have not.
     CommandEnded,
 }
 
-/// Whoever shows events. Everything in them is safe for a terminal.
+/// Whoever shows events. It must not block: nobody is served meanwhile. Records are safe for a terminal; paths and
+/// reasons may hold anything.
 pub trait Observer {
     /// Takes one event.
     fn observe(&mut self, event: &Event<'_>);

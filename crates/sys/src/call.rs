@@ -55,6 +55,14 @@ pub enum SignalTarget {
     Pidfd(i32),
 }
 
+/// Whether [`classify`] has to read the caller's memory. A page of it may come from a file system or a page-fault handler
+/// that the member itself serves, and never arrive: decode such a call in a thread that nobody waits for.
+pub fn reads_memory(notification: &Notification) -> bool {
+    let data = &notification.data;
+    Architecture::from_audit_value(data.architecture)
+        .is_some_and(|architecture| Some(data.number) == architecture.calls().socketcall)
+}
+
 /// Decodes a notification. For `socketcall` it reads the operands from the caller's memory, by its thread id: the
 /// caller of this function asks [`crate::Listener::is_valid`] afterwards, before it acts on the result.
 ///

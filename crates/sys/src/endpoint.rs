@@ -11,11 +11,18 @@ use rustix::net::{
 };
 use std::io;
 use std::mem;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-/// What is asked of the kernel as send buffer of the server end, in bytes; the kernel doubles it for its own
-/// bookkeeping. A record of some hundred bytes is charged about 1,280, so this is room for more than 3,000 of them.
-pub const SERVER_SEND_BUFFER: usize = 2 * 1024 * 1024;
+/// What [`raise_send_buffer`] asks of the kernel, in bytes; the kernel doubles it for its own bookkeeping. A record of
+/// some hundred bytes is charged about 1,280, so this is room for more than 3,000 of them.
+pub const RAISED_SEND_BUFFER: usize = 2 * 1024 * 1024;
+
+/// What [`lower_send_buffer`] asks of the kernel, in bytes, doubled as well: room for some fifty answers, and for one of
+/// up to 64 KiB.
+pub const LOWERED_SEND_BUFFER: usize = 32 * 1024;
+
+/// `SO_PASSRIGHTS`, the same on every architecture of [`crate::arch`].
+const SO_PASSRIGHTS: libc::c_int = 83;
 
 /// Attempts to find a free name before giving up: with 40 random bits even a second one is rare.
 const NAME_ATTEMPTS: usize = 16;
@@ -27,13 +34,15 @@ pub struct EndpointPair {
     pub server: OwnedFd,
     /// The member's end, to be injected and then dropped.
     pub client: OwnedFd,
+    /// The kernel refuses descriptors sent to the server end (Linux 6.16). Where it does not, ask [`carries_descriptors`]
+    /// before each [`receive`].
+    pub refuses_descriptors: bool,
 }
 
 /// Makes a pair. `nonblocking` is the mode of the client end, as the member asked for it.
 ///
-/// The client's buffers stay at the system's default, so that the size at which a message gets `EMSGSIZE` stays the
-/// system's own. The server's send buffer is raised to [`SERVER_SEND_BUFFER`], or as far as
-/// `net.core.wmem_max` allows without `CAP_NET_ADMIN`.
+/// The buffers stay at the system's default: the client's so that the size at which a message gets `EMSGSIZE` stays the
+/// system's own, the server's because it bounds the kernel memory that a member ties up by reading no answers.
 ///
 /// # Errors
 /// `EMFILE`, `ENFILE`, `ENOMEM`, `ENOBUFS` from making sockets; `EADDRINUSE` if no free name was found, which means
@@ -50,10 +59,39 @@ pub fn endpoint_pair(nonblocking: bool) -> io::Result<EndpointPair> {
     }
     bind_to_free_name(&server)?;
     sockopt::set_socket_passcred(&server, true)?;
-    if sockopt::set_socket_send_buffer_size_force(&server, SERVER_SEND_BUFFER).is_err() {
-        sockopt::set_socket_send_buffer_size(&server, SERVER_SEND_BUFFER)?;
+    let refuses_descriptors = refuse_descriptors(&server);
+    Ok(EndpointPair { server, client, refuses_descriptors })
+}
+
+/// Makes room for [`RAISED_SEND_BUFFER`] on a server end, or for as much as `net.core.wmem_max` allows without
+/// `CAP_NET_ADMIN`: for the socket of an audit daemon, which may be busy for a while.
+///
+/// # Errors
+/// None is expected.
+pub fn raise_send_buffer(server: impl AsFd) -> io::Result<()> {
+    let server = server.as_fd();
+    if sockopt::set_socket_send_buffer_size_force(server, RAISED_SEND_BUFFER).is_err() {
+        sockopt::set_socket_send_buffer_size(server, RAISED_SEND_BUFFER)?;
     }
-    Ok(EndpointPair { server, client })
+    Ok(())
+}
+
+/// Leaves room for [`LOWERED_SEND_BUFFER`] on a server end, where there are many.
+///
+/// # Errors
+/// None is expected.
+pub fn lower_send_buffer(server: impl AsFd) -> io::Result<()> {
+    Ok(sockopt::set_socket_send_buffer_size(server.as_fd(), LOWERED_SEND_BUFFER)?)
+}
+
+/// `SO_PASSRIGHTS` off. Returns whether the kernel knows it.
+fn refuse_descriptors(server: &OwnedFd) -> bool {
+    let off: libc::c_int = 0;
+    let length = libc::socklen_t::try_from(size_of_val(&off)).unwrap_or(0);
+    let value = (&raw const off).cast();
+    // SAFETY: the value is a live integer of the length given.
+    let set = unsafe { libc::setsockopt(server.as_raw_fd(), libc::SOL_SOCKET, SO_PASSRIGHTS, value, length) };
+    set == 0
 }
 
 fn bind_to_free_name(server: &OwnedFd) -> io::Result<()> {
@@ -120,7 +158,7 @@ pub enum Sent {
 }
 
 /// Room for exactly one `SCM_CREDENTIALS` message, laid out as the kernel writes it (`struct cmsghdr`, `struct ucred`).
-/// There is none for descriptors, so the kernel drops those that a member attaches before they become ours.
+/// There is none for descriptors, so those that a member attaches never become ours.
 #[repr(C)]
 #[derive(Default)]
 struct Control {
@@ -135,11 +173,48 @@ struct Control {
 /// Takes one message off a server end, without blocking.
 ///
 /// A message of length 0 and the end of the connection both read as 0 bytes; the kernel attaches credentials to the
-/// one and not to the other.
+/// one and not to the other. Where the other end was closed with answers unread, the kernel says so once
+/// (`ECONNRESET`) before it hands out what that end had sent; such messages count like all others.
 ///
 /// # Errors
 /// Those of `recvmsg(2)` other than `EAGAIN`, `EINTR` and `ECONNRESET`.
 pub fn receive(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<Received> {
+    let fd = fd.as_fd();
+    let mut outcome = receive_raw(fd, buffer, RecvFlags::empty());
+    if outcome.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::ECONNRESET)) {
+        outcome = receive_raw(fd, buffer, RecvFlags::empty());
+    }
+    match outcome {
+        Ok(Arrived { length, sender: Some(credentials), .. }) => {
+            Ok(Received::Message { length, truncated: length > buffer.len(), credentials })
+        }
+        Ok(Arrived { sender: None, .. }) => Ok(Received::Closed),
+        Err(error) => match error.raw_os_error() {
+            Some(libc::EAGAIN | libc::EINTR) => Ok(Received::WouldBlock),
+            Some(libc::ECONNRESET) => Ok(Received::Closed),
+            _ => Err(error),
+        },
+    }
+}
+
+/// Whether the next message brings descriptors along, which no audit client does.
+///
+/// To receive such a message, or to close a server end where one waits, is to close those descriptors, and that can
+/// block for as long as whoever sent them likes: a connection with `SO_LINGER`, a file of a file system that the member
+/// serves. So it is nothing for a thread that others wait for.
+pub fn carries_descriptors(fd: impl AsFd) -> bool {
+    // The kernel says that it had no room for them.
+    receive_raw(fd.as_fd(), &mut [], RecvFlags::PEEK).is_ok_and(|arrived| arrived.control_truncated)
+}
+
+/// What `recvmsg(2)` returned.
+struct Arrived {
+    length: usize,
+    control_truncated: bool,
+    sender: Option<Credentials>,
+}
+
+fn receive_raw(fd: BorrowedFd<'_>, buffer: &mut [u8], flags: RecvFlags) -> io::Result<Arrived> {
     let mut control = Control::default();
     let mut vector = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     // SAFETY: msghdr is a C structure of integers and pointers, for which all zeros is a valid value.
@@ -152,27 +227,17 @@ pub fn receive(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<Received> {
     {
         message.msg_controllen = size_of::<Control>() as _;
     }
-    let flags = RecvFlags::TRUNC | RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+    let flags = flags | RecvFlags::TRUNC | RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
     let flags = flags.bits().cast_signed();
     // SAFETY: buffer and control structure are live, exclusively borrowed and as long as the header says.
-    let length = unsafe { libc::recvmsg(fd.as_fd().as_raw_fd(), &raw mut message, flags) };
-    let Ok(length) = usize::try_from(length) else {
-        let error = io::Error::last_os_error();
-        return match error.raw_os_error() {
-            Some(libc::EAGAIN | libc::EINTR) => Ok(Received::WouldBlock),
-            Some(libc::ECONNRESET) => Ok(Received::Closed),
-            _ => Err(error),
-        };
-    };
+    let length = unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, flags) };
+    let Ok(length) = usize::try_from(length) else { return Err(io::Error::last_os_error()) };
     let attested = control.level == libc::SOL_SOCKET
         && control.kind == libc::SCM_CREDENTIALS
         && control.length == mem::offset_of!(Control, gid) + size_of::<libc::gid_t>();
-    if !attested {
-        return Ok(Received::Closed);
-    }
     let Control { pid, uid, gid, .. } = control;
-    let credentials = Credentials { pid: u32::try_from(pid).unwrap_or(0), uid, gid };
-    Ok(Received::Message { length, truncated: length > buffer.len(), credentials })
+    let sender = attested.then(|| Credentials { pid: u32::try_from(pid).unwrap_or(0), uid, gid });
+    Ok(Arrived { length, control_truncated: message.msg_flags & libc::MSG_CTRUNC != 0, sender })
 }
 
 /// Sends one message on a server end, whole or not at all, without blocking and without `SIGPIPE`.

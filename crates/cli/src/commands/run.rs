@@ -34,7 +34,10 @@ pub(crate) fn run(run: &Run) -> ExitCode {
         },
         command: run.command.clone(),
     };
-    match embedded::run(&options, &mut Terminal::new(run.events)) {
+    let mut terminal = Terminal::new(run.events);
+    let result = embedded::run(&options, &mut terminal);
+    terminal.finish();
+    match result {
         Ok(status) => ExitCode::from(exit_code(status)),
         Err(error) => {
             line(&error.to_string());

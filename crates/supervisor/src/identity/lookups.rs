@@ -1,9 +1,9 @@
 //! Answers to what a namespace asks about a datagram before it is handled.
 
 use super::owner::Owner;
-use auditns_core::rules::{FileId, PathAnswer, PathKind, PathQuestion};
+use auditns_core::rules::{FileId, PathAnswer, PathAnswers, PathKind, PathQuestion};
 use auditns_core::{Answers, Inquiry, ProcessId, Sender, TaskDetails};
-use auditns_sys::identity::details::{self as sys, Details};
+use auditns_sys::identity::details::{self as sys, Brief, Details};
 use auditns_sys::identity::{namespace, process};
 use auditns_sys::path::Root;
 use auditns_wire::Errno;
@@ -19,6 +19,7 @@ const ANCESTORS_MAX: usize = 64;
 /// Longest path and longest component the kernel looks up, in bytes.
 const PATH_LENGTH_MAX: usize = 4095;
 
+/// Everything but the paths.
 pub(crate) fn answers(inquiry: &Inquiry, sender: &Sender, owner: &Owner) -> Answers {
     let pid = sender.process.pid;
     let mut answers = Answers::default();
@@ -32,21 +33,16 @@ pub(crate) fn answers(inquiry: &Inquiry, sender: &Sender, owner: &Owner) -> Answ
     if inquiry.ancestors {
         answers.ancestors = ancestors(pid);
     }
-    if !inquiry.paths.is_empty() {
-        let root = Root::of_pid(pid);
-        answers.paths = inquiry
-            .paths
-            .iter()
-            .map(|question| {
-                let answer = root
-                    .as_ref()
-                    .map_err(|error| errno(error.raw_os_error()))
-                    .and_then(|root| look_up(root, question));
-                (question.clone(), answer)
-            })
-            .collect();
-    }
     answers
+}
+
+/// Looks paths up as the process sees them. The file systems on the way may be the member's own (FUSE) and answer late
+/// or never.
+pub(crate) fn path_answers(pid: u32, questions: &[PathQuestion]) -> PathAnswers {
+    let root = Root::of_pid(pid);
+    let root = root.as_ref().map_err(|error| errno(error.raw_os_error()));
+    let answer = |question: &PathQuestion| root.and_then(|root| look_up(root, question));
+    questions.iter().map(|question| (question.clone(), answer(question))).collect()
 }
 
 fn task_details(found: Details, owner: &Owner) -> TaskDetails {
@@ -84,8 +80,8 @@ fn ancestors(pid: u32) -> Vec<ProcessId> {
     let mut line = Vec::new();
     let mut pid = pid;
     while line.len() < ANCESTORS_MAX {
-        match sys::of(pid) {
-            Ok(Details { parent, .. }) if parent != 0 => pid = parent,
+        match sys::brief(pid) {
+            Ok(Brief { parent, .. }) if parent != 0 => pid = parent,
             _ => break,
         }
         let Ok(ticks) = process::start_time(pid) else { break };

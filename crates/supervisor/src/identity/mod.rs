@@ -1,11 +1,15 @@
 //! From credentials and process ids to what a namespace knows of a sender.
 
+mod known;
 mod lookups;
 mod owner;
 mod resolver;
 mod signals;
 
-pub(crate) use lookups::answers;
+pub(crate) use lookups::{answers, path_answers};
 pub(crate) use owner::Owner;
-pub(crate) use resolver::Resolver;
+pub(crate) use resolver::{Opener, Resolver};
 pub(crate) use signals::signals_process;
+
+/// Descriptors that a [`Resolver`] keeps open for each process that it remembers.
+pub(crate) const DESCRIPTORS_PER_PROCESS: usize = known::Known::DESCRIPTORS;

@@ -115,3 +115,71 @@ fn outermost_below(inner: NamespaceFile, outer: &NamespaceFile) -> io::Result<Op
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Background, ORDINARY};
+
+    fn namespace(pid: u32, kind: NamespaceKind) -> NamespaceId {
+        NamespaceFile::of_pid(pid, kind).unwrap().id()
+    }
+
+    fn own(kind: NamespaceKind) -> NamespaceId {
+        NamespaceFile::own(kind).unwrap().id()
+    }
+
+    /// The owner as the process settles it, once it is in a user namespace of its own.
+    fn settled_by(mut process: Background) -> (Owner, NamespaceId, Background) {
+        let pid = process.pid();
+        process.until(|| namespace(pid, NamespaceKind::User) != own(NamespaceKind::User));
+        (Owner::of_first_opener(pid).unwrap(), namespace(pid, NamespaceKind::User), process)
+    }
+
+    #[test]
+    fn a_member_in_our_namespaces_leaves_ours_the_owner() {
+        let owner = Owner::of_first_opener(std::process::id()).unwrap();
+        assert!(owner.is_owner(own(NamespaceKind::User)) && owner.serves(own(NamespaceKind::User)));
+        assert_eq!(owner.pid_namespace().id(), own(NamespaceKind::Pid));
+        assert_eq!((owner.uid_inside(0), owner.gid_inside(ORDINARY)), (Some(0), Some(ORDINARY)));
+        assert!(!owner.is_creator(own(NamespaceKind::User), 0));
+    }
+
+    #[test]
+    fn a_user_namespace_that_the_launching_user_made_owns() {
+        let (mut owner, inner, process) = settled_by(Background::new(&["unshare", "-Ur", "sleep", "60"]));
+        assert!(owner.is_owner(inner) && owner.serves(own(NamespaceKind::User)));
+        assert!(owner.is_creator(own(NamespaceKind::User), 0), "who made it has all capabilities over it");
+        assert!(!owner.is_creator(own(NamespaceKind::User), ORDINARY) && !owner.is_creator(inner, 0));
+        let (pid, mut process) = (process.pid(), process);
+        process.until(|| owner.learn_maps(pid).is_some());
+        assert!(owner.learn_maps(pid).is_none(), "told once");
+        assert_eq!((owner.uid_inside(0), owner.uid_inside(ORDINARY)), (Some(0), None));
+    }
+
+    #[test]
+    fn a_user_namespace_that_somebody_else_made_does_not_own() {
+        let process = Background::new(&[
+            "setpriv",
+            "--reuid=54321",
+            "--regid=54321",
+            "--clear-groups",
+            "--inh-caps=-all",
+            "unshare",
+            "-U",
+            "sleep",
+            "60",
+        ]);
+        let (owner, inner, _process) = settled_by(process);
+        assert!(!owner.serves(inner));
+        assert!(owner.is_owner(own(NamespaceKind::User)));
+        assert_eq!(owner.pid_namespace().id(), own(NamespaceKind::Pid));
+    }
+
+    #[test]
+    fn nobody_settles_nothing() {
+        let gone = Background::new(&["sleep", "60"]).end();
+        let error = Owner::of_first_opener(gone).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::SRCH.raw_os_error()));
+    }
+}

@@ -1,86 +1,111 @@
 //! Who sent a datagram.
 
+use super::known::{Facts, Known};
 use super::owner::Owner;
 use auditns_core::{Capabilities, MappedIds, ProcessId, Sender, Standing};
 use auditns_sys::Credentials;
-use auditns_sys::identity::capabilities::{self, Capability, CapabilitySet};
-use auditns_sys::identity::namespace::{self, NamespaceId};
-use auditns_sys::identity::{Login, LoginuidFile, NamespaceFile, NamespaceKind, Process, UserNamespaceLink};
+use auditns_sys::identity::Login;
+use auditns_sys::identity::capabilities::{Capability, CapabilitySet};
 use auditns_wire::record::{Ids, Viewed};
 use std::collections::HashMap;
 use std::io;
 use std::time::Duration;
 
-/// Most processes whose files are kept open; beyond, the one that was silent longest is closed.
-const KNOWN_MAX: usize = 128;
-
-/// Clock ticks per second of `/proc`, fixed in the kernel's interface.
-const TICKS_PER_SECOND: u32 = 100;
-
-/// What is remembered of a process. The open files are bound to the process: they fail once it is gone, so that a
-/// successor with the same id is not taken for it.
-#[derive(Debug)]
-struct Known {
-    login: LoginuidFile,
-    user_namespace: UserNamespaceLink,
+/// What a process was when it opened an audit socket.
+///
+/// The kernel attests who sent a message, not what that process was allowed to do then; this is read when the message
+/// is. In between, a process can come to more than it had: by executing a set-user-ID program, or in a user namespace of
+/// its own. So a message is never granted more than its socket's opener could have been, which is also what the kernel
+/// asks of netlink messages where it cannot tell who addressed them (kernel: `__netlink_ns_capable`).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opener {
     process: ProcessId,
     pid_inside: u32,
     in_owner_pid_namespace: bool,
-    last_used: u64,
-    /// Effective user id when the process was learned.
     uid: u32,
-    /// As of the last message; what a process was when it sent its last words before dying.
-    last: Facts,
+    facts: Facts,
+    ceiling: Capabilities,
 }
 
-/// What may change from message to message.
-#[derive(Clone, Copy, Debug)]
-struct Facts {
-    login: Login,
-    user_namespace: NamespaceId,
-    effective: CapabilitySet,
+impl Opener {
+    /// The process.
+    pub(crate) fn process(&self) -> ProcessId {
+        self.process
+    }
+
+    /// Thread-group id inside the namespace, 0 if it is not visible there.
+    pub(crate) fn pid_inside(&self) -> u32 {
+        self.pid_inside
+    }
+
+    /// Whether audit could ever do anything for it.
+    pub(crate) fn is_privileged(&self) -> bool {
+        let Capabilities { control, write, read } = self.ceiling;
+        control || write || read
+    }
 }
 
 /// Resolves senders of one namespace.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Resolver {
     known: HashMap<u32, Known>,
+    capacity: usize,
     clock: u64,
 }
 
 impl Resolver {
-    /// Learns a process while it certainly lives, because it waits in the system call that opens an audit socket.
-    /// Its messages can then be attributed even if it ends right after sending.
-    pub(crate) fn learn(&mut self, pid: u32, owner: &Owner) -> io::Result<u32> {
-        let known = self.known_process(pid, owner)?;
-        Ok(known.pid_inside)
+    /// Keeps the files of at most `capacity` processes open; beyond, the one that was silent longest is forgotten.
+    pub(crate) fn new(capacity: usize) -> Resolver {
+        Resolver { known: HashMap::new(), capacity: capacity.max(1), clock: 0 }
     }
 
-    /// The sender of a message on an endpoint that the process `opener` opened.
+    /// Learns a process while it certainly lives, because it waits in a system call that we hold.
+    /// Its messages can then be attributed even if it ends right after sending.
+    pub(crate) fn learn(&mut self, pid: u32, owner: &Owner) -> io::Result<Opener> {
+        let (known, _) = self.known_process(pid, owner)?;
+        Ok(Opener {
+            process: known.process,
+            pid_inside: known.pid_inside,
+            in_owner_pid_namespace: known.in_owner_pid_namespace,
+            uid: known.uid,
+            facts: known.last,
+            ceiling: ceiling(&known.last, known.uid, owner),
+        })
+    }
+
+    /// The sender of a message on an endpoint.
     ///
     /// The kernel attests thread-group id and user id with the message. Login user id, session, user namespace and
     /// capabilities are read now; of a process that has ended since, those of its last message count, and of one that
     /// nothing is known of, those of the opener if it had the same user id: it is then a child that sent and ended.
-    pub(crate) fn sender(&mut self, credentials: Credentials, opener: u32, owner: &Owner) -> Sender {
+    pub(crate) fn sender(&mut self, credentials: Credentials, opener: &Opener, owner: &Owner) -> Sender {
         let Credentials { pid, uid, gid } = credentials;
         let host = |login: Login| Ids { pid, uid, auid: login.uid, ses: login.session };
-        if let Ok(known) = self.known_process(pid, owner) {
+        if let Ok((known, before)) = self.known_process(pid, owner)
+            // A process seen for the first time may be a successor of the sender with the same number.
+            && (before.is_some() || known.uid == uid)
+        {
             let Known { last, process, pid_inside, in_owner_pid_namespace, .. } = *known;
-            return sender(process, host(last.login), gid, pid_inside, in_owner_pid_namespace, last, owner);
+            // What it could not have had when it was last looked at, it may have got after it sent this.
+            let before = before.map_or(ALL, |before| ceiling(&before, uid, owner));
+            let limit = intersection(opener.ceiling, before);
+            return sender(
+                process,
+                host(last.login),
+                gid,
+                pid_inside,
+                in_owner_pid_namespace,
+                last,
+                limit,
+                owner,
+            );
         }
         let process = ProcessId { pid, started: Duration::ZERO };
-        match self.known.get(&opener).filter(|known| known.uid == uid) {
-            Some(known) => sender(
-                process,
-                host(known.last.login),
-                gid,
-                0,
-                known.in_owner_pid_namespace,
-                known.last,
-                owner,
-            ),
-            None => stranger(process, host(Login { uid: Ids::UNSET, session: Ids::UNSET }), gid, owner),
+        if opener.uid == uid {
+            let Opener { in_owner_pid_namespace, facts, ceiling, .. } = *opener;
+            return sender(process, host(facts.login), gid, 0, in_owner_pid_namespace, facts, ceiling, owner);
         }
+        stranger(process, host(Login { uid: Ids::UNSET, session: Ids::UNSET }), gid, owner)
     }
 
     /// Takes the id maps of the owner user namespace from this process if it is in it and they are not known yet.
@@ -89,13 +114,15 @@ impl Resolver {
         if owner.is_owner(known.last.user_namespace) { owner.learn_maps(pid) } else { None }
     }
 
-    fn known_process(&mut self, pid: u32, owner: &Owner) -> io::Result<&mut Known> {
+    /// What is known of a process, brought up to date if it lives, and what was known before.
+    fn known_process(&mut self, pid: u32, owner: &Owner) -> io::Result<(&mut Known, Option<Facts>)> {
         self.clock += 1;
         let now = self.clock;
+        let mut before = None;
         let refreshed = match self.known.get_mut(&pid) {
             Some(known) => match known.facts() {
                 Ok(facts) => {
-                    known.last = facts;
+                    before = Some(std::mem::replace(&mut known.last, facts));
                     true
                 }
                 // The process is gone. Its number may belong to another one by now.
@@ -109,17 +136,19 @@ impl Resolver {
                     self.forget_oldest();
                     self.known.insert(pid, known);
                 }
-                Err(error) if !self.known.contains_key(&pid) => return Err(error),
-                Err(_) => {}
+                Err(error) => {
+                    let dead = self.known.get(&pid).ok_or(error)?;
+                    before = Some(dead.last);
+                }
             }
         }
         let known = self.known.get_mut(&pid).ok_or(io::ErrorKind::NotFound)?;
         known.last_used = now;
-        Ok(known)
+        Ok((known, before))
     }
 
     fn forget_oldest(&mut self) {
-        if self.known.len() >= KNOWN_MAX
+        if self.known.len() >= self.capacity
             && let Some(oldest) =
                 self.known.iter().min_by_key(|(_, known)| known.last_used).map(|(pid, _)| *pid)
         {
@@ -128,45 +157,33 @@ impl Resolver {
     }
 }
 
-impl Known {
-    fn open(pid: u32, owner: &Owner) -> io::Result<Known> {
-        let process = Process::open(pid)?;
-        let login = LoginuidFile::open(pid)?;
-        let user_namespace = UserNamespaceLink::open(pid)?;
-        let own = NamespaceFile::of_process(&process, NamespaceKind::Pid)?.id();
-        let pid_inside = namespace::tgid_in(owner.pid_namespace(), pid).unwrap_or(0);
-        let last = Facts {
-            login: login.read()?,
-            user_namespace: user_namespace.read()?,
-            effective: capabilities::effective(pid)?,
-        };
-        // What was opened by number belongs to the process only if it lived all the while.
-        if !process.is_alive()? {
-            return Err(rustix::io::Errno::SRCH.into());
-        }
-        Ok(Known {
-            login,
-            process: ProcessId { pid, started: started(&process) },
-            pid_inside,
-            in_owner_pid_namespace: own == owner.pid_namespace().id(),
-            last_used: 0,
-            uid: rustix::fs::fstat(&user_namespace)?.st_uid,
-            user_namespace,
-            last,
-        })
-    }
+const ALL: Capabilities = Capabilities { control: true, write: true, read: true };
 
-    /// Reads bound files first and last, so that capabilities read by number in between are this process's.
-    fn facts(&self) -> io::Result<Facts> {
-        let user_namespace = self.user_namespace.read()?;
-        let effective = capabilities::effective(self.process.pid)?;
-        let login = self.login.read()?;
-        Ok(Facts { login, user_namespace, effective })
+fn intersection(one: Capabilities, other: Capabilities) -> Capabilities {
+    Capabilities {
+        control: one.control && other.control,
+        write: one.write && other.write,
+        read: one.read && other.read,
     }
 }
 
-fn started(process: &Process) -> Duration {
-    Duration::from_secs(process.start_time()) / TICKS_PER_SECOND
+/// What a process can do towards the owner user namespace at best, as long as it executes no other program.
+fn ceiling(facts: &Facts, uid: u32, owner: &Owner) -> Capabilities {
+    if owner.serves(facts.user_namespace) {
+        granted(facts, facts.sets.permitted, uid, owner)
+    } else {
+        Capabilities::default()
+    }
+}
+
+fn granted(facts: &Facts, set: CapabilitySet, uid: u32, owner: &Owner) -> Capabilities {
+    let creator = owner.is_creator(facts.user_namespace, uid);
+    let has = |capability| creator || set.has(capability);
+    Capabilities {
+        control: has(Capability::AuditControl),
+        write: has(Capability::AuditWrite),
+        read: has(Capability::AuditRead),
+    }
 }
 
 fn inside(host: Ids, pid: u32, owner: &Owner) -> Ids {
@@ -174,6 +191,7 @@ fn inside(host: Ids, pid: u32, owner: &Owner) -> Ids {
     Ids { pid, uid: map(host.uid), auid: map(host.auid), ses: host.ses }
 }
 
+#[expect(clippy::too_many_arguments, reason = "each is a fact of its own about the sender")]
 fn sender(
     process: ProcessId,
     host: Ids,
@@ -181,10 +199,9 @@ fn sender(
     pid_inside: u32,
     in_owner_pid_namespace: bool,
     facts: Facts,
+    limit: Capabilities,
     owner: &Owner,
 ) -> Sender {
-    let creator = owner.is_creator(facts.user_namespace, host.uid);
-    let has = |capability| creator || facts.effective.has(capability);
     let served = owner.serves(facts.user_namespace);
     Sender {
         process,
@@ -192,11 +209,7 @@ fn sender(
         gid: owner.gid_inside(gid).unwrap_or(Ids::UNSET),
         standing: if served { Standing::Served } else { Standing::Foreign },
         in_owner_pid_namespace,
-        capabilities: Capabilities {
-            control: has(Capability::AuditControl),
-            write: has(Capability::AuditWrite),
-            read: has(Capability::AuditRead),
-        },
+        capabilities: intersection(granted(&facts, facts.sets.effective, host.uid, owner), limit),
     }
 }
 
@@ -211,3 +224,6 @@ fn stranger(process: ProcessId, host: Ids, gid: u32, owner: &Owner) -> Sender {
         capabilities: Capabilities::default(),
     }
 }
+
+#[cfg(test)]
+mod tests;

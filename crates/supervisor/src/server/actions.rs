@@ -15,19 +15,12 @@ impl Server<'_> {
                         self.namespace.handle(Input::StoreFailed { serial, errno }, now());
                     }
                 }
-                Action::Reply { endpoint, frame } => {
-                    if let Some(connection) = self.connections.get_mut(&endpoint) {
-                        connection.reply(frame);
-                        self.update_interest(endpoint);
-                    }
-                }
+                Action::Reply { endpoint, frame } => self.reply(endpoint, frame),
                 Action::Deliver { endpoint, frame } => {
-                    let connection = self.connections.get_mut(&endpoint);
-                    let outcome = connection
-                        .map_or(auditns_core::Delivery::Closed, |connection| connection.offer(&frame));
+                    let outcome = self.deliver(endpoint, &frame);
                     self.namespace.handle(Input::Delivered { endpoint, outcome }, now());
                 }
-                Action::Multicast { endpoint, frame } => {
+                Action::Offer { endpoint, frame } => {
                     if let Some(connection) = self.connections.get_mut(&endpoint) {
                         connection.offer(&frame);
                     }

@@ -1,5 +1,6 @@
 //! The supervisor's end of one audit socket.
 
+use crate::identity::Opener;
 use auditns_core::{Delivery, EndpointId};
 use auditns_sys::{Sent, endpoint};
 use rustix::event::epoll::{self, EventData, EventFlags};
@@ -7,14 +8,24 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+/// What an answer that waits costs beyond its bytes.
+const OVERHEAD: usize = 64;
+
 /// Answers wait here while the member's socket is full; nothing is read meanwhile, so what waits are the answers to one
 /// datagram.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 pub(super) struct Connection {
     fd: OwnedFd,
-    opener: u32,
+    opener: Opener,
+    refuses_descriptors: bool,
+    raised: bool,
     unsent: VecDeque<Vec<u8>>,
+    unsent_bytes: usize,
+    /// When answers began to wait, on the server's count of such events.
+    unsent_since: u64,
     paused: bool,
+    looking_up: bool,
     awaits_writable: bool,
     /// What epoll watches for; `None` while the descriptor is not in its set at all, because epoll reports a hang-up
     /// even to those who watch for nothing.
@@ -22,28 +33,54 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(fd: OwnedFd, opener: u32) -> Connection {
+    /// `refuses_descriptors`: see [`auditns_sys::EndpointPair`].
+    pub(super) fn new(fd: OwnedFd, refuses_descriptors: bool, opener: Opener) -> Connection {
         Connection {
             fd,
             opener,
+            refuses_descriptors,
+            raised: false,
             unsent: VecDeque::new(),
+            unsent_bytes: 0,
+            unsent_since: 0,
             paused: false,
+            looking_up: false,
             awaits_writable: false,
             interest: None,
         }
     }
 
-    /// Thread-group id of the process that opened the socket.
-    pub(super) fn opener(&self) -> u32 {
-        self.opener
+    /// The process that opened the socket.
+    pub(super) fn opener(&self) -> &Opener {
+        &self.opener
     }
 
     pub(super) fn may_read(&self) -> bool {
-        !self.paused && self.unsent.is_empty()
+        !self.paused && !self.looking_up && self.unsent.is_empty()
     }
 
     pub(super) fn set_paused(&mut self, paused: bool) {
         self.paused = paused;
+    }
+
+    /// Nothing is read while the paths of the last datagram are looked up.
+    pub(super) fn set_looking_up(&mut self, looking_up: bool) {
+        self.looking_up = looking_up;
+    }
+
+    /// Whether the next message brings descriptors along; see [`endpoint::carries_descriptors`].
+    pub(super) fn carries_descriptors(&self) -> bool {
+        !self.refuses_descriptors && endpoint::carries_descriptors(&self.fd)
+    }
+
+    pub(super) fn is_raised(&self) -> bool {
+        self.raised
+    }
+
+    /// Makes room for what an audit daemon gets while it is busy.
+    pub(super) fn raise_send_buffer(&mut self) {
+        // Without it everything works, with less patience.
+        self.raised = endpoint::raise_send_buffer(&self.fd).is_ok();
     }
 
     pub(super) fn await_writable(&mut self) {
@@ -54,8 +91,28 @@ impl Connection {
         self.unsent.is_empty() && std::mem::take(&mut self.awaits_writable)
     }
 
-    /// Sends an answer now or later, in order.
-    pub(super) fn reply(&mut self, frame: Vec<u8>) {
+    /// Bytes of answers that wait.
+    pub(super) fn unsent_bytes(&self) -> usize {
+        self.unsent_bytes
+    }
+
+    /// When answers began to wait; `None` if none do.
+    pub(super) fn unsent_since(&self) -> Option<u64> {
+        (!self.unsent.is_empty()).then_some(self.unsent_since)
+    }
+
+    /// Drops the answers that wait.
+    pub(super) fn drop_unsent(&mut self) {
+        self.unsent.clear();
+        self.unsent_bytes = 0;
+    }
+
+    /// Sends an answer now or later, in order. `now` counts events of the server.
+    pub(super) fn reply(&mut self, frame: Vec<u8>, now: u64) {
+        if self.unsent.is_empty() {
+            self.unsent_since = now;
+        }
+        self.unsent_bytes += frame.len() + OVERHEAD;
         self.unsent.push_back(frame);
         self.flush();
     }
@@ -76,11 +133,13 @@ impl Connection {
         while let Some(frame) = self.unsent.front() {
             match endpoint::send(&self.fd, frame) {
                 Ok(Sent::WouldBlock) => return,
-                Ok(Sent::Sent) => {
+                // An error is about this answer alone: it is longer than the whole buffer.
+                Ok(Sent::Sent) | Err(_) => {
+                    self.unsent_bytes -= frame.len() + OVERHEAD;
                     self.unsent.pop_front();
                 }
                 // Nobody is there to read it. What was sent before is still to be read from our end.
-                Ok(Sent::Closed) | Err(_) => self.unsent.clear(),
+                Ok(Sent::Closed) => self.drop_unsent(),
             }
         }
     }
@@ -103,8 +162,8 @@ impl Connection {
         Ok(())
     }
 
-    pub(super) fn unregister(&self, epoll: &OwnedFd) {
-        if self.interest.is_some() {
+    pub(super) fn unregister(&mut self, epoll: &OwnedFd) {
+        if self.interest.take().is_some() {
             let _ = epoll::delete(epoll, &self.fd);
         }
     }
@@ -113,5 +172,100 @@ impl Connection {
 impl AsFd for Connection {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::{Owner, Resolver};
+    use auditns_sys::EndpointPair;
+
+    fn pair() -> (Connection, OwnedFd) {
+        let pid = std::process::id();
+        let owner = Owner::of_first_opener(pid).unwrap();
+        let opener = Resolver::new(1).learn(pid, &owner).unwrap();
+        let EndpointPair { server, client, refuses_descriptors } = endpoint::endpoint_pair(true).unwrap();
+        (Connection::new(server, refuses_descriptors, opener), client)
+    }
+
+    /// Answers until some wait.
+    fn fill(connection: &mut Connection) {
+        for number in 0.. {
+            connection.reply(vec![b'a'; 4000], number);
+            if connection.unsent_since().is_some() {
+                return;
+            }
+            assert!(number < 100_000, "no bound");
+        }
+    }
+
+    fn reads(client: &OwnedFd) -> usize {
+        let mut buffer = [0; 5000];
+        (0..10_000)
+            .take_while(|_| rustix::io::read(client, &mut buffer).is_ok_and(|length| length > 0))
+            .count()
+    }
+
+    #[test]
+    fn answers_wait_in_order_and_stop_reading() {
+        let (mut connection, client) = pair();
+        fill(&mut connection);
+        assert!(!connection.may_read());
+        assert_eq!(connection.unsent_bytes(), 4000 + OVERHEAD);
+        assert_eq!(connection.offer(b"x"), Delivery::Full, "nothing overtakes an answer");
+        let since = connection.unsent_since();
+        connection.reply(vec![b'b'; 10], 1 << 40);
+        assert_eq!(connection.unsent_since(), since);
+        assert!(reads(&client) > 10);
+        connection.flush();
+        assert_eq!((connection.unsent_bytes(), connection.unsent_since()), (0, None));
+        assert!(connection.may_read());
+        assert_eq!(reads(&client), 2);
+    }
+
+    #[test]
+    fn an_answer_that_can_never_be_sent_is_dropped_alone() {
+        let (mut connection, client) = pair();
+        connection.reply(vec![0; 64 << 20], 1);
+        connection.reply(vec![b'b'; 10], 2);
+        assert_eq!((connection.unsent_bytes(), reads(&client)), (0, 1));
+    }
+
+    #[test]
+    fn answers_to_nobody_are_dropped() {
+        let (mut connection, client) = pair();
+        fill(&mut connection);
+        drop(client);
+        connection.flush();
+        assert_eq!((connection.unsent_bytes(), connection.may_read()), (0, true));
+        assert_eq!(connection.offer(b"x"), Delivery::Closed);
+    }
+
+    #[test]
+    fn what_is_not_to_be_read_makes_no_events_even_when_it_hangs_up() {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
+        let waiting = || {
+            let mut events = Vec::with_capacity(4);
+            let none = rustix::time::Timespec { tv_sec: 0, tv_nsec: 0 };
+            epoll::wait(&epoll, rustix::buffer::spare_capacity(&mut events), Some(&none)).unwrap()
+        };
+        let holds: [fn(&mut Connection, bool); 2] = [Connection::set_paused, Connection::set_looking_up];
+        for hold in holds {
+            let (mut connection, client) = pair();
+            connection.update_interest(&epoll, EndpointId(20)).unwrap();
+            rustix::io::write(&client, b"message").unwrap();
+            assert_eq!(waiting(), 1);
+            hold(&mut connection, true);
+            connection.update_interest(&epoll, EndpointId(20)).unwrap();
+            assert_eq!(waiting(), 0);
+            drop(client);
+            assert_eq!(waiting(), 0);
+            hold(&mut connection, false);
+            connection.update_interest(&epoll, EndpointId(20)).unwrap();
+            assert_eq!(waiting(), 1);
+            connection.unregister(&epoll);
+            assert_eq!(waiting(), 0);
+        }
     }
 }

@@ -1,25 +1,102 @@
 //! How many audit sockets there may be. A limit reached is an error inside and a line outside; nobody else notices.
 
 use super::connection::Connection;
+use crate::identity::{DESCRIPTORS_PER_PROCESS, Opener};
 use auditns_core::EndpointId;
+use rustix::io::Errno;
 use std::collections::BTreeMap;
 
-/// Open audit sockets of one namespace.
-pub(super) const PER_NAMESPACE: usize = 4096;
-/// Open audit sockets that one process opened.
-pub(super) const PER_PROCESS: usize = 256;
+/// The limits of one namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Limits {
+    /// Open audit sockets in all.
+    pub(super) sockets: usize,
+    /// Processes whose files are kept open.
+    pub(super) processes: usize,
+}
 
-/// The errno and reason of a refusal, if there is to be one. Audit clients take both numbers for an error, not for
-/// the absence of audit, as they would from a kernel that has run out of descriptors.
-pub(super) fn refusal(
-    connections: &BTreeMap<EndpointId, Connection>,
-    opener: u32,
-) -> Option<(rustix::io::Errno, &'static str)> {
-    if connections.len() >= PER_NAMESPACE {
-        Some((rustix::io::Errno::NFILE, "4096 audit sockets of this namespace are open"))
-    } else if connections.values().filter(|connection| connection.opener() == opener).count() >= PER_PROCESS {
-        Some((rustix::io::Errno::MFILE, "256 audit sockets of this process are open"))
-    } else {
+/// Most open audit sockets of one namespace.
+const SOCKETS: usize = 4096;
+/// Most processes of one namespace whose files are kept open.
+const PROCESSES: usize = 128;
+/// Open audit sockets that one process opened.
+const PER_PROCESS: usize = 256;
+/// Descriptors for everything else: the log, the listener, paths that are looked up.
+const RESERVE: usize = 64;
+/// The least that works for one path at a time. With fewer than some 32 descriptors in all there is none to spare.
+const RESERVE_MIN: usize = 24;
+
+/// Sockets up to this number get the system's own buffers, those beyond it small ones, so that a member which reads no
+/// answers ties up some hundred megabytes of kernel memory at most.
+pub(super) const FULL_BUFFERS: usize = 256;
+/// Sockets open at a time that ever got a raised buffer, because they were a registered audit daemon's.
+pub(super) const RAISED_BUFFERS: usize = 8;
+
+impl Limits {
+    /// The limits for a process that may have this many descriptors open. Whatever the number is, resolving senders and
+    /// writing the log do not fail because members have many sockets.
+    pub(super) fn for_descriptors(descriptors: usize) -> Limits {
+        let processes = (descriptors / 16).clamp(1, PROCESSES);
+        let reserve = (descriptors / 4).clamp(RESERVE_MIN, RESERVE);
+        let others = reserve + processes * DESCRIPTORS_PER_PROCESS;
+        Limits { sockets: descriptors.saturating_sub(others).clamp(1, SOCKETS), processes }
+    }
+
+    /// Sockets of processes for which audit can do nothing. They may not take the last ones, which logins need.
+    const fn unprivileged(self) -> usize {
+        self.sockets / 2
+    }
+
+    /// The errno and reason of a refusal, if there is to be one. `closing` counts sockets that are being closed. Audit
+    /// clients take both numbers for an error, not for the absence of audit, as they would from a kernel that has run
+    /// out of descriptors.
+    pub(super) fn refusal(
+        self,
+        connections: &BTreeMap<EndpointId, Connection>,
+        closing: usize,
+        opener: &Opener,
+    ) -> Option<(Errno, String)> {
+        let count = |counts: &dyn Fn(&Opener) -> bool| {
+            connections.values().filter(|connection| counts(connection.opener())).count()
+        };
+        if connections.len() + closing >= self.sockets {
+            return Some((
+                Errno::NFILE,
+                format!("{} audit sockets of this namespace are open", self.sockets),
+            ));
+        }
+        if !opener.is_privileged() && count(&|other| !other.is_privileged()) >= self.unprivileged() {
+            let reason =
+                format!("{} audit sockets of processes without privileges are open", self.unprivileged());
+            return Some((Errno::NFILE, reason));
+        }
+        if count(&|other| other.process() == opener.process()) >= PER_PROCESS {
+            return Some((Errno::MFILE, format!("{PER_PROCESS} audit sockets of this process are open")));
+        }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usual_limits_on_descriptors_leave_the_numbers_as_documented() {
+        for descriptors in [8192, 1 << 20, usize::MAX] {
+            let limits = Limits { sockets: 4096, processes: 128 };
+            assert_eq!(Limits::for_descriptors(descriptors), limits, "{descriptors}");
+            assert_eq!(limits.unprivileged(), 2048);
+        }
+    }
+
+    #[test]
+    fn few_descriptors_are_shared_out_and_never_promised_twice() {
+        for descriptors in 16..5000 {
+            let Limits { sockets, processes } = Limits::for_descriptors(descriptors);
+            assert!(sockets >= 1 && processes >= 1, "{descriptors}");
+            let used = sockets + processes * DESCRIPTORS_PER_PROCESS;
+            assert!(used + RESERVE_MIN <= descriptors || descriptors < 32, "{descriptors}: {used}");
+        }
     }
 }

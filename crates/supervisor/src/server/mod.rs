@@ -1,23 +1,29 @@
 //! The event loop of one namespace.
 
 mod actions;
+mod aside;
 mod connection;
+mod endpoints;
 mod limits;
 mod notifications;
 mod storage;
 
-use crate::identity::{Owner, Resolver, answers};
+use crate::identity::{Owner, Resolver};
 use crate::log::LogFile;
 use crate::observer::{Event, Observer};
+use aside::{Aside, Done, LAST_WAIT};
 use auditns_core::{EndpointId, Input, Namespace, Now};
-use auditns_sys::{Listener, Received, clock, endpoint};
+use auditns_sys::{Listener, clock};
 use connection::Connection;
+use limits::Limits;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::time::Timespec;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::{Duration, Instant};
 use storage::Storage;
 
 /// Largest datagram read whole, in bytes: more than the kernel's default send buffer lets through. Of a longer one the
@@ -30,12 +36,15 @@ const EVENTS: usize = 64;
 /// Notifications answered before endpoints get their turn.
 const NOTIFICATIONS_PER_TURN: usize = 16;
 
-/// Messages still read from each endpoint when the last member is gone.
-const LAST_MESSAGES: usize = 100_000;
+/// How long what members left behind is handled when the last one is gone: somebody else may hold an endpoint and go on
+/// sending.
+const LAST_WORDS: Duration = Duration::from_secs(10);
 
 /// Event data of the listener; those of endpoints begin above [`FOREIGN_TOKENS`].
 const LISTENER_TOKEN: u64 = 0;
-/// Tokens below this, other than the listener's, belong to whoever runs the loop.
+/// Event data of what is done aside.
+const ASIDE_TOKEN: u64 = 15;
+/// Tokens below this, other than the listener's and the last one, belong to whoever runs the loop.
 pub(crate) const FOREIGN_TOKENS: u64 = 16;
 
 /// What a turn of the loop came to.
@@ -56,21 +65,34 @@ pub(crate) struct Server<'o> {
     last_endpoint: u64,
     owner: Option<Owner>,
     resolver: Resolver,
+    limits: Limits,
+    aside: Aside,
+    /// Endpoints that are being closed in threads.
+    closing: Arc<AtomicUsize>,
+    /// Bytes of answers that wait for room, of all connections.
+    unsent_bytes: usize,
+    /// Counts how often answers began to wait.
+    unsent_events: u64,
     storage: Storage,
     observer: &'o mut dyn Observer,
     buffer: Vec<u8>,
 }
 
 impl<'o> Server<'o> {
+    /// `descriptors` is how many this process may have open.
     pub(crate) fn new(
         namespace: Namespace,
         listener: Listener,
         log: LogFile,
         observer: &'o mut dyn Observer,
+        descriptors: usize,
     ) -> io::Result<Server<'o>> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &listener, EventData::new_u64(LISTENER_TOKEN), EventFlags::IN)?;
         listener.enable_sync_wake_up();
+        let aside = Aside::new()?;
+        epoll::add(&epoll, &aside, EventData::new_u64(ASIDE_TOKEN), EventFlags::IN)?;
+        let limits = Limits::for_descriptors(descriptors);
         Ok(Server {
             namespace,
             listener,
@@ -78,14 +100,19 @@ impl<'o> Server<'o> {
             connections: BTreeMap::new(),
             last_endpoint: FOREIGN_TOKENS,
             owner: None,
-            resolver: Resolver::default(),
+            resolver: Resolver::new(limits.processes),
+            limits,
+            aside,
+            closing: Arc::default(),
+            unsent_bytes: 0,
+            unsent_events: 0,
             storage: Storage::new(log),
             observer,
             buffer: vec![0; DATAGRAM_MAX],
         })
     }
 
-    /// Watches a descriptor of the caller. `token` is 1 to 15.
+    /// Watches a descriptor of the caller. `token` is 1 to 14.
     pub(crate) fn watch(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
         Ok(epoll::add(&self.epoll, fd, EventData::new_u64(token), EventFlags::IN)?)
     }
@@ -112,6 +139,7 @@ impl<'o> Server<'o> {
             let (token, flags) = (event.data.u64(), event.flags);
             match token {
                 LISTENER_TOKEN => turn.ended |= self.listener_ready(flags)?,
+                ASIDE_TOKEN => self.aside_ready(),
                 _ if token < FOREIGN_TOKENS => turn.ready.push(token),
                 _ => self.endpoint_ready(EndpointId(token), flags),
             }
@@ -126,17 +154,43 @@ impl<'o> Server<'o> {
 
     /// Handles what members left behind, and ends the namespace.
     pub(crate) fn finish(&mut self) {
+        let until = Instant::now() + LAST_WAIT;
+        while let Some(done) = self.aside.next_until(until) {
+            self.complete(done);
+            self.perform();
+        }
+        let until = Instant::now() + LAST_WORDS;
         let endpoints: Vec<EndpointId> = self.connections.keys().copied().collect();
         for endpoint in endpoints {
-            for _ in 0..LAST_MESSAGES {
-                if !self.read_message(endpoint) {
-                    break;
-                }
+            while Instant::now() < until && self.read_message(endpoint) {
                 self.perform();
             }
         }
         self.feed(Input::Ended);
         self.perform();
+    }
+
+    fn aside_ready(&mut self) {
+        self.aside.acknowledge();
+        while let Some(done) = self.aside.next() {
+            self.complete(done);
+            self.perform();
+        }
+    }
+
+    fn complete(&mut self, done: Done) {
+        match done {
+            Done::LookedUp(waiting) => {
+                let aside::Waiting { endpoint, sender, bytes, answers } = *waiting;
+                if let Some(connection) = self.connections.get_mut(&endpoint) {
+                    connection.set_looking_up(false);
+                }
+                let input = Input::Datagram { endpoint, sender: &sender, bytes: &bytes, answers: &answers };
+                self.feed(input);
+                self.update_interest(endpoint);
+            }
+            Done::Decoded { notification, call } => self.answer_call(&notification, &call),
+        }
     }
 
     fn timeout(&self, longest: Option<Duration>) -> Option<Timespec> {
@@ -161,67 +215,12 @@ impl<'o> Server<'o> {
         }
         Ok(flags.contains(EventFlags::HUP) && self.listener.is_hung_up()?)
     }
-
-    fn endpoint_ready(&mut self, endpoint: EndpointId, flags: EventFlags) {
-        let Some(connection) = self.connections.get_mut(&endpoint) else { return };
-        if flags.intersects(EventFlags::OUT | EventFlags::HUP | EventFlags::ERR) {
-            connection.flush();
-            if connection.take_awaited_writable() {
-                self.feed(Input::Writable { endpoint });
-                self.perform();
-            }
-        }
-        // One message a turn, so that no sender keeps others waiting.
-        if flags.intersects(EventFlags::IN | EventFlags::HUP)
-            && self.connections.get(&endpoint).is_some_and(Connection::may_read)
-        {
-            self.read_message(endpoint);
-        }
-        self.update_interest(endpoint);
-    }
-
-    /// Reads and handles one message. Returns whether there may be more.
-    fn read_message(&mut self, endpoint: EndpointId) -> bool {
-        let Some(connection) = self.connections.get(&endpoint) else { return false };
-        let opener = connection.opener();
-        let (length, credentials) = match endpoint::receive(connection, &mut self.buffer) {
-            Ok(Received::Message { length, credentials, .. }) => (length.min(self.buffer.len()), credentials),
-            Ok(Received::WouldBlock) => return false,
-            Ok(Received::Closed) | Err(_) => {
-                self.close(endpoint);
-                return false;
-            }
-        };
-        let Some(owner) = &mut self.owner else { return false };
-        let mut sender = self.resolver.sender(credentials, opener, owner);
-        if let Some(mapped) = self.resolver.learn_maps(credentials.pid, owner) {
-            self.namespace.handle(Input::OwnerMapped(mapped), now());
-            sender = self.resolver.sender(credentials, opener, owner);
-        }
-        let bytes = &self.buffer[..length];
-        let answers = answers(&self.namespace.inquire(bytes), &sender, owner);
-        let input = Input::Datagram { endpoint, sender: &sender, bytes, answers: &answers };
-        self.namespace.handle(input, now());
-        true
-    }
-
-    fn close(&mut self, endpoint: EndpointId) {
-        if let Some(connection) = self.connections.remove(&endpoint) {
-            connection.unregister(&self.epoll);
-            self.feed(Input::EndpointClosed { endpoint });
-        }
-    }
-
-    fn update_interest(&mut self, endpoint: EndpointId) {
-        if let Some(connection) = self.connections.get_mut(&endpoint)
-            && connection.update_interest(&self.epoll, endpoint).is_err()
-        {
-            self.close(endpoint);
-        }
-    }
 }
 
 fn now() -> Now {
     let wall = clock::wall();
     Now { seconds: wall.seconds, milliseconds: wall.milliseconds, since_boot: clock::since_boot() }
 }
+
+#[cfg(test)]
+mod tests;

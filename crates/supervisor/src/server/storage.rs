@@ -37,3 +37,62 @@ impl Storage {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::Rotation;
+
+    #[derive(Debug, PartialEq, Eq)]
+    enum Told {
+        Failed,
+        Recovered(u64),
+        Else,
+    }
+
+    #[derive(Default)]
+    struct Ear(Vec<Told>);
+
+    impl Observer for Ear {
+        fn observe(&mut self, event: &Event<'_>) {
+            self.0.push(match event {
+                Event::LogFailed { .. } => Told::Failed,
+                Event::LogRecovered { missed, .. } => Told::Recovered(*missed),
+                _ => Told::Else,
+            });
+        }
+    }
+
+    #[test]
+    fn a_disturbance_is_told_once_and_so_is_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("later");
+        let mut storage = Storage::new(LogFile::new(&path, Rotation::default()));
+        let mut ear = Ear::default();
+        for _ in 0..2 {
+            for _ in 0..5 {
+                assert_eq!(storage.store("lost", &mut ear), Err(Errno::ENOENT));
+            }
+            std::fs::create_dir(&path).unwrap();
+            for _ in 0..5 {
+                assert_eq!(storage.store("kept", &mut ear), Ok(()));
+            }
+            std::fs::remove_dir_all(&path).unwrap();
+            // A file that is open stays writable wherever its name went; a failure makes the next line open it anew.
+            storage = Storage::new(LogFile::new(&path, Rotation::default()));
+        }
+        let once = [Told::Failed, Told::Recovered(5)];
+        assert!(ear.0.iter().eq(once.iter().chain(&once)), "{:?}", ear.0);
+    }
+
+    #[test]
+    fn a_full_device_is_told_by_its_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("audit.log");
+        let (device, mode) = (rustix::fs::makedev(1, 7), rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR);
+        let kind = rustix::fs::FileType::CharacterDevice;
+        rustix::fs::mknodat(rustix::fs::CWD, &log, kind, mode, device).unwrap();
+        let mut storage = Storage::new(LogFile::new(folder.path(), Rotation::default()));
+        assert_eq!(storage.store("line", &mut Ear::default()), Err(Errno::ENOSPC));
+    }
+}

@@ -129,50 +129,102 @@ fn long_messages_tell_their_real_length() {
     assert!(matches!(received, Received::Message { length: 4, truncated: false, .. }), "{received:?}");
 }
 
+/// Sends a message with 20 copies of a descriptor.
+fn send_with_descriptors(client: &OwnedFd, descriptor: &OwnedFd) -> rustix::io::Result<usize> {
+    let many = [descriptor.as_fd(); 20];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(20))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    assert!(control.push(SendAncillaryMessage::ScmRights(&many)));
+    sendmsg(client, &[IoSlice::new(b"gift")], &mut control, SendFlags::empty())
+}
+
+/// What older kernels do of their own accord.
+fn accept_descriptors(server: &OwnedFd) {
+    let (on, length) = (1_i32, 4);
+    let value = (&raw const on).cast();
+    // SAFETY: the value is a live integer of the length given. A kernel that does not know the option accepts anyway.
+    unsafe { libc::setsockopt(server.as_raw_fd(), libc::SOL_SOCKET, SO_PASSRIGHTS, value, length) };
+}
+
 #[test]
-fn attached_descriptors_never_become_ours() {
+fn attached_descriptors_are_refused_where_the_kernel_can() {
     let pair = endpoint_pair(false).unwrap();
+    let (_reader, writer) = rustix::pipe::pipe().unwrap();
+    let sent = send_with_descriptors(&pair.client, &writer);
+    assert_eq!(sent, if pair.refuses_descriptors { Err(Errno::PERM) } else { Ok(4) });
+}
+
+#[test]
+fn attached_descriptors_are_noticed_before_they_arrive_and_never_become_ours() {
+    let pair = endpoint_pair(false).unwrap();
+    accept_descriptors(&pair.server);
     let (reader, writer) = rustix::pipe::pipe().unwrap();
-    {
-        let many = [writer.as_fd(); 20];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(20))];
-        let mut control = SendAncillaryBuffer::new(&mut space);
-        assert!(control.push(SendAncillaryMessage::ScmRights(&many)));
-        sendmsg(&pair.client, &[IoSlice::new(b"gift")], &mut control, SendFlags::empty()).unwrap();
-    }
+    assert!(!carries_descriptors(&pair.server), "nothing waits");
+    rustix::io::write(&pair.client, b"plain").unwrap();
+    send_with_descriptors(&pair.client, &writer).unwrap();
     drop(writer);
     let mut buffer = [0; 16];
+    assert!(!carries_descriptors(&pair.server));
+    assert!(matches!(receive(&pair.server, &mut buffer).unwrap(), Received::Message { length: 5, .. }));
+    assert!(carries_descriptors(&pair.server));
     let received = receive(&pair.server, &mut buffer).unwrap();
     assert!(
         matches!(received, Received::Message { length: 4, truncated: false, credentials }
             if credentials.pid == std::process::id()),
         "{received:?}"
     );
+    drop(pair.client);
+    assert!(!carries_descriptors(&pair.server), "the end");
     // The pipe ends only when no process holds its writing end.
     rustix::io::ioctl_fionbio(&reader, true).unwrap();
     eventually("end of the pipe", || rustix::io::read(&reader, &mut buffer) == Ok(0));
 }
 
 #[test]
-fn the_server_can_queue_thousands_of_records_and_then_would_block() {
+fn what_was_sent_before_a_close_with_answers_unread_still_arrives() {
     let pair = endpoint_pair(false).unwrap();
+    send(&pair.server, b"an answer").unwrap();
+    rustix::io::write(&pair.client, b"one").unwrap();
+    rustix::io::write(&pair.client, b"two").unwrap();
+    drop(pair.client);
+    let mut buffer = [0; 16];
+    for _ in 0..2 {
+        let received = receive(&pair.server, &mut buffer).unwrap();
+        assert!(matches!(received, Received::Message { length: 3, .. }), "{received:?}");
+    }
+    assert_eq!(receive(&pair.server, &mut buffer).unwrap(), Received::Closed);
+}
+
+/// Messages of a length that fit before the other end reads any.
+fn room(server: &OwnedFd, length: usize) -> usize {
+    let message = vec![b'r'; length];
     let mut queued = 0;
-    while send(&pair.server, &[b'r'; 300]).unwrap() == Sent::Sent {
+    while send(server, &message).unwrap() == Sent::Sent {
         queued += 1;
         assert!(queued < 1_000_000, "no bound");
     }
-    assert!(queued >= 2000, "{queued} records");
-    let (length, _) = received_by_client(&pair.client);
+    queued
+}
+
+#[test]
+fn a_raised_buffer_holds_thousands_of_records_and_a_lowered_one_few() {
+    let pairs: Vec<EndpointPair> = (0..3).map(|_| endpoint_pair(false).unwrap()).collect();
+    raise_send_buffer(&pairs[1].server).unwrap();
+    lower_send_buffer(&pairs[2].server).unwrap();
+    let [plain, raised, lowered] = [0, 1, 2].map(|at: usize| room(&pairs[at].server, 300));
+    assert!(raised >= 2000 && plain < raised && lowered < plain, "{raised} {plain} {lowered}");
+    assert!((16..=128).contains(&lowered), "{lowered}");
+    let (length, _) = received_by_client(&pairs[1].client);
     assert_eq!(length, 64);
 }
 
 #[test]
 fn several_of_the_longest_messages_fit_at_once() {
     let pair = endpoint_pair(false).unwrap();
-    for _ in 0..100 {
+    for _ in 0..10 {
         assert_eq!(send(&pair.server, &[b'm'; 8970]).unwrap(), Sent::Sent);
     }
-    let error = send(&pair.server, &vec![0; 3 * SERVER_SEND_BUFFER]).unwrap_err();
+    let error = send(&pair.server, &vec![0; 3 * RAISED_SEND_BUFFER]).unwrap_err();
     assert_eq!(error.raw_os_error(), Some(libc::EMSGSIZE));
 }
 
@@ -195,10 +247,11 @@ fn without_privileges_the_buffer_is_as_large_as_permitted() {
         std::fs::read_to_string("/proc/sys/net/core/wmem_max").unwrap().trim().parse().unwrap();
     let in_thread = thread::spawn(|| {
         drop_capability(NET_ADMIN);
-        endpoint_pair(false).map(|pair| sockopt::socket_send_buffer_size(&pair.server).unwrap())
+        let pair = endpoint_pair(false).unwrap();
+        raise_send_buffer(&pair.server).unwrap();
+        sockopt::socket_send_buffer_size(&pair.server).unwrap()
     });
-    let size = in_thread.join().unwrap().unwrap();
-    assert_eq!(size, 2 * limit.min(SERVER_SEND_BUFFER));
+    assert_eq!(in_thread.join().unwrap(), 2 * limit.min(RAISED_SEND_BUFFER));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Effective capabilities of a task.
+//! Capabilities of a task.
 
 use rustix::process::Pid;
 use std::io;
@@ -31,21 +31,35 @@ impl CapabilitySet {
     }
 }
 
-/// The effective set of a task, by its thread or process id. The set counts in the task's own user namespace: ask for
-/// that before trusting it.
+/// The two sets of a task that matter here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sets {
+    /// What it may do now.
+    pub effective: CapabilitySet,
+    /// What it can make effective without executing another program or entering another user namespace.
+    pub permitted: CapabilitySet,
+}
+
+/// The sets of a task, by its thread or process id. They count in the task's own user namespace, which a task may leave
+/// for a new one, where it has all capabilities, at any time: ask for the namespace *after* this, so that capabilities
+/// in the new one are not taken for some in the old one.
 ///
 /// # Errors
 /// `ESRCH` if there is no such task.
-pub fn effective(pid: u32) -> io::Result<CapabilitySet> {
+pub fn of(pid: u32) -> io::Result<Sets> {
     let pid = super::process::pid(pid)?;
     sets(Some(pid))
 }
 
 /// The effective set of the calling thread.
 pub fn own() -> io::Result<CapabilitySet> {
-    sets(None)
+    sets(None).map(|sets| sets.effective)
 }
 
-fn sets(pid: Option<Pid>) -> io::Result<CapabilitySet> {
-    Ok(CapabilitySet(rustix::thread::capabilities(pid)?.effective.bits()))
+fn sets(pid: Option<Pid>) -> io::Result<Sets> {
+    let sets = rustix::thread::capabilities(pid)?;
+    Ok(Sets {
+        effective: CapabilitySet(sets.effective.bits()),
+        permitted: CapabilitySet(sets.permitted.bits()),
+    })
 }

@@ -59,10 +59,10 @@ fn capabilities_are_the_effective_ones_of_that_thread() {
         drop_capability(Capability::AuditWrite as u32);
         let expected = CapabilitySet(before.0 & !(1 << 29));
         assert_eq!(capabilities::own().unwrap(), expected);
-        assert_eq!(capabilities::effective(own_tid()).unwrap(), expected);
+        assert_eq!(capabilities::of(own_tid()).unwrap().effective, expected);
         assert!(!expected.has(Capability::AuditWrite) && expected.has(Capability::AuditControl));
     });
-    assert_eq!(capabilities::effective(own_pid()).unwrap(), before);
+    assert_eq!(capabilities::of(own_pid()).unwrap().effective, before);
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn ids_that_nobody_has_are_esrch_everywhere() {
     let files = LoginuidFile::open(gone).unwrap();
     sleeper.end();
     for pid in [gone, 0, u32::MAX] {
-        assert_eq!(errno(capabilities::effective(pid)), Some(libc::ESRCH), "{pid}");
+        assert_eq!(errno(capabilities::of(pid)), Some(libc::ESRCH), "{pid}");
         assert_eq!(errno(Process::open(pid)), Some(libc::ESRCH), "{pid}");
         assert_eq!(errno(process::thread_group_of(pid)), Some(libc::ESRCH), "{pid}");
         assert_eq!(errno(LoginuidFile::open(pid)), Some(libc::ESRCH), "{pid}");

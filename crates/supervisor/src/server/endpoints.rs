@@ -1,0 +1,173 @@
+//! Reading from endpoints, answering on them, closing them.
+
+use super::Server;
+use super::aside::Waiting;
+use super::connection::Connection;
+use super::limits::RAISED_BUFFERS;
+use crate::identity::answers;
+use crate::observer::Event;
+use auditns_core::{Delivery, EndpointId, Input, Standing};
+use auditns_sys::{Received, endpoint};
+use rustix::event::epoll::EventFlags;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::channel;
+use std::thread;
+
+/// Most bytes of answers that wait for room in members' sockets, of all of them together: a list of the most rules fits
+/// in more than thrice.
+const UNSENT_MAX: usize = 32 << 20;
+
+/// A thread that closes a descriptor needs next to nothing.
+const CLOSING_STACK: usize = 64 * 1024;
+
+impl Server<'_> {
+    pub(super) fn endpoint_ready(&mut self, endpoint: EndpointId, flags: EventFlags) {
+        if flags.intersects(EventFlags::OUT | EventFlags::HUP | EventFlags::ERR) {
+            let Some(()) = self.with_answers(endpoint, Connection::flush) else { return };
+            if self.connections.get_mut(&endpoint).is_some_and(Connection::take_awaited_writable) {
+                self.feed(Input::Writable { endpoint });
+                self.perform();
+            }
+        }
+        // One message a turn, so that no sender keeps others waiting.
+        if flags.intersects(EventFlags::IN | EventFlags::HUP)
+            && self.connections.get(&endpoint).is_some_and(Connection::may_read)
+        {
+            self.read_message(endpoint);
+        }
+        self.update_interest(endpoint);
+    }
+
+    /// Reads and handles one message. Returns whether there may be more.
+    pub(super) fn read_message(&mut self, endpoint: EndpointId) -> bool {
+        let Some(connection) = self.connections.get(&endpoint) else { return false };
+        if connection.carries_descriptors() {
+            self.close_aside(endpoint);
+            return false;
+        }
+        let opener = *connection.opener();
+        let (length, credentials) = match endpoint::receive(connection, &mut self.buffer) {
+            Ok(Received::Message { length, credentials, .. }) => (length.min(self.buffer.len()), credentials),
+            Ok(Received::WouldBlock) => return false,
+            Ok(Received::Closed) | Err(_) => {
+                self.close(endpoint);
+                return false;
+            }
+        };
+        let Some(owner) = &mut self.owner else { return false };
+        let mut sender = self.resolver.sender(credentials, &opener, owner);
+        if let Some(mapped) = self.resolver.learn_maps(credentials.pid, owner) {
+            self.namespace.handle(Input::OwnerMapped(mapped), super::now());
+            sender = self.resolver.sender(credentials, &opener, owner);
+        }
+        let bytes = &self.buffer[..length];
+        let mut inquiry = self.namespace.inquire(bytes);
+        let mut answers = answers(&inquiry, &sender, owner);
+        // Requests about rules of anybody else are refused before a path of theirs matters.
+        if sender.standing == Standing::Served && sender.capabilities.control && !inquiry.paths.is_empty() {
+            let questions = std::mem::take(&mut inquiry.paths);
+            let waiting = Waiting { endpoint, sender, bytes: bytes.to_vec(), answers };
+            let Some(refused) = self.aside.look_up(waiting, questions) else {
+                if let Some(connection) = self.connections.get_mut(&endpoint) {
+                    connection.set_looking_up(true);
+                }
+                return false;
+            };
+            answers = refused.answers;
+        }
+        let input = Input::Datagram { endpoint, sender: &sender, bytes, answers: &answers };
+        self.namespace.handle(input, super::now());
+        true
+    }
+
+    /// Sends an answer now or later.
+    pub(super) fn reply(&mut self, endpoint: EndpointId, frame: Vec<u8>) {
+        self.unsent_events += 1;
+        let now = self.unsent_events;
+        self.with_answers(endpoint, |connection| connection.reply(frame, now));
+        while self.unsent_bytes > UNSENT_MAX {
+            self.drop_longest_unsent();
+        }
+        self.update_interest(endpoint);
+    }
+
+    /// Hands a record to an audit daemon.
+    pub(super) fn deliver(&mut self, endpoint: EndpointId, frame: &[u8]) -> Delivery {
+        let raised = |connection: &&Connection| connection.is_raised();
+        if self.connections.get(&endpoint).is_some_and(|connection| !connection.is_raised())
+            && self.connections.values().filter(raised).count() < RAISED_BUFFERS
+            && let Some(connection) = self.connections.get_mut(&endpoint)
+        {
+            connection.raise_send_buffer();
+        }
+        let connection = self.connections.get_mut(&endpoint);
+        connection.map_or(Delivery::Closed, |connection| connection.offer(frame))
+    }
+
+    /// Whoever has let answers lie for longest does not read them.
+    fn drop_longest_unsent(&mut self) {
+        let waiting = self.connections.iter();
+        let waiting = waiting.filter_map(|(id, connection)| Some((connection.unsent_since()?, *id)));
+        let Some((_, endpoint)) = waiting.min() else {
+            self.unsent_bytes = 0;
+            return;
+        };
+        let before = self.unsent_bytes;
+        self.with_answers(endpoint, Connection::drop_unsent);
+        let bytes = before - self.unsent_bytes;
+        self.show(&Event::AnswersDropped { bytes });
+        self.update_interest(endpoint);
+    }
+
+    /// Does something to a connection that may change how many answers wait.
+    fn with_answers(&mut self, endpoint: EndpointId, work: impl FnOnce(&mut Connection)) -> Option<()> {
+        let connection = self.connections.get_mut(&endpoint)?;
+        let before = connection.unsent_bytes();
+        work(connection);
+        self.unsent_bytes = self.unsent_bytes - before + connection.unsent_bytes();
+        Some(())
+    }
+
+    fn remove(&mut self, endpoint: EndpointId) -> Option<Connection> {
+        self.with_answers(endpoint, Connection::drop_unsent);
+        let mut connection = self.connections.remove(&endpoint)?;
+        connection.unregister(&self.epoll);
+        Some(connection)
+    }
+
+    fn close(&mut self, endpoint: EndpointId) {
+        if self.remove(endpoint).is_some() {
+            self.feed(Input::EndpointClosed { endpoint });
+        }
+    }
+
+    /// Closes an endpoint on which a message with descriptors waits, which may block for long.
+    fn close_aside(&mut self, endpoint: EndpointId) {
+        let Some(connection) = self.remove(endpoint) else { return };
+        self.feed(Input::EndpointClosed { endpoint });
+        self.show(&Event::EndpointClosed { reason: "it sent descriptors, which no audit client does" });
+        self.closing.fetch_add(1, Ordering::Relaxed);
+        let closing = Arc::clone(&self.closing);
+        let (hand_over, handed_over) = channel();
+        let close = move || {
+            drop(handed_over.recv());
+            closing.fetch_sub(1, Ordering::Relaxed);
+        };
+        let thread = thread::Builder::new().name("close".to_owned()).stack_size(CLOSING_STACK);
+        if thread.spawn(close).is_ok() {
+            let _ = hand_over.send(connection);
+        } else {
+            // It stays open and counted, which harms nobody but its owner.
+            std::mem::forget(connection);
+        }
+    }
+
+    pub(super) fn update_interest(&mut self, endpoint: EndpointId) {
+        if let Some(connection) = self.connections.get_mut(&endpoint)
+            && connection.update_interest(&self.epoll, endpoint).is_err()
+        {
+            self.close(endpoint);
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! A server whose members' ends are in the test's own hands.
+
+use super::*;
+use crate::log::Rotation;
+use auditns_core::{Config, Policy};
+use auditns_sys::{LaunchOptions, endpoint, launch};
+use auditns_wire::record::Ids;
+use rustix::io::IoSlice;
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg,
+    socketpair, sockopt,
+};
+use std::mem::MaybeUninit;
+use std::process::{Child, Command, Stdio};
+
+struct Deaf;
+
+impl Observer for Deaf {
+    fn observe(&mut self, _: &Event<'_>) {}
+}
+
+/// The first member: it lives until the value goes, and so does the listener.
+struct Member(Child);
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn with_server(test: impl FnOnce(&mut Server<'_>)) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new("cat");
+    command.stdin(Stdio::piped());
+    let launched = launch::spawn(command, &LaunchOptions::default()).unwrap();
+    let _member = Member(launched.child);
+    let config = Config {
+        contid: 1,
+        name: b"test".to_vec(),
+        policy: Policy::Normal,
+        backlog_limit: 64,
+        queue_bytes: Config::QUEUE_BYTES,
+        starter: Ids { pid: 1, uid: 0, auid: Ids::UNSET, ses: Ids::UNSET },
+        start_fields: Vec::new(),
+    };
+    let (namespace, log) = (Namespace::new(config, now()), LogFile::new(folder.path(), Rotation::default()));
+    let mut observer = Deaf;
+    let mut server = Server::new(namespace, launched.listener, log, &mut observer, 1 << 16).unwrap();
+    server.owner = Some(Owner::of_first_opener(std::process::id()).unwrap());
+    test(&mut server);
+}
+
+/// Gives the server an endpoint that this process opened. Returns the member's end.
+fn endpoint(server: &mut Server<'_>, ours: OwnedFd, refuses_descriptors: bool) -> EndpointId {
+    let pid = std::process::id();
+    let opener = server.resolver.learn(pid, server.owner.as_ref().unwrap()).unwrap();
+    server.last_endpoint += 1;
+    let endpoint = EndpointId(server.last_endpoint);
+    server.connections.insert(endpoint, Connection::new(ours, refuses_descriptors, opener));
+    server.feed(Input::EndpointOpened { endpoint, pid });
+    server.update_interest(endpoint);
+    endpoint
+}
+
+fn turn(server: &mut Server<'_>) {
+    server.turn(Some(Duration::ZERO)).unwrap();
+}
+
+/// An `AUDIT_GET`.
+fn get() -> [u8; 16] {
+    let mut message = [0; 16];
+    message[..4].copy_from_slice(&16_u32.to_ne_bytes());
+    message[4..6].copy_from_slice(&1000_u16.to_ne_bytes());
+    message[6..8].copy_from_slice(&1_u16.to_ne_bytes());
+    message
+}
+
+/// A pair as on a kernel that lets descriptors through.
+fn permissive_pair() -> (OwnedFd, OwnedFd) {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let (server, client) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+    sockopt::set_socket_passcred(&server, true).unwrap();
+    (server, client)
+}
+
+/// A connection whose last close waits for ten seconds, because its data cannot be delivered.
+fn lingering() -> (std::net::TcpListener, OwnedFd) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    stream.set_nonblocking(true).unwrap();
+    while std::io::Write::write(&mut &stream, &[0; 8192]).is_ok() {}
+    stream.set_nonblocking(false).unwrap();
+    sockopt::set_socket_linger(&stream, Some(Duration::from_secs(10))).unwrap();
+    (listener, stream.into())
+}
+
+#[test]
+fn descriptors_that_close_slowly_hold_nobody_up() {
+    with_server(|server| {
+        let (hostile, hostile_client) = permissive_pair();
+        let hostile = endpoint(server, hostile, false);
+        let pair = endpoint::endpoint_pair(true).unwrap();
+        endpoint(server, pair.server, pair.refuses_descriptors);
+        let (_peer, stream) = lingering();
+        {
+            let descriptors = [stream.as_fd()];
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut control = SendAncillaryBuffer::new(&mut space);
+            assert!(control.push(SendAncillaryMessage::ScmRights(&descriptors)));
+            sendmsg(&hostile_client, &[IoSlice::new(&get())], &mut control, SendFlags::empty()).unwrap();
+        }
+        drop(stream);
+        rustix::io::write(&pair.client, &get()).unwrap();
+        let start = Instant::now();
+        for _ in 0..4 {
+            turn(server);
+        }
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        assert!(!server.connections.contains_key(&hostile), "its socket is closed");
+        let mut answer = [0; 100];
+        assert_eq!(rustix::io::read(&pair.client, &mut answer), Ok(60), "the other one is served");
+    });
+}
+
+#[test]
+fn answers_that_wait_are_bounded_and_the_oldest_go_first() {
+    const EACH: usize = 4 << 20;
+    with_server(|server| {
+        let mut clients = Vec::new();
+        let mut endpoints = Vec::new();
+        for _ in 0..12 {
+            let pair = endpoint::endpoint_pair(true).unwrap();
+            endpoints.push(endpoint(server, pair.server, pair.refuses_descriptors));
+            clients.push(pair.client);
+        }
+        for endpoint in &endpoints {
+            for _ in 0..EACH / 65536 {
+                server.reply(*endpoint, vec![0; 65536]);
+                assert!(server.unsent_bytes <= 33 << 20, "{}", server.unsent_bytes);
+            }
+        }
+        let sum: usize = server.connections.values().map(Connection::unsent_bytes).sum();
+        assert_eq!(sum, server.unsent_bytes);
+        let waiting: Vec<bool> =
+            endpoints.iter().map(|endpoint| !server.connections[endpoint].may_read()).collect();
+        assert!(!waiting[0] && !waiting[1] && waiting[11], "{waiting:?}");
+        // Whoever reads gets all of it; closing gives the room back.
+        drop(clients);
+        for _ in 0..100 {
+            turn(server);
+        }
+        assert_eq!((server.unsent_bytes, server.connections.len()), (0, 0));
+    });
+}
+
+#[test]
+fn sockets_of_processes_without_privileges_leave_room_for_the_others() {
+    with_server(|server| {
+        server.limits = Limits { sockets: 8, processes: 4 };
+        let ordinary = crate::testing::Background::ordinary(&["sleep", "60"]);
+        let owner = server.owner.as_ref().unwrap();
+        let unprivileged = server.resolver.learn(ordinary.pid(), owner).unwrap();
+        let privileged = server.resolver.learn(std::process::id(), owner).unwrap();
+        let refusal = |server: &Server<'_>, closing, opener| {
+            server.limits.refusal(&server.connections, closing, opener).map(|(errno, _)| errno)
+        };
+        for number in 0..8 {
+            let refused = refusal(server, 0, &unprivileged);
+            assert_eq!(refused, (number >= 4).then_some(rustix::io::Errno::NFILE), "{number}");
+            assert_eq!(refusal(server, 0, &privileged), None, "{number}");
+            assert!(refusal(server, 8 - number, &privileged).is_some(), "what is being closed counts");
+            let opener = if number < 4 { unprivileged } else { privileged };
+            let pair = endpoint::endpoint_pair(true).unwrap();
+            let connection = Connection::new(pair.server, true, opener);
+            server.connections.insert(EndpointId(100 + u64::try_from(number).unwrap()), connection);
+        }
+        assert_eq!(refusal(server, 0, &privileged), Some(rustix::io::Errno::NFILE));
+    });
+}
+
+#[test]
+fn only_so_many_sockets_ever_get_the_buffer_of_a_daemon() {
+    with_server(|server| {
+        let mut clients = Vec::new();
+        for _ in 0..20 {
+            let pair = endpoint::endpoint_pair(true).unwrap();
+            let endpoint = endpoint(server, pair.server, true);
+            assert_eq!(server.deliver(endpoint, b"record"), auditns_core::Delivery::Sent);
+            clients.push(pair.client);
+        }
+        let raised = server.connections.values().filter(|connection| connection.is_raised()).count();
+        assert_eq!(raised, limits::RAISED_BUFFERS);
+        assert_eq!(server.deliver(EndpointId(1), b"record"), auditns_core::Delivery::Closed);
+    });
+}
+
+#[test]
+fn messages_left_behind_are_handled_at_the_end() {
+    with_server(|server| {
+        let pair = endpoint::endpoint_pair(true).unwrap();
+        endpoint(server, pair.server, true);
+        for _ in 0..50 {
+            rustix::io::write(&pair.client, &get()).unwrap();
+        }
+        server.finish();
+        assert_eq!(server.namespace.counters().datagrams, 50);
+    });
+}
