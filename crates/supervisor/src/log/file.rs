@@ -1,6 +1,6 @@
 //! An append-only log file with rotation by size.
 
-use rustix::fs::OFlags;
+use rustix::fs::{OFlags, fstat};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -58,6 +58,10 @@ impl LogFile {
     fn try_append(&mut self, text: &str) -> io::Result<()> {
         if self.open.as_ref().is_some_and(|(_, size)| *size >= self.rotation.size) {
             self.rotate()?;
+        }
+        // A file without a name is one that nobody will read.
+        if self.open.as_ref().is_some_and(|(file, _)| fstat(file).is_ok_and(|stat| stat.st_nlink == 0)) {
+            self.open = None;
         }
         if self.open.is_none() {
             self.open = Some(open(&self.path)?);
@@ -161,6 +165,23 @@ mod tests {
         std::os::unix::fs::symlink(&target, folder.path().join("audit.log")).unwrap();
         assert!(LogFile::new(folder.path(), Rotation::default()).append("x").is_err());
         assert_eq!(read(folder.path(), "target").unwrap(), "");
+    }
+
+    #[test]
+    fn a_log_that_was_removed_is_begun_anew_and_its_folder_missed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sub");
+        std::fs::create_dir(&path).unwrap();
+        let mut log = LogFile::new(&path, Rotation::default());
+        log.append("one").unwrap();
+        std::fs::remove_file(path.join("audit.log")).unwrap();
+        log.append("two").unwrap();
+        assert_eq!(read(&path, "audit.log").unwrap(), "two\n");
+        std::fs::remove_dir_all(&path).unwrap();
+        assert_eq!(log.append("three").unwrap_err().kind(), io::ErrorKind::NotFound);
+        std::fs::create_dir(&path).unwrap();
+        log.append("four").unwrap();
+        assert_eq!(read(&path, "audit.log").unwrap(), "four\n");
     }
 
     #[test]
