@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{cases, compare, expected, guard, play, random, transcript};
+use crate::{cases, compare, expected, files, guard, play, random};
 use std::process::ExitCode;
 
 const USAGE: &str = "\
@@ -158,7 +158,7 @@ fn normalise_command(args: &mut Arguments) -> Result<bool, Failure> {
         return Err(Failure::Usage("normalise needs two files".into()));
     };
     args.end()?;
-    transcript::save(&out, &transcript::load(&raw)?)?;
+    files::save(&out, &files::load(&raw)?)?;
     Ok(true)
 }
 
@@ -172,10 +172,10 @@ fn compare_command(mut args: Arguments) -> Result<bool, Failure> {
         return Err(Failure::Usage("compare needs two files".into()));
     };
     args.end()?;
-    let (mut want, have) = (transcript::load(&want)?, transcript::load(&have)?);
+    let (mut want, have) = (files::load(&want)?, files::load(&have)?);
     // What the native side cannot show because its kernel holds nothing, the fixture of one that does says.
     if have.iter().any(|c| c.holds) && !want.iter().any(|c| c.holds) {
-        want = transcript::prefer_audit1(want)?;
+        want = files::prefer_audit1(want)?;
     }
     let differences = compare::cases(&want, &have);
     let played: Vec<&str> = have.iter().map(|c| c.case.as_str()).collect();
@@ -199,10 +199,4 @@ fn compare_command(mut args: Arguments) -> Result<bool, Failure> {
         verdict.needless.len()
     );
     Ok(verdict.unexpected.is_empty() && verdict.needless.is_empty())
-}
-
-/// Whether two transcripts differ at all.
-pub(crate) fn differ(want: &str, have: &str) -> Result<bool, String> {
-    let (want, have) = (transcript::load(want)?, transcript::load(have)?);
-    Ok(!compare::cases(&want, &have).is_empty())
 }

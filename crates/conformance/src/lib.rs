@@ -13,6 +13,7 @@ mod compare;
 mod control;
 mod datagram;
 mod expected;
+mod files;
 mod glob;
 mod guard;
 mod hex;

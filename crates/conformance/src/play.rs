@@ -3,11 +3,12 @@
 use crate::actor::Answer;
 use crate::cases::{self, Boot};
 use crate::control::{Control, State};
+use crate::files;
 use crate::glob;
 use crate::guard::Surroundings;
 use crate::messages::{SET, mask};
 use crate::stage::Stage;
-use crate::transcript::{self, Case, RawCase};
+use crate::transcript::{Case, RawCase};
 use std::time::Instant;
 
 /// What to play.
@@ -65,16 +66,16 @@ pub(crate) fn run(options: &Options, surroundings: Surroundings) -> Result<(), S
         eprintln!("{:28} {:5.2} s", case.id, from.elapsed().as_secs_f64());
     }
     eprintln!("{} cases in {:.1} s", played.len(), start.elapsed().as_secs_f64());
-    transcript::save(&options.out, &played)
+    files::save(&options.out, &played)
 }
 
 fn guides(options: &Options, holds: bool) -> Result<Vec<Case>, String> {
     let guides = match &options.guide {
         _ if options.blind => return Ok(Vec::new()),
-        Some(path) => transcript::load(path)?,
-        None => transcript::native_fixture()?,
+        Some(path) => files::load(path)?,
+        None => files::native_fixture()?,
     };
-    if holds { transcript::prefer_audit1(guides) } else { Ok(guides) }
+    if holds { files::prefer_audit1(guides) } else { Ok(guides) }
 }
 
 /// The settings at the end of a case, without its counters and without whoever is still registered.

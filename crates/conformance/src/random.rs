@@ -1,9 +1,9 @@
 //! Random sequences of valid and broken requests. The same seed gives the same sequence everywhere, so that the
 //! kernel and a namespace can be asked the same.
 
-use crate::cli;
 use crate::control::{Control, State};
 use crate::datagram;
+use crate::files;
 use crate::messages::{
     self, ACK, ADD_RULE, DEL_RULE, GET, GET_FEATURE, LIST_RULES, MAKE_EQUIV, Message, REQUEST, SET,
     SET_FEATURE, SIGNAL_INFO, Status, TRIM, TTY_GET, TTY_SET, USER_TTY, mask, words,
@@ -11,7 +11,7 @@ use crate::messages::{
 use crate::play::is_dangerous;
 use crate::rules::{self, Rule};
 use crate::stage::{Receive, Stage, Who};
-use crate::transcript::{self, Case};
+use crate::transcript::Case;
 use std::collections::BTreeSet;
 use std::process::Command;
 
@@ -247,7 +247,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         settings.map_or_else(crate::actor::Answer::Fault, crate::actor::Answer::Text),
     );
     let played = stage.finish(&case, holds);
-    transcript::save(&options.out, &[played])
+    files::save(&options.out, &[played])
 }
 
 fn collect(stage: &mut Stage, actors: &[Who], settle: u64) {
@@ -312,7 +312,7 @@ pub(crate) fn minimise(seed: u64, steps: usize, want: &str, have: &str) -> Resul
             }
             files.push(out);
         }
-        cli::differ(&files[0], &files[1])
+        files::differ(&files[0], &files[1])
     };
     let mut drop = BTreeSet::new();
     if !differs(&drop)? {

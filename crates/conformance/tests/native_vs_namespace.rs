@@ -68,6 +68,10 @@ fn compare(native: &Path, inside: &Path, known: Option<&Path>) -> Result<String,
     run(&mut command)
 }
 
+/// A case in which timing plays a part may come out differently on a busy machine, natively too. A difference counts if
+/// no round is without one.
+const ROUNDS: u32 = 3;
+
 #[test]
 fn every_case_gives_the_same_answers() {
     if !is_root() {
@@ -75,14 +79,37 @@ fn every_case_gives_the_same_answers() {
         return;
     }
     let dir = scratch("cases");
-    let known = Path::new(env!("CARGO_MANIFEST_DIR")).join("expected-differences.json");
-    let (native, inside) = both(&dir, "suite", &["play", "--out"]);
-    compare(&native, &inside, Some(&known)).expect("only the differences of the list");
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/linux-6.18.jsonl");
+    let mut failures = Vec::new();
+    for round in 1..=ROUNDS {
+        let (native, inside) = both(&dir, &format!("suite-{round}"), &["play", "--out"]);
+        match agree(&native, &inside) {
+            Ok(()) => return,
+            Err(failure) => failures.push(format!("round {round}: {failure}")),
+        }
+    }
+    panic!("{}", failures.join("\n"));
+}
+
+fn agree(native: &Path, inside: &Path) -> Result<(), String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    compare(native, inside, Some(&folder.join("expected-differences.json")))?;
     let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
     if kernel.starts_with("6.18.") {
-        compare(&fixture, &native, None).expect("the kernel answers as it did when the fixture was made");
+        let defined = native.with_extension("defined.jsonl");
+        let text = std::fs::read_to_string(native).map_err(|error| error.to_string())?;
+        let lines: Vec<&str> = text.lines().filter(|line| !depends_on_scheduling(line)).collect();
+        std::fs::write(&defined, lines.join("\n")).map_err(|error| error.to_string())?;
+        compare(&folder.join("fixtures/linux-6.18.jsonl"), &defined, None)?;
     }
+    Ok(())
+}
+
+/// Cases in which the kernel's own answers depend on when its worker and a reader run: the fixture is one of several
+/// possible plays.
+fn depends_on_scheduling(line: &str) -> bool {
+    ["queue.", "rate", "mcast.overrun", "pid.fullbuf"]
+        .iter()
+        .any(|case| line.contains(&format!("\"case\":\"{case}")))
 }
 
 #[test]
