@@ -1,7 +1,7 @@
 //! Counting what is lost, and saying so.
 
 use super::Namespace;
-use super::settings::{FAIL_PANIC, FAIL_SILENT};
+use super::settings::FAIL_PANIC;
 use crate::action::{Action, LossReason, Notice};
 use crate::time::Now;
 use std::time::Duration;
@@ -13,8 +13,8 @@ pub(super) struct LossReports {
 }
 
 impl Namespace {
-    /// Kernel: `audit_log_lost`. A notice goes out at most once a second while a rate limit is set, and with
-    /// `failure` 0 never. With `failure` 2 the kernel panics; a namespace must not harm its host.
+    /// Kernel: `audit_log_lost`. A notice goes out, with any `failure` setting, at most once a second while a rate limit
+    /// is set. With `failure` 2 the kernel panics; a namespace must not harm its host.
     pub(super) fn lose(&mut self, reason: LossReason, now: Now) {
         self.settings.lost = self.settings.lost.wrapping_add(1);
         self.counters.lost += 1;
@@ -26,14 +26,12 @@ impl Namespace {
         if !always {
             self.loss.last = now.since_boot;
         }
-        if self.settings.failure != FAIL_SILENT {
-            self.output.push_back(Action::Notice(Notice::Lost {
-                reason,
-                lost: self.settings.lost,
-                failure: self.settings.failure,
-                rate_limit: self.settings.rate_limit,
-                backlog_limit: self.settings.backlog_limit,
-            }));
-        }
+        self.output.push_back(Action::Notice(Notice::Lost {
+            reason,
+            lost: self.settings.lost,
+            failure: self.settings.failure,
+            rate_limit: self.settings.rate_limit,
+            backlog_limit: self.settings.backlog_limit,
+        }));
     }
 }

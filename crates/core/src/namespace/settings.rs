@@ -9,9 +9,7 @@ pub(super) const ENABLED: u32 = 1;
 /// `AUDIT_LOCKED`: as on, and the configuration can no longer change.
 pub(super) const LOCKED: u32 = 2;
 
-/// `AUDIT_FAIL_SILENT`: a lost record is only counted.
-pub(super) const FAIL_SILENT: u32 = 0;
-/// `AUDIT_FAIL_PRINTK`.
+/// `AUDIT_FAIL_PRINTK`; 0, `AUDIT_FAIL_SILENT`, differs from it in the kernel's log only.
 pub(super) const FAIL_PRINTK: u32 = 1;
 /// `AUDIT_FAIL_PANIC`: the kernel would stop the machine. A namespace refuses what it cannot record instead.
 pub(super) const FAIL_PANIC: u32 = 2;
