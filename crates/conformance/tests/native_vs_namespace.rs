@@ -27,7 +27,7 @@ fn auditns() -> PathBuf {
         .into_iter()
         .filter(|p| p.exists())
         .max_by_key(age)
-        .expect("no auditns program: build it (cargo build -p auditns-cli) or name it in AUDITNS_BIN")
+        .expect("no auditns program: build it (cargo build -p auditns) or name it in AUDITNS_BIN")
 }
 
 fn run(command: &mut Command) -> Result<String, String> {
