@@ -81,6 +81,15 @@ impl Log {
         text.lines().map(Record::parse).collect::<Result<_, _>>().map(|records| Self { records })
     }
 
+    /// The numbers of the records whose mark is `MARK-NUMBER`, in order.
+    pub fn numbers(&self, mark: &str) -> Vec<usize> {
+        let prefix = format!("{mark}-");
+        self.records
+            .iter()
+            .filter_map(|record| record.field("mark")?.strip_prefix(&prefix)?.parse().ok())
+            .collect()
+    }
+
     /// Reads a log and what it was rotated to: `audit.log.N` ... `audit.log.1`, `audit.log`.
     ///
     /// # Panics

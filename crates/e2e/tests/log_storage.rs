@@ -7,14 +7,6 @@ use auditns_e2e::container::{Container, Mode};
 use auditns_e2e::log::Log;
 use auditns_e2e::workdir;
 
-fn numbers(log: &Log, mark: &str) -> Vec<usize> {
-    let prefix = format!("{mark}-");
-    log.records
-        .iter()
-        .filter_map(|record| record.field("mark")?.strip_prefix(&prefix)?.parse().ok())
-        .collect()
-}
-
 #[test]
 fn a_rotated_log_is_complete() {
     let container = Container::served("rotation", Mode::User).flag(&["--backlog-limit", "8192"]);
@@ -25,7 +17,7 @@ fn a_rotated_log_is_complete() {
     let path = container.namespace().log_path();
     let first = path.with_file_name("audit.log.1");
     assert!(first.exists(), "no {}", first.display());
-    assert_eq!(numbers(&container.namespace().log(), "turn"), (1..=1300).collect::<Vec<_>>());
+    assert_eq!(container.namespace().log().numbers("turn"), (1..=1300).collect::<Vec<_>>());
     assert!(outcome.output("status").contains("lost 0\n"), "{}", outcome.output("status"));
     for file in [path, first] {
         let size = file.metadata().expect("the file is there").len();
@@ -47,9 +39,9 @@ fn a_full_disk_is_counted_told_once_and_survived() {
     outcome.expect(&[("su", 0), ("useradd", 0), ("status", 0)]);
     let copy = logs.with_file_name("log.copy");
     let log = Log::read(&copy.join("full/audit.log"));
-    assert_eq!(numbers(&log, "early"), (1..=10).collect::<Vec<_>>(), "{}", log.report());
-    assert_eq!(numbers(&log, "late"), (1..=10).collect::<Vec<_>>(), "{}", log.report());
-    let stored = numbers(&log, "full");
+    assert_eq!(log.numbers("early"), (1..=10).collect::<Vec<_>>(), "{}", log.report());
+    assert_eq!(log.numbers("late"), (1..=10).collect::<Vec<_>>(), "{}", log.report());
+    let stored = log.numbers("full");
     assert!(stored.is_sorted() && stored.len() < 200, "{stored:?}");
     let lost: usize = outcome.fact("lost").parse().expect("a number");
     assert_eq!(stored.len() + lost, 200, "what is neither stored nor counted is missing: {stored:?}");

@@ -3,19 +3,10 @@
 use std::time::Duration;
 
 use auditns_e2e::container::{Container, Mode};
-use auditns_e2e::log::Log;
 use auditns_e2e::process::until;
 
 const LIMIT: Duration = Duration::from_secs(60);
 const COUNT: usize = 1500;
-
-fn numbers(log: &Log, mark: &str) -> Vec<usize> {
-    let prefix = format!("{mark}-");
-    log.records
-        .iter()
-        .filter_map(|record| record.field("mark")?.strip_prefix(&prefix)?.parse().ok())
-        .collect()
-}
 
 #[test]
 fn a_stalled_auditd_stalls_nobody_else() {
@@ -28,7 +19,7 @@ fn a_stalled_auditd_stalls_nobody_else() {
     assert_eq!(beside.fact("sent-beside"), "300");
     let slowest: u32 = beside.fact("slowest-beside").parse().expect("a number of milliseconds");
     assert!(slowest < 500, "a message of the other namespace waited {slowest} ms");
-    assert_eq!(numbers(&other.namespace().log(), "beside"), (1..=300).collect::<Vec<_>>());
+    assert_eq!(other.namespace().log().numbers("beside"), (1..=300).collect::<Vec<_>>());
 
     let outcome = started.finish(LIMIT);
     outcome.expect(&[("status", 0), ("message", 0), ("ended", 0)]);
@@ -36,8 +27,8 @@ fn a_stalled_auditd_stalls_nobody_else() {
     let slowest: u32 = outcome.fact("slowest-stalled").parse().expect("a number of milliseconds");
     assert!(slowest < 2000, "a message waited {slowest} ms");
     assert_eq!(outcome.fact("sent-stalled"), COUNT.to_string());
-    assert_eq!(numbers(&stalled.namespace().log(), "stalled"), (1..=COUNT).collect::<Vec<_>>());
-    let delivered = numbers(&outcome.log("audit.log"), "stalled");
+    assert_eq!(stalled.namespace().log().numbers("stalled"), (1..=COUNT).collect::<Vec<_>>());
+    let delivered = outcome.log("audit.log").numbers("stalled");
     let lost: usize = outcome.fact("lost").parse().expect("a number");
     assert!(
         lost > 0 && delivered.len() < COUNT,

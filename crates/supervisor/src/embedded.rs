@@ -3,7 +3,8 @@
 use crate::log::{Folder, FolderError, LogFile, Rotation};
 use crate::observer::{Event, Observer};
 use crate::server::Server;
-use auditns_core::{Config, Namespace, Now, Policy};
+use crate::time::now;
+use auditns_core::{Config, Namespace, Policy};
 use auditns_sys::clock;
 use auditns_sys::filter::FilterOptions;
 use auditns_sys::identity::capabilities::{self, Capability};
@@ -270,9 +271,4 @@ fn default_name(program: &OsString) -> String {
         base.iter().map(|byte| char::from(*byte)).filter(char::is_ascii_alphanumeric).take(32).collect();
     let plain = if plain.is_empty() { "run".to_owned() } else { plain };
     format!("{plain}-{}", std::process::id())
-}
-
-fn now() -> Now {
-    let wall = clock::wall();
-    Now { seconds: wall.seconds, milliseconds: wall.milliseconds, since_boot: clock::since_boot() }
 }

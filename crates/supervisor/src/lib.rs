@@ -12,6 +12,7 @@ mod observer;
 mod server;
 #[cfg(test)]
 mod testing;
+mod time;
 
 pub use contid::new_contid;
 pub use observer::{Event, Observer};

@@ -1,16 +1,13 @@
 //! What is remembered of a process.
 
 use super::owner::Owner;
+use crate::time::started;
 use auditns_core::ProcessId;
 use auditns_sys::identity::capabilities::{self, Sets};
 use auditns_sys::identity::details;
 use auditns_sys::identity::namespace::{self, NamespaceId};
 use auditns_sys::identity::{Login, LoginuidFile, NamespaceFile, NamespaceKind, Process, UserNamespaceLink};
 use std::io;
-use std::time::Duration;
-
-/// Clock ticks per second of `/proc`, fixed in the kernel's interface.
-const TICKS_PER_SECOND: u32 = 100;
 
 /// A process that opened an audit socket or sent something. The open files are bound to the process: they fail once it
 /// is gone, so that a successor with the same id is not taken for it.
@@ -59,7 +56,7 @@ impl Known {
         Ok(Known {
             login,
             user_namespace,
-            process: ProcessId { pid, started: started(&process) },
+            process: ProcessId { pid, started: started(process.start_time()) },
             pid_inside,
             in_owner_pid_namespace: own == owner.pid_namespace().id(),
             last_used: 0,
@@ -84,8 +81,4 @@ fn facts(pid: u32, user_namespace: &UserNamespaceLink, login: &LoginuidFile) -> 
     let user_namespace = user_namespace.read()?;
     let login = login.read()?;
     Ok(Facts { login, user_namespace, sets })
-}
-
-fn started(process: &Process) -> Duration {
-    Duration::from_secs(process.start_time()) / TICKS_PER_SECOND
 }

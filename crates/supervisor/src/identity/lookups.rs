@@ -1,6 +1,7 @@
 //! Answers to what a namespace asks about a datagram before it is handled.
 
 use super::owner::Owner;
+use crate::time::started;
 use auditns_core::rules::{FileId, PathAnswer, PathAnswers, PathKind, PathQuestion};
 use auditns_core::{Answers, Inquiry, ProcessId, Sender, TaskDetails};
 use auditns_sys::identity::details::{self as sys, Brief, Details};
@@ -11,7 +12,6 @@ use auditns_wire::record::{Ids, TaskIds, Viewed};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::Duration;
 
 /// Most ancestors that are looked at.
 const ANCESTORS_MAX: usize = 64;
@@ -85,7 +85,7 @@ fn ancestors(pid: u32) -> Vec<ProcessId> {
             _ => break,
         }
         let Ok(ticks) = process::start_time(pid) else { break };
-        line.push(ProcessId { pid, started: Duration::from_millis(ticks * 10) });
+        line.push(ProcessId { pid, started: started(ticks) });
     }
     line
 }

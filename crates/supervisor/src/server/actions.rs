@@ -1,7 +1,8 @@
 //! Doing what the namespace says.
 
-use super::{Server, now};
+use super::Server;
 use crate::observer::Event;
+use crate::time::now;
 use auditns_core::{Action, Input};
 
 impl Server<'_> {

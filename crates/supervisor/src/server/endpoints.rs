@@ -6,6 +6,7 @@ use super::connection::Connection;
 use super::limits::RAISED_BUFFERS;
 use crate::identity::answers;
 use crate::observer::Event;
+use crate::time::now;
 use auditns_core::{Delivery, EndpointId, Input, Standing};
 use auditns_sys::{Received, endpoint};
 use rustix::event::epoll::EventFlags;
@@ -58,7 +59,7 @@ impl Server<'_> {
         let Some(owner) = &mut self.owner else { return false };
         let mut sender = self.resolver.sender(credentials, &opener, owner);
         if let Some(mapped) = self.resolver.learn_maps(credentials.pid, owner) {
-            self.namespace.handle(Input::OwnerMapped(mapped), super::now());
+            self.namespace.handle(Input::OwnerMapped(mapped), now());
             sender = self.resolver.sender(credentials, &opener, owner);
         }
         let bytes = &self.buffer[..length];
@@ -77,7 +78,7 @@ impl Server<'_> {
             answers = refused.answers;
         }
         let input = Input::Datagram { endpoint, sender: &sender, bytes, answers: &answers };
-        self.namespace.handle(input, super::now());
+        self.namespace.handle(input, now());
         true
     }
 

@@ -11,8 +11,9 @@ mod storage;
 use crate::identity::{Owner, Resolver};
 use crate::log::LogFile;
 use crate::observer::{Event, Observer};
+use crate::time::now;
 use aside::{Aside, Done, LAST_WAIT};
-use auditns_core::{EndpointId, Input, Namespace, Now};
+use auditns_core::{EndpointId, Input, Namespace};
 use auditns_sys::{Listener, clock};
 use connection::Connection;
 use limits::Limits;
@@ -215,11 +216,6 @@ impl<'o> Server<'o> {
         }
         Ok(flags.contains(EventFlags::HUP) && self.listener.is_hung_up()?)
     }
-}
-
-fn now() -> Now {
-    let wall = clock::wall();
-    Now { seconds: wall.seconds, milliseconds: wall.milliseconds, since_boot: clock::since_boot() }
 }
 
 #[cfg(test)]

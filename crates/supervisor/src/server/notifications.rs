@@ -1,10 +1,11 @@
 //! System calls of members that the filter stopped.
 
+use super::Server;
 use super::connection::Connection;
 use super::limits::FULL_BUFFERS;
-use super::{Server, now};
 use crate::identity::{Owner, signals_process};
 use crate::observer::Event;
+use crate::time::now;
 use auditns_core::{EndpointId, Input};
 use auditns_sys::identity::details::{self, Brief};
 use auditns_sys::identity::process;
