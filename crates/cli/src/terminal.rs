@@ -1,8 +1,9 @@
 //! Lines for people on stderr.
 
 use crate::line_writer::LineWriter;
-use auditns_core::Notice;
+use auditns_core::{LossReason, Notice};
 use auditns_supervisor::{Event, Observer};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,7 @@ impl Limiter {
 pub(crate) struct Terminal {
     records: bool,
     rules_told: bool,
+    told_inside: BTreeSet<LossReason>,
     losses: Limiter,
     log: Limiter,
     endpoints: Limiter,
@@ -45,6 +47,7 @@ impl Terminal {
         Terminal {
             records,
             rules_told: false,
+            told_inside: BTreeSet::new(),
             losses: Limiter::default(),
             log: Limiter::default(),
             endpoints: Limiter::default(),
@@ -71,15 +74,28 @@ impl Terminal {
         }
     }
 
+    /// Nothing is missing in the log, so a person needs to hear of each reason once.
+    fn loss_inside(&mut self, reason: LossReason, limits: &str) {
+        if self.told_inside.insert(reason) {
+            self.line(&format!(
+                "an audit daemon inside will miss records: {reason} ({limits}); they all stand in the log here"
+            ));
+        }
+    }
+
     fn notice(&mut self, notice: &Notice) {
         match notice {
-            Notice::Lost { reason, lost, failure, rate_limit, backlog_limit } => self.limited(
-                |terminal| &mut terminal.losses,
-                &format!(
-                    "a record was lost: {reason} (lost={lost} rate_limit={rate_limit} \
-                     backlog_limit={backlog_limit} failure={failure})"
-                ),
-            ),
+            Notice::Lost { reason, lost, failure, rate_limit, backlog_limit } => {
+                let limits = format!(
+                    "lost={lost} rate_limit={rate_limit} backlog_limit={backlog_limit} failure={failure}"
+                );
+                if reason.is_in_log() {
+                    self.loss_inside(*reason, &limits);
+                } else {
+                    let text = format!("a record was lost: {reason} ({limits})");
+                    self.limited(|terminal| &mut terminal.losses, &text);
+                }
+            }
             Notice::RuleNotEnforced { count } => {
                 if !self.rules_told {
                     self.rules_told = true;
@@ -185,5 +201,18 @@ mod tests {
         assert_eq!(shown.iter().filter(|(_, last)| *last).count(), 1);
         assert_eq!(limiter.next(start + Duration::from_millis(4999)), (false, false));
         assert_eq!(limiter.next(start + Duration::from_secs(5)), (true, false));
+    }
+
+    #[test]
+    fn what_only_a_daemon_inside_misses_is_told_once_for_each_reason() {
+        let mut terminal = Terminal::new(false);
+        let lost = |reason| Notice::Lost { reason, lost: 1, failure: 1, rate_limit: 0, backlog_limit: 64 };
+        for reason in [LossReason::HoldOverflow, LossReason::HoldOverflow, LossReason::RetryOverflow] {
+            terminal.notice(&lost(reason));
+        }
+        assert_eq!((terminal.told_inside.len(), terminal.losses.lines), (2, 0));
+        terminal.notice(&lost(LossReason::RateLimit));
+        terminal.notice(&lost(LossReason::NotStored));
+        assert_eq!((terminal.told_inside.len(), terminal.losses.lines), (2, 2));
     }
 }
