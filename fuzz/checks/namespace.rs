@@ -2,6 +2,9 @@
 //! this, and so does an ordinary test with seeded random bytes.
 
 use auditns_core::rules::FileId;
+use auditns_core::socket::{
+    Caller, SOL_NETLINK, SOL_SOCKET, SocketAnswer, SocketQuery, SocketRequest,
+};
 use auditns_core::{
     Action, Answers, Capabilities, Config, Delivery, EndpointId, Input, Namespace, Now, Policy, ProcessId,
     Sender, Standing, TaskDetails,
@@ -30,7 +33,7 @@ pub(crate) fn namespace(script: &[u8]) {
             1 => edge.input(Input::Writable { endpoint }),
             2 => edge.store_fails = !edge.store_fails,
             3 => edge.pass(Duration::from_millis(u64::from(*whom) * 8)),
-            4 => edge.membership(endpoint, *whom & 0x80 != 0),
+            4 => edge.call(endpoint, whom >> 2, chunk(&mut rest)),
             5 if *whom < ENDPOINTS => edge.close(endpoint),
             6 | 7 => {
                 let rule = rule(chunk(&mut rest));
@@ -79,6 +82,8 @@ struct Edge {
     paused: BTreeSet<EndpointId>,
     store_fails: bool,
     last_serial: u32,
+    calls: u64,
+    answers: u64,
 }
 
 impl Edge {
@@ -101,11 +106,15 @@ impl Edge {
             paused: BTreeSet::new(),
             store_fails: false,
             last_serial: 0,
+            calls: 0,
+            answers: 0,
         };
         for number in 0..ENDPOINTS {
             edge.input(Input::EndpointOpened {
                 endpoint: EndpointId(u64::from(number)),
+                kind: 3,
                 pid: u32::from(number) + 1,
+                reserved_number: true,
             });
         }
         edge
@@ -146,7 +155,11 @@ impl Edge {
             }
             Action::Pause { endpoint } => assert!(self.paused.insert(endpoint), "paused twice"),
             Action::Resume { endpoint } => assert!(self.paused.remove(&endpoint), "resumed without a pause"),
-            Action::AwaitWritable { .. } | Action::MembershipAnswer { .. } | Action::Notice(_) => {}
+            Action::SocketAnswer { call, .. } => {
+                assert_eq!(call, self.calls, "an answer belongs to the call that is made");
+                self.answers += 1;
+            }
+            Action::AwaitWritable { .. } | Action::Notice(_) => {}
         }
     }
 
@@ -159,10 +172,27 @@ impl Edge {
         self.clock = until;
     }
 
-    fn membership(&mut self, endpoint: EndpointId, join: bool) {
-        if !self.closed.contains(&endpoint) {
-            let (sender, details) = (&sender(endpoint), &TaskDetails::default());
-            self.input(Input::Membership { endpoint, sender, details, group: 1, join });
+    /// A call on a socket: `which` picks the call and the option.
+    fn call(&mut self, endpoint: EndpointId, which: u8, bytes: &[u8]) {
+        let option = i32::from(which >> 2);
+        let request = match which % 4 {
+            0 => SocketRequest::Bind { address: bytes },
+            1 => SocketRequest::Connect { address: bytes },
+            _ => SocketRequest::SetOption { option, value: bytes },
+        };
+        let details = request.changes_groups().then(TaskDetails::default);
+        let caller = &Caller { sender: sender(endpoint), details, net_admin: true, net_broadcast: true };
+        self.calls += 1;
+        let call = self.calls;
+        self.input(Input::SocketRequested { endpoint, call, caller, request });
+        assert_eq!(self.answers, self.calls, "one answer a call");
+        for room in [-1, 0, 3, 4, 64] {
+            for level in [SOL_NETLINK, SOL_SOCKET, 0] {
+                let query = SocketQuery::Option { level, option, room };
+                if let SocketAnswer::Value { bytes, .. } = self.namespace.query_socket(endpoint, query) {
+                    assert!(i32::try_from(bytes.len()).is_ok_and(|length| length <= room));
+                }
+            }
         }
     }
 
@@ -204,6 +234,7 @@ fn sender(endpoint: EndpointId) -> Sender {
     Sender {
         process: ProcessId { pid, started: Duration::ZERO },
         ids: Viewed { namespace: ids, host: ids },
+        own_pid: pid,
         gid: 0,
         standing: Standing::Served,
         in_owner_pid_namespace: true,

@@ -48,10 +48,10 @@ pub enum Action {
         /// The datagram.
         frame: Vec<u8>,
     },
-    /// The answer to [`crate::Input::Membership`].
-    MembershipAnswer {
-        /// On which endpoint.
-        endpoint: EndpointId,
+    /// The answer to [`crate::Input::SocketRequested`].
+    SocketAnswer {
+        /// Number of the call.
+        call: u64,
         /// Whether it was done.
         result: Result<(), Errno>,
     },

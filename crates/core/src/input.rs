@@ -4,6 +4,7 @@ use crate::action::EndpointId;
 use crate::mapped_ids::MappedIds;
 use crate::rules::{FileId, PathAnswers, PathQuestion};
 use crate::sender::{ProcessId, Sender, TaskDetails};
+use crate::socket::{Caller, SocketRequest};
 use auditns_wire::Errno;
 use auditns_wire::record::Viewed;
 
@@ -14,8 +15,13 @@ pub enum Input<'a> {
     EndpointOpened {
         /// Its number, never used before in this namespace.
         endpoint: EndpointId,
-        /// Thread-group id of the opener inside the namespace: the port id it would get from the kernel.
+        /// `SOCK_RAW` (3) or `SOCK_DGRAM` (2).
+        kind: i32,
+        /// Thread-group id of the opener in its own pid namespace: the port id if whoever uses the socket first is not
+        /// known.
         pid: u32,
+        /// Whether its number is one at which calls on it reach the supervisor.
+        reserved_number: bool,
     },
     /// The last copy of an endpoint was closed.
     EndpointClosed {
@@ -33,18 +39,16 @@ pub enum Input<'a> {
         /// Answers to what [`crate::Namespace::inquire`] asked about these bytes.
         answers: &'a Answers,
     },
-    /// A member asks to join or leave a multicast group (`bind`, `NETLINK_ADD_MEMBERSHIP`, `NETLINK_DROP_MEMBERSHIP`).
-    Membership {
+    /// A member makes a call on a socket that may change it. Exactly one [`crate::Action::SocketAnswer`] follows.
+    SocketRequested {
         /// On which endpoint.
         endpoint: EndpointId,
+        /// Number by which the edge knows the call.
+        call: u64,
         /// Who.
-        sender: &'a Sender,
-        /// For the record.
-        details: &'a TaskDetails,
-        /// Group number, 1..=32; only group 1 (READLOG) carries records.
-        group: u32,
-        /// Join or leave.
-        join: bool,
+        caller: &'a Caller,
+        /// What.
+        request: SocketRequest<'a>,
     },
     /// What became of an [`crate::Action::Deliver`].
     Delivered {

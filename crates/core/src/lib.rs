@@ -14,6 +14,7 @@ mod mapped_ids;
 mod namespace;
 pub mod rules;
 mod sender;
+pub mod socket;
 pub mod time;
 
 pub use action::{Action, EndpointId, LossReason, Notice};

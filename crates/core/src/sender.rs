@@ -40,6 +40,9 @@ pub struct Sender {
     pub process: ProcessId,
     /// Its ids.
     pub ids: Viewed<Ids>,
+    /// Thread-group id in the process's own pid namespace, which may be a child of the audit namespace's; 0 if it is not
+    /// known. The kernel makes it the port id of the first socket that the process uses.
+    pub own_pid: u32,
     /// Real group id inside the owner user namespace.
     pub gid: u32,
     /// Where it stands.

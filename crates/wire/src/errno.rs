@@ -27,6 +27,7 @@ errnos! {
     ENOENT = 2, "No such file or directory.";
     ESRCH = 3, "No such process.";
     EIO = 5, "Input/output error.";
+    EBADF = 9, "Bad file descriptor.";
     EAGAIN = 11, "Resource temporarily unavailable.";
     ENOMEM = 12, "Out of memory.";
     EACCES = 13, "Permission denied.";
@@ -37,9 +38,12 @@ errnos! {
     ENOSPC = 28, "No space left on device.";
     ENAMETOOLONG = 36, "File name too long.";
     ELOOP = 40, "Too many levels of symbolic links.";
+    ENODATA = 61, "No data available.";
+    ENOPROTOOPT = 92, "Protocol not available.";
+    EPROTONOSUPPORT = 93, "Protocol not supported.";
     ESOCKTNOSUPPORT = 94, "Socket type not supported.";
     EOPNOTSUPP = 95, "Operation not supported.";
-    EPROTONOSUPPORT = 93, "Protocol not supported.";
+    EADDRINUSE = 98, "Address already in use.";
     ENOBUFS = 105, "No buffer space available.";
     ECONNREFUSED = 111, "Connection refused.";
 }

@@ -4,6 +4,7 @@
 //! as netlink wants them.
 #![forbid(unsafe_code)]
 
+pub mod address;
 pub mod equivalence;
 mod errno;
 pub mod header;

@@ -6,6 +6,7 @@ use crate::config::Policy;
 use crate::input::{Answers, Inquiry};
 use crate::rules::{PathKind, PathQuestion, path_questions};
 use crate::sender::Sender;
+use crate::socket::option;
 use crate::time::Now;
 use auditns_wire::Errno;
 use auditns_wire::equivalence::Equivalence;
@@ -87,6 +88,7 @@ impl Namespace {
         now: Now,
     ) {
         self.counters.datagrams += 1;
+        self.endpoints.autobind(endpoint, sender.own_pid);
         self.refusals.clear();
         let first_action = self.output.len();
         let mut first = None;
@@ -143,8 +145,18 @@ impl Namespace {
     }
 
     pub(super) fn acknowledge(&mut self, endpoint: EndpointId, message: &Message<'_>, verdict: Verdict) {
-        let frame = reply::acknowledgement(message, verdict, self.endpoints.port(endpoint), false);
+        let frame = self.acknowledgement(endpoint, message, verdict);
         self.output.push_back(Action::Reply { endpoint, frame });
+    }
+
+    pub(super) fn acknowledgement(
+        &self,
+        endpoint: EndpointId,
+        message: &Message<'_>,
+        verdict: Verdict,
+    ) -> Vec<u8> {
+        let capped = self.endpoints.has_option(endpoint, option::CAP_ACK);
+        reply::acknowledgement(message, verdict, self.endpoints.port(endpoint), capped)
     }
 }
 

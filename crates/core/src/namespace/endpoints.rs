@@ -1,24 +1,68 @@
-//! The audit sockets of a namespace: port ids and group membership.
+//! The audit sockets of a namespace: port ids, groups and options.
 
 use super::Namespace;
 use crate::action::EndpointId;
 use crate::sender::{Sender, TaskDetails};
+use crate::socket::option;
 use crate::time::Now;
-use std::collections::BTreeMap;
+use auditns_wire::address::Address;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the namespace knows of one socket.
 #[derive(Debug)]
 pub(super) struct Endpoint {
-    /// Netlink port id: the opener's thread-group id for its first socket, another number for further ones.
-    pub(super) port: u32,
-    /// Whoever joined READLOG through this socket.
-    pub(super) listener: Option<Box<(Sender, TaskDetails)>>,
+    /// `SOCK_RAW` or `SOCK_DGRAM`, which differ in what `SO_TYPE` says.
+    pub(super) kind: i32,
+    /// The opener's thread-group id in its own pid namespace.
+    opener: u32,
+    /// `None` until it is bound.
+    pub(super) port: Option<u32>,
+    /// Multicast groups 1 to 32, one bit each from the lowest.
+    pub(super) groups: u32,
+    /// Whether groups were ever asked for: before, the kernel has no room for them and says so in a length.
+    pub(super) knows_groups: bool,
+    /// Whom `connect(2)` named.
+    pub(super) destination: Address,
+    pub(super) options: Options,
+    /// Whoever joined a group through this socket last.
+    pub(super) joiner: Option<Box<(Sender, TaskDetails)>>,
+}
+
+/// Options of level `SOL_NETLINK` that are on or off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Options(u16);
+
+impl Options {
+    /// Whether there is such an option.
+    pub(super) fn knows(number: i32) -> bool {
+        matches!(
+            number,
+            option::PKTINFO
+                | option::BROADCAST_ERROR
+                | option::NO_ENOBUFS
+                | option::LISTEN_ALL_NSID
+                | option::CAP_ACK
+                | option::EXT_ACK
+                | option::GET_STRICT_CHK
+        )
+    }
+
+    pub(super) fn has(self, number: i32) -> bool {
+        Options::knows(number) && self.0 >> number & 1 == 1
+    }
+
+    pub(super) fn set(&mut self, number: i32, on: bool) {
+        if Options::knows(number) {
+            self.0 = self.0 & !(1 << number) | u16::from(on) << number;
+        }
+    }
 }
 
 /// All open sockets.
 #[derive(Debug, Default)]
 pub(super) struct Endpoints {
     open: BTreeMap<EndpointId, Endpoint>,
+    ports: BTreeSet<u32>,
     autobinds: u32,
 }
 
@@ -29,28 +73,69 @@ const FIRST_FURTHER_PORT: u32 = u32::MAX - 4096;
 /// before any copy leaves.
 pub(super) const LISTENERS: usize = 32;
 
+/// The bit of READLOG.
+const READLOG: u32 = 1 << (super::multicast::READLOG - 1);
+
 impl Endpoints {
-    pub(super) fn open(&mut self, endpoint: EndpointId, pid: u32) {
-        let port = if pid != 0 && !self.open.values().any(|other| other.port == pid) {
-            pid
-        } else {
-            self.autobinds = (self.autobinds + 1) % (FIRST_FURTHER_PORT >> 1);
-            FIRST_FURTHER_PORT - self.autobinds
+    pub(super) fn open(&mut self, endpoint: EndpointId, kind: i32, opener: u32) {
+        let new = Endpoint {
+            kind,
+            opener,
+            port: None,
+            groups: 0,
+            knows_groups: false,
+            destination: Address::default(),
+            options: Options::default(),
+            joiner: None,
         };
-        self.open.insert(endpoint, Endpoint { port, listener: None });
+        self.open.insert(endpoint, new);
     }
 
     pub(super) fn close(&mut self, endpoint: EndpointId) -> Option<Endpoint> {
-        self.open.remove(&endpoint)
+        let closed = self.open.remove(&endpoint)?;
+        if let Some(port) = closed.port {
+            self.ports.remove(&port);
+        }
+        Some(closed)
+    }
+
+    pub(super) fn get(&self, endpoint: EndpointId) -> Option<&Endpoint> {
+        self.open.get(&endpoint)
     }
 
     pub(super) fn get_mut(&mut self, endpoint: EndpointId) -> Option<&mut Endpoint> {
         self.open.get_mut(&endpoint)
     }
 
-    /// 0 for a socket that is not open.
+    /// 0 for a socket that is not bound.
     pub(super) fn port(&self, endpoint: EndpointId) -> u32 {
-        self.open.get(&endpoint).map_or(0, |known| known.port)
+        self.open.get(&endpoint).and_then(|known| known.port).unwrap_or(0)
+    }
+
+    pub(super) fn has_option(&self, endpoint: EndpointId, number: i32) -> bool {
+        self.open.get(&endpoint).is_some_and(|known| known.options.has(number))
+    }
+
+    /// Binds a socket to a port id of the caller's choice. Returns whether it was free.
+    pub(super) fn bind_to(&mut self, endpoint: EndpointId, port: u32) -> bool {
+        let Some(known) = self.open.get_mut(&endpoint) else { return true };
+        let free = self.ports.insert(port);
+        if free {
+            known.port = Some(port);
+        }
+        free
+    }
+
+    /// Binds a socket that is not bound: to the thread-group id of whoever uses it (`pid`, 0 if that is unknown), or to
+    /// another number if that is taken (kernel: `netlink_autobind`).
+    pub(super) fn autobind(&mut self, endpoint: EndpointId, pid: u32) {
+        let Some(known) = self.open.get(&endpoint).filter(|known| known.port.is_none()) else { return };
+        let pid = if pid == 0 { known.opener } else { pid };
+        let mut port = pid;
+        while port == 0 || !self.bind_to(endpoint, port) {
+            port = FIRST_FURTHER_PORT - self.autobinds;
+            self.autobinds = (self.autobinds + 1) % (FIRST_FURTHER_PORT >> 1);
+        }
     }
 
     /// Whether an endpoint listens already or there is room for one more that does.
@@ -60,7 +145,7 @@ impl Endpoints {
     }
 
     pub(super) fn listeners(&self) -> impl Iterator<Item = EndpointId> + Clone {
-        self.open.iter().filter(|(_, known)| known.listener.is_some()).map(|(endpoint, _)| *endpoint)
+        self.open.iter().filter(|(_, known)| known.groups & READLOG != 0).map(|(endpoint, _)| *endpoint)
     }
 }
 
@@ -75,10 +160,17 @@ impl Namespace {
         }
         self.waiters.forget(endpoint);
         let Some(closed) = self.endpoints.close(endpoint) else { return };
-        if let Some(listener) = closed.listener {
-            let (sender, details) = *listener;
-            self.log_listener(&sender, &details, super::multicast::READLOG, false, true, now);
+        if let Some(joiner) = closed.joiner {
+            let (sender, details) = *joiner;
+            for group in groups(closed.groups) {
+                self.log_listener(&sender, &details, group, false, true, now);
+            }
         }
         self.delivery_endpoint_closed(endpoint, now);
     }
+}
+
+/// The numbers of the groups in a set of bits.
+pub(super) fn groups(bits: u32) -> impl Iterator<Item = u32> {
+    (0..u32::BITS).filter(move |bit| bits >> bit & 1 == 1).map(|bit| bit + 1)
 }

@@ -9,6 +9,11 @@ use auditns_wire::record::{self, Body, Lifetime};
 /// What a namespace has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
+    /// Audit sockets opened.
+    pub sockets: u64,
+    /// Audit sockets of which only messages reach the supervisor, because the member's table of descriptors had no room
+    /// at the reserved numbers.
+    pub plain_sockets: u64,
     /// Datagrams received.
     pub datagrams: u64,
     /// Messages in them.
@@ -45,6 +50,8 @@ impl Namespace {
     pub(super) fn store_end(&mut self, now: Now) {
         let counters = self.counters;
         let fields = vec![
+            ("sockets", counters.sockets.to_string()),
+            ("plain_sockets", counters.plain_sockets.to_string()),
             ("records", counters.records.to_string()),
             ("delivered", counters.delivered.to_string()),
             ("lost", counters.lost.to_string()),

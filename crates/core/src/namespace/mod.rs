@@ -14,6 +14,7 @@ mod registration;
 mod rule_requests;
 mod settings;
 mod signal_info;
+mod socket_calls;
 mod status;
 mod store_failure;
 #[cfg(test)]
@@ -92,13 +93,17 @@ impl Namespace {
     /// Takes one event. Collect what follows from it with [`Namespace::poll_action`].
     pub fn handle(&mut self, input: Input<'_>, now: Now) {
         match input {
-            Input::EndpointOpened { endpoint, pid } => self.endpoints.open(endpoint, pid),
+            Input::EndpointOpened { endpoint, kind, pid, reserved_number } => {
+                self.endpoints.open(endpoint, kind, pid);
+                self.counters.sockets += 1;
+                self.counters.plain_sockets += u64::from(!reserved_number);
+            }
             Input::EndpointClosed { endpoint } => self.close_endpoint(endpoint, now),
             Input::Datagram { endpoint, sender, bytes, answers } => {
                 self.receive(endpoint, sender, bytes, answers, now);
             }
-            Input::Membership { endpoint, sender, details, group, join } => {
-                self.change_membership(endpoint, sender, details, group, join, now);
+            Input::SocketRequested { endpoint, call, caller, request } => {
+                self.request_on_socket(endpoint, call, caller, &request, now);
             }
             Input::Delivered { endpoint, outcome } => self.delivery_outcome(endpoint, outcome, now),
             Input::Writable { endpoint } => self.endpoint_writable(endpoint),

@@ -1,9 +1,11 @@
 //! READLOG: the multicast group whose members get a copy of every record.
 
 use super::Namespace;
+use super::endpoints::groups;
 use super::settings::DISABLED;
 use crate::action::{Action, EndpointId};
 use crate::sender::{Sender, TaskDetails};
+use crate::socket::Caller;
 use crate::time::Now;
 use auditns_wire::Errno;
 use auditns_wire::message_type::EVENT_LISTENER;
@@ -13,32 +15,60 @@ use auditns_wire::record::{self, Body, ListenerChange};
 pub(super) const READLOG: u32 = 1;
 
 impl Namespace {
-    /// Kernel: `audit_multicast_bind`, `audit_multicast_unbind`. Leaving a group one is not in succeeds and is
-    /// recorded too.
-    pub(super) fn change_membership(
+    /// Asks to join the groups of `wanted`, all or none; they are joined with [`Namespace::set_groups`]. Kernel:
+    /// `audit_multicast_bind` for each, `netlink_undo_bind` when one refuses.
+    pub(super) fn ask_to_join(
         &mut self,
         endpoint: EndpointId,
-        sender: &Sender,
-        details: &TaskDetails,
+        caller: &Caller,
+        wanted: u32,
+        now: Now,
+    ) -> Result<(), Errno> {
+        for group in groups(wanted) {
+            let answer = if !caller.sender.capabilities.read {
+                Err(Errno::EPERM)
+            } else if group == READLOG && !self.endpoints.may_listen(endpoint) {
+                Err(Errno::ENOMEM)
+            } else {
+                Ok(())
+            };
+            self.log_membership(caller, group, true, answer.is_ok(), now);
+            if answer.is_err() {
+                let before = wanted & ((1 << (group - 1)) - 1);
+                self.undo_join(caller, before, now);
+                return answer;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back what [`Namespace::ask_to_join`] granted.
+    pub(super) fn undo_join(&mut self, caller: &Caller, granted: u32, now: Now) {
+        for group in groups(granted) {
+            self.log_membership(caller, group, false, true, now);
+        }
+    }
+
+    /// Makes an endpoint a member of these groups and no other.
+    pub(super) fn set_groups(&mut self, endpoint: EndpointId, caller: &Caller, groups: u32) {
+        if let Some(known) = self.endpoints.get_mut(endpoint) {
+            if groups & !known.groups != 0 {
+                known.joiner = Some(Box::new((caller.sender, caller.details.clone().unwrap_or_default())));
+            }
+            known.groups = groups;
+        }
+    }
+
+    pub(super) fn log_membership(
+        &mut self,
+        caller: &Caller,
         group: u32,
-        join: bool,
+        connect: bool,
+        success: bool,
         now: Now,
     ) {
-        let result = if join && !sender.capabilities.read {
-            Err(Errno::EPERM)
-        } else if join && group == READLOG && !self.endpoints.may_listen(endpoint) {
-            Err(Errno::ENOMEM)
-        } else {
-            Ok(())
-        };
-        self.log_listener(sender, details, group, join, result.is_ok(), now);
-        if let Some(known) = self.endpoints.get_mut(endpoint)
-            && group == READLOG
-            && result.is_ok()
-        {
-            known.listener = join.then(|| Box::new((*sender, details.clone())));
-        }
-        self.output.push_back(Action::MembershipAnswer { endpoint, result });
+        let details = caller.details.clone().unwrap_or_default();
+        self.log_listener(&caller.sender, &details, group, connect, success, now);
     }
 
     pub(super) fn log_listener(

@@ -8,7 +8,7 @@ use crate::time::Now;
 use auditns_wire::Errno;
 use auditns_wire::header::{HEADER_LENGTH, Header, messages};
 use auditns_wire::message_type::NLMSG_ERROR;
-use auditns_wire::reply::{self, Verdict};
+use auditns_wire::reply::Verdict;
 
 /// A message that is refused should its record not reach the log.
 #[derive(Debug)]
@@ -38,8 +38,7 @@ impl Namespace {
         let Some(at) = self.refusals.iter().position(|refusal| refusal.serial == serial) else { return };
         let refusal = self.refusals.swap_remove(at);
         let Some(message) = messages(&refusal.request).next() else { return };
-        let port = self.endpoints.port(refusal.endpoint);
-        let refused = reply::acknowledgement(&message, Verdict::Failure(errno), port, false);
+        let refused = self.acknowledgement(refusal.endpoint, &message, Verdict::Failure(errno));
         match self.pending_acknowledgement(refusal.endpoint, &message.header) {
             Some(frame) => *frame = refused,
             None => self.output.push_front(Action::Reply { endpoint: refusal.endpoint, frame: refused }),

@@ -21,6 +21,7 @@ mod request;
 mod rig;
 mod rules;
 mod signal;
+mod sockets;
 mod tty;
 mod users;
 mod waiting;

@@ -5,6 +5,7 @@ use super::request::{ASK, Frame, errors, message};
 use crate::action::{Action, EndpointId, Notice};
 use crate::rules::{FileId, PathAnswer};
 use crate::sender::{Capabilities, ProcessId, Sender, Standing, TaskDetails};
+use crate::socket::{Caller, SocketRequest, option};
 use crate::{Answers, Config, Delivery, Input, Now, Policy};
 use auditns_wire::Errno;
 use auditns_wire::message_type::GET;
@@ -48,6 +49,7 @@ pub(super) fn process(pid: u32) -> Sender {
     Sender {
         process: ProcessId { pid, started: Duration::from_secs(u64::from(pid)) },
         ids: Viewed { namespace: ids, host: ids },
+        own_pid: pid,
         gid: 0,
         standing: Standing::Served,
         in_owner_pid_namespace: true,
@@ -87,6 +89,9 @@ pub(super) struct Rig {
     waited_for: BTreeSet<EndpointId>,
     lines_read: usize,
     opened: u64,
+    calls: u64,
+    /// Whether callers have the capabilities of network administrators.
+    pub(super) net_admin: bool,
 }
 
 impl Rig {
@@ -123,6 +128,8 @@ impl Rig {
             waited_for: BTreeSet::new(),
             lines_read: 0,
             opened: 0,
+            calls: 0,
+            net_admin: true,
         };
         rig.perform();
         rig.lines_read = rig.trace.len();
@@ -133,7 +140,7 @@ impl Rig {
     pub(super) fn open(&mut self, pid: u32) -> EndpointId {
         self.opened += 1;
         let endpoint = EndpointId(self.opened);
-        self.input(Input::EndpointOpened { endpoint, pid });
+        self.input(Input::EndpointOpened { endpoint, kind: 3, pid, reserved_number: true });
         endpoint
     }
 
@@ -209,14 +216,25 @@ impl Rig {
 
     /// A member that joins or leaves a group.
     pub(super) fn membership(&mut self, member: &Member, group: u32, join: bool) -> Result<(), Errno> {
+        let option = if join { option::ADD_MEMBERSHIP } else { option::DROP_MEMBERSHIP };
+        self.request(member, SocketRequest::SetOption { option, value: &group.to_ne_bytes() })
+    }
+
+    /// A call of a member on its socket.
+    pub(super) fn request(&mut self, member: &Member, request: SocketRequest<'_>) -> Result<(), Errno> {
         let Member { endpoint, sender } = *member;
-        self.input(Input::Membership { endpoint, sender: &sender, details: &details(), group, join });
-        let answers = self.trace.iter().rev();
-        let mut answers = answers.filter_map(|action| match action {
-            Action::MembershipAnswer { endpoint: to, result } if *to == endpoint => Some(*result),
+        let details = request.changes_groups().then(details);
+        let caller = Caller { sender, details, net_admin: self.net_admin, net_broadcast: self.net_admin };
+        self.calls += 1;
+        let call = self.calls;
+        self.input(Input::SocketRequested { endpoint, call, caller: &caller, request });
+        let answers = self.trace.iter().filter_map(|action| match action {
+            Action::SocketAnswer { call: to, result } if *to == call => Some(*result),
             _ => None,
         });
-        answers.next().expect("an answer")
+        let answers: Vec<_> = answers.collect();
+        assert_eq!(answers.len(), 1, "one answer");
+        answers[0]
     }
 
     /// What came to an endpoint since the last call.
@@ -316,7 +334,7 @@ impl Rig {
                     let paused = self.paused.remove(endpoint);
                     assert!(paused || self.reads_from_paused, "resumed without a pause: {endpoint:?}");
                 }
-                Action::MembershipAnswer { .. } | Action::Notice(_) => {}
+                Action::SocketAnswer { .. } | Action::Notice(_) => {}
             }
             self.trace.push(action);
         }
