@@ -24,6 +24,18 @@ pub const X32_RT_SIGQUEUEINFO: u32 = 524;
 /// `rt_tgsigqueueinfo` of x32, which has a number of its own because of its compat layout.
 pub const X32_RT_TGSIGQUEUEINFO: u32 = 536;
 
+/// `recvfrom` of x32, which has a number of its own because of its compat layout.
+pub const X32_RECVFROM: u32 = 517;
+
+/// `recvmsg` of x32, which has a number of its own because of its compat layout.
+pub const X32_RECVMSG: u32 = 519;
+
+/// `setsockopt` of x32, which has a number of its own because of its compat layout.
+pub const X32_SETSOCKOPT: u32 = 541;
+
+/// `getsockopt` of x32, which has a number of its own because of its compat layout.
+pub const X32_GETSOCKOPT: u32 = 542;
+
 /// `pidfd_send_signal` has the same number everywhere: calls added since Linux 5.1 share theirs.
 pub const PIDFD_SEND_SIGNAL: u32 = 424;
 
@@ -54,6 +66,33 @@ pub struct Calls {
     pub rt_tgsigqueueinfo: u32,
     /// `pidfd_send_signal(pidfd, signal, info, flags)`.
     pub pidfd_send_signal: u32,
+    /// Calls on a socket.
+    pub on_socket: SocketCalls,
+}
+
+/// System-call numbers of the calls on a socket that depend on its family; the descriptor is their first argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketCalls {
+    /// `bind(fd, address, length)`.
+    pub bind: u32,
+    /// `connect(fd, address, length)`.
+    pub connect: u32,
+    /// `listen(fd, backlog)`.
+    pub listen: u32,
+    /// `shutdown(fd, how)`.
+    pub shutdown: u32,
+    /// `getsockname(fd, address, length)`.
+    pub getsockname: u32,
+    /// `getpeername(fd, address, length)`.
+    pub getpeername: u32,
+    /// `setsockopt(fd, level, option, value, length)`.
+    pub setsockopt: u32,
+    /// `getsockopt(fd, level, option, value, length)`.
+    pub getsockopt: u32,
+    /// `recvfrom(fd, buffer, size, flags, address, length)`.
+    pub recvfrom: u32,
+    /// `recvmsg(fd, message, flags)`.
+    pub recvmsg: u32,
 }
 
 /// The numbers of every architecture that the filter knows.
@@ -69,6 +108,18 @@ pub const TABLE: [Calls; 4] = [
         rt_sigqueueinfo: 129,
         rt_tgsigqueueinfo: 297,
         pidfd_send_signal: PIDFD_SEND_SIGNAL,
+        on_socket: SocketCalls {
+            bind: 49,
+            connect: 42,
+            listen: 50,
+            shutdown: 48,
+            getsockname: 51,
+            getpeername: 52,
+            setsockopt: 54,
+            getsockopt: 55,
+            recvfrom: 45,
+            recvmsg: 47,
+        },
     },
     Calls {
         architecture: Architecture::I386,
@@ -81,6 +132,18 @@ pub const TABLE: [Calls; 4] = [
         rt_sigqueueinfo: 178,
         rt_tgsigqueueinfo: 335,
         pidfd_send_signal: PIDFD_SEND_SIGNAL,
+        on_socket: SocketCalls {
+            bind: 361,
+            connect: 362,
+            listen: 363,
+            shutdown: 373,
+            getsockname: 367,
+            getpeername: 368,
+            setsockopt: 366,
+            getsockopt: 365,
+            recvfrom: 371,
+            recvmsg: 372,
+        },
     },
     Calls {
         architecture: Architecture::Aarch64,
@@ -93,6 +156,18 @@ pub const TABLE: [Calls; 4] = [
         rt_sigqueueinfo: 138,
         rt_tgsigqueueinfo: 240,
         pidfd_send_signal: PIDFD_SEND_SIGNAL,
+        on_socket: SocketCalls {
+            bind: 200,
+            connect: 203,
+            listen: 201,
+            shutdown: 210,
+            getsockname: 204,
+            getpeername: 205,
+            setsockopt: 208,
+            getsockopt: 209,
+            recvfrom: 207,
+            recvmsg: 212,
+        },
     },
     Calls {
         architecture: Architecture::Arm,
@@ -105,6 +180,18 @@ pub const TABLE: [Calls; 4] = [
         rt_sigqueueinfo: 178,
         rt_tgsigqueueinfo: 363,
         pidfd_send_signal: PIDFD_SEND_SIGNAL,
+        on_socket: SocketCalls {
+            bind: 282,
+            connect: 283,
+            listen: 284,
+            shutdown: 293,
+            getsockname: 286,
+            getpeername: 287,
+            setsockopt: 294,
+            getsockopt: 295,
+            recvfrom: 292,
+            recvmsg: 297,
+        },
     },
 ];
 
@@ -172,6 +259,16 @@ mod tests {
             calls.rt_sigqueueinfo,
             calls.rt_tgsigqueueinfo,
             calls.pidfd_send_signal,
+            calls.on_socket.bind,
+            calls.on_socket.connect,
+            calls.on_socket.listen,
+            calls.on_socket.shutdown,
+            calls.on_socket.getsockname,
+            calls.on_socket.getpeername,
+            calls.on_socket.setsockopt,
+            calls.on_socket.getsockopt,
+            calls.on_socket.recvfrom,
+            calls.on_socket.recvmsg,
         ];
         let headers = [
             libc::SYS_socket,
@@ -182,6 +279,16 @@ mod tests {
             libc::SYS_rt_sigqueueinfo,
             libc::SYS_rt_tgsigqueueinfo,
             libc::SYS_pidfd_send_signal,
+            libc::SYS_bind,
+            libc::SYS_connect,
+            libc::SYS_listen,
+            libc::SYS_shutdown,
+            libc::SYS_getsockname,
+            libc::SYS_getpeername,
+            libc::SYS_setsockopt,
+            libc::SYS_getsockopt,
+            libc::SYS_recvfrom,
+            libc::SYS_recvmsg,
         ];
         assert_eq!(ours.map(i64::from), headers);
     }

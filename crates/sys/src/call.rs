@@ -1,5 +1,9 @@
 //! What a notified system call asks for.
 
+mod on_socket;
+
+pub use on_socket::{Bytes, Layout, OnSocket, Operation, Room};
+
 use crate::arch::Architecture;
 use crate::filter::{FAMILY_NETLINK, PROTOCOL_AUDIT, SOCKETCALL_SOCKET, SeccompData};
 use crate::listener::Notification;
@@ -22,6 +26,8 @@ pub enum Call {
         /// `SOCK_NONBLOCK` was set.
         nonblocking: bool,
     },
+    /// A call on a descriptor with a reserved number: it is up to whoever knows which of them are audit sockets.
+    OnSocket(OnSocket),
     /// A call that sends a signal: let it continue.
     Signal {
         /// Who gets the signal.
@@ -83,7 +89,8 @@ pub fn classify(notification: &Notification) -> io::Result<Call> {
         let [family, kind, protocol] = operands(notification.tid, data.low(1))?;
         return Ok(socket(family, kind, protocol));
     }
-    Ok(signal_call(architecture, number, data))
+    Ok(OnSocket::decode(architecture, number, data)
+        .map_or_else(|| signal_call(architecture, number, data), Call::OnSocket))
 }
 
 fn socket(family: u32, kind: u32, protocol: u32) -> Call {

@@ -2,8 +2,9 @@
 //!
 //! The crate knows how to put a process below a seccomp filter ([`launch`], [`filter`]), how to serve the
 //! notifications that the filter sends ([`listener`], [`call`]), how to make the sockets that are handed out
-//! ([`endpoint`]) and how to ask the kernel who somebody is ([`identity`]). It knows no audit semantics beyond
-//! "this is a `socket()` call for `NETLINK_AUDIT`".
+//! ([`endpoint`]), how to reach memory and descriptors of a caller ([`memory`], [`descriptors`]) and how to ask the
+//! kernel who somebody is ([`identity`]). It knows no audit semantics beyond "this is a `socket()` call for
+//! `NETLINK_AUDIT`" and "this is a call on a descriptor of the reserved numbers".
 //!
 //! Functions return [`std::io::Error`] with the kernel's own error number where the caller has to tell numbers
 //! apart, and an error type of their own where a person reads the text.
@@ -11,11 +12,13 @@
 pub mod arch;
 pub mod call;
 pub mod clock;
+pub mod descriptors;
 pub mod endpoint;
 pub mod filter;
 pub mod identity;
 pub mod launch;
 pub mod listener;
+pub mod memory;
 pub mod path;
 pub mod probe;
 mod raw;
@@ -23,7 +26,7 @@ pub mod signals;
 #[cfg(test)]
 mod testing;
 
-pub use call::{Call, SignalTarget};
+pub use call::{Call, OnSocket, SignalTarget};
 pub use endpoint::{Credentials, EndpointPair, Received, Sent};
 pub use filter::{FilterOptions, SeccompData};
 pub use launch::{LaunchError, LaunchOptions, Launched};

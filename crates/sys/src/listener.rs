@@ -6,6 +6,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+const ADD_FD_AT_NUMBER: u32 = 1;
 const ADD_FD_AND_SEND: u32 = 1 << 1;
 const SYNC_WAKE_UP: libc::c_ulong = 1;
 const RESPONSE_CONTINUE: u32 = 1;
@@ -30,6 +31,10 @@ pub enum InjectError {
     /// The caller's table of descriptors is full (its `RLIMIT_NOFILE`). The call still waits: answer it with `EMFILE`.
     #[error("the caller has no free descriptor below its RLIMIT_NOFILE; answer its call with EMFILE")]
     TableFull,
+    /// The number that was asked for cannot be used (`RLIMIT_NOFILE` is below it, or it is being taken). The call still
+    /// waits: inject at the lowest free number instead.
+    #[error("the caller cannot have the descriptor number {0}; inject at the lowest free one")]
+    NumberRefused(u32),
     /// Anything else. The call still waits: answer it with an error.
     #[error("a descriptor could not be injected ({0}); answer the call with an error")]
     Other(#[source] io::Error),
@@ -122,13 +127,44 @@ impl Listener {
     /// # Errors
     /// See [`InjectError`].
     pub fn inject(&self, id: u64, fd: BorrowedFd<'_>, close_on_exec: bool) -> Result<i32, InjectError> {
-        let mut request = libc::seccomp_notif_addfd {
+        self.add_descriptor(libc::seccomp_notif_addfd {
             id,
             flags: ADD_FD_AND_SEND,
             srcfd: fd.as_raw_fd().cast_unsigned(),
             newfd: 0,
             newfd_flags: if close_on_exec { libc::O_CLOEXEC.cast_unsigned() } else { 0 },
+        })
+    }
+
+    /// As [`Listener::inject`], at this number. What the caller has there is closed, so ask
+    /// [`crate::descriptors::is_free`] first.
+    ///
+    /// # Errors
+    /// See [`InjectError`].
+    pub fn inject_at(
+        &self,
+        id: u64,
+        fd: BorrowedFd<'_>,
+        close_on_exec: bool,
+        number: u32,
+    ) -> Result<i32, InjectError> {
+        let request = libc::seccomp_notif_addfd {
+            id,
+            flags: ADD_FD_AND_SEND | ADD_FD_AT_NUMBER,
+            srcfd: fd.as_raw_fd().cast_unsigned(),
+            newfd: number,
+            newfd_flags: if close_on_exec { libc::O_CLOEXEC.cast_unsigned() } else { 0 },
         };
+        self.add_descriptor(request).map_err(|error| match error {
+            InjectError::Other(other) if matches!(other.raw_os_error(), Some(libc::EBADF | libc::EBUSY)) => {
+                InjectError::NumberRefused(number)
+            }
+            InjectError::TableFull => InjectError::NumberRefused(number),
+            error => error,
+        })
+    }
+
+    fn add_descriptor(&self, mut request: libc::seccomp_notif_addfd) -> Result<i32, InjectError> {
         loop {
             // SAFETY: SECCOMP_IOCTL_NOTIF_ADDFD reads a seccomp_notif_addfd.
             match unsafe {

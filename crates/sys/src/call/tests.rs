@@ -214,3 +214,50 @@ mod i386 {
         assert_eq!(classify(&connect).unwrap(), Call::Other);
     }
 }
+
+#[test]
+fn calls_on_reserved_numbers_are_understood_on_every_architecture() {
+    const JUNK: u64 = 0xdead_0000_0000;
+    let arguments = [1016, JUNK | 11, JUNK | 12, JUNK | 13, JUNK | 14, JUNK | 15];
+    for calls in &TABLE {
+        let narrow = matches!(calls.architecture, Architecture::I386 | Architecture::Arm);
+        let pointer = |low: u64| if narrow { low } else { JUNK | low };
+        let layout = if narrow { Layout::Narrow } else { Layout::Wide };
+        let bytes = |at, length| Bytes { at: pointer(at), length };
+        let room = |at, length_at| Room { at: pointer(at), length_at: pointer(length_at) };
+        let on = calls.on_socket;
+        let expected = [
+            (on.bind, Operation::Bind(bytes(11, 12))),
+            (on.connect, Operation::Connect(bytes(11, 12))),
+            (on.listen, Operation::Listen),
+            (on.shutdown, Operation::Shutdown),
+            (on.getsockname, Operation::OwnName(room(11, 12))),
+            (on.getpeername, Operation::PeerName(room(11, 12))),
+            (on.setsockopt, Operation::SetOption { level: 11, option: 12, value: bytes(13, 14) }),
+            (on.getsockopt, Operation::GetOption { level: 11, option: 12, value: room(13, 14) }),
+            (on.recvfrom, Operation::ReceiveFrom { flags: 13, address: room(14, 15) }),
+            (on.recvmsg, Operation::ReceiveMessage { flags: 12, message: pointer(11), layout }),
+        ];
+        for (number, operation) in expected {
+            let call = classified(calls.architecture, number, arguments);
+            assert_eq!(call, Call::OnSocket(OnSocket { fd: 1016, operation }), "{number}");
+            let elsewhere = classified(calls.architecture, number, [3, 0, 0, 0, 0, 0]);
+            assert_eq!(elsewhere, Call::Other, "{number}");
+        }
+    }
+}
+
+#[test]
+fn x32_has_narrow_structures_and_numbers_of_its_own() {
+    let x32 =
+        |number: u32| classified(Architecture::X86_64, X32_BIT | number, [1000, 1 << 32 | 7, 5, 0, 0, 0]);
+    let receive = Operation::ReceiveMessage { flags: 5, message: 7, layout: Layout::Narrow };
+    assert_eq!(x32(519), Call::OnSocket(OnSocket { fd: 1000, operation: receive }));
+    assert_eq!(
+        x32(49),
+        Call::OnSocket(OnSocket { fd: 1000, operation: Operation::Bind(Bytes { at: 7, length: 5 }) })
+    );
+    for number in [517, 541, 542] {
+        assert!(matches!(x32(number), Call::OnSocket(_)), "{number}");
+    }
+}

@@ -4,7 +4,11 @@ mod program;
 
 pub use program::{Action, AssembleError, Program, assemble};
 
-use crate::arch::{Architecture, Calls, TABLE, X32_RT_SIGQUEUEINFO, X32_RT_TGSIGQUEUEINFO};
+use crate::arch::{
+    Architecture, Calls, TABLE, X32_GETSOCKOPT, X32_RECVFROM, X32_RECVMSG, X32_RT_SIGQUEUEINFO,
+    X32_RT_TGSIGQUEUEINFO, X32_SETSOCKOPT,
+};
+use std::ops::RangeInclusive;
 
 /// `AF_NETLINK`.
 pub const FAMILY_NETLINK: u32 = 16;
@@ -15,6 +19,21 @@ pub const SOCKETCALL_SOCKET: u32 = 1;
 /// The signals whose senders an audit daemon may ask for (`SIGHUP`, `SIGUSR1`, `SIGUSR2`, `SIGTERM`), on every
 /// architecture of [`crate::arch`] (kernel: `audit_signal_info`).
 pub const WATCHED_SIGNALS: [u32; 4] = [1, 10, 12, 15];
+
+/// Descriptor numbers at which members get their audit sockets.
+///
+/// They lie below 1024, so that `select(2)` takes them and the usual `RLIMIT_NOFILE` of 1024 allows them, and so high
+/// that a process which takes the lowest free number does not come to them with less than 992 descriptors.
+pub mod reserved {
+    use std::ops::RangeInclusive;
+
+    /// For clients that look at what they receive and not at whom it is from: what they receive is not stopped.
+    pub const FAST: RangeInclusive<u32> = 992..=1015;
+    /// For clients that want netlink's addresses and control messages with what they receive.
+    pub const STRICT: RangeInclusive<u32> = 1016..=1023;
+    /// Both.
+    pub const ALL: RangeInclusive<u32> = 992..=1023;
+}
 
 /// What the filter sees of a system call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,8 +78,26 @@ impl Default for FilterOptions {
 pub struct Condition {
     /// Number of the argument, 0 to 5.
     pub argument: u8,
-    /// Values of which one must be there; an empty list never holds.
-    pub any_of: Vec<u32>,
+    /// What must hold.
+    pub test: Test,
+}
+
+/// What must hold for a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Test {
+    /// It is one of these; an empty list never holds.
+    AnyOf(Vec<u32>),
+    /// It lies in this range; an empty range never holds.
+    Within(RangeInclusive<u32>),
+}
+
+impl Test {
+    fn holds(&self, value: u32) -> bool {
+        match self {
+            Test::AnyOf(values) => values.contains(&value),
+            Test::Within(range) => range.contains(&value),
+        }
+    }
 }
 
 /// What happens to a call that a rule matches.
@@ -95,7 +132,7 @@ impl Rule {
             && self
                 .conditions
                 .iter()
-                .all(|condition| condition.any_of.contains(&data.low(usize::from(condition.argument))))
+                .all(|condition| condition.test.holds(data.low(usize::from(condition.argument))))
     }
 }
 
@@ -126,6 +163,14 @@ fn rules_of(calls: &Calls, options: FilterOptions) -> Vec<Rule> {
             "operands of socketcall stand behind a pointer, which only the supervisor can read",
         ));
     }
+    rules.extend(calls_on_sockets(calls).into_iter().map(|(syscall, numbers)| {
+        rule(
+            syscall,
+            vec![Condition { argument: 0, test: Test::Within(numbers) }],
+            Verdict::Notify,
+            "what depends on a socket's family is answered as netlink would, at the numbers of audit sockets only",
+        )
+    }));
     if options.notify_signals {
         rules.extend(signal_calls(calls).into_iter().map(|(syscall, argument)| {
             rule(
@@ -165,8 +210,35 @@ fn signal_calls(calls: &Calls) -> Vec<(u32, u8)> {
     list
 }
 
+/// The calls on a socket, each with the descriptor numbers at which it is stopped.
+fn calls_on_sockets(calls: &Calls) -> Vec<(u32, RangeInclusive<u32>)> {
+    let on_socket = calls.on_socket;
+    let always = reserved::ALL;
+    let mut list = vec![
+        (on_socket.bind, always.clone()),
+        (on_socket.connect, always.clone()),
+        (on_socket.listen, always.clone()),
+        (on_socket.shutdown, always.clone()),
+        (on_socket.getsockname, always.clone()),
+        (on_socket.getpeername, always.clone()),
+        (on_socket.setsockopt, always.clone()),
+        (on_socket.getsockopt, always.clone()),
+        (on_socket.recvfrom, reserved::STRICT),
+        (on_socket.recvmsg, reserved::STRICT),
+    ];
+    if calls.architecture == Architecture::X86_64 {
+        list.extend([
+            (X32_SETSOCKOPT, always.clone()),
+            (X32_GETSOCKOPT, always),
+            (X32_RECVFROM, reserved::STRICT),
+            (X32_RECVMSG, reserved::STRICT),
+        ]);
+    }
+    list
+}
+
 fn one_of(argument: u8, values: &[u32]) -> Condition {
-    Condition { argument, any_of: values.to_vec() }
+    Condition { argument, test: Test::AnyOf(values.to_vec()) }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! number and architecture alone (kernel: `seccomp_is_const_allow`). Its proof understands loads of the two, `AND`,
 //! comparisons and returns only, so the program is built from just these.
 
-use super::{Rule, SeccompData, Verdict};
+use super::{Rule, SeccompData, Test, Verdict};
 use crate::arch::{Architecture, X32_BIT};
 
 /// Offset of `nr` in `struct seccomp_data`.
@@ -20,6 +20,8 @@ const LOAD: u16 = 0x20;
 const AND: u16 = 0x54;
 const JUMP: u16 = 0x05;
 const JUMP_IF_EQUAL: u16 = 0x15;
+const JUMP_IF_GREATER: u16 = 0x25;
+const JUMP_IF_NOT_LESS: u16 = 0x35;
 const RETURN: u16 = 0x06;
 
 const RET_ERRNO: u32 = 0x0005_0000;
@@ -147,13 +149,33 @@ fn rule_body(rule: &Rule) -> Result<Vec<Instruction>, AssembleError> {
             return Err(AssembleError::NoSuchArgument { syscall: rule.syscall, argument });
         }
         let past_rule = u8::try_from(reversed.len()).map_err(|_| too_long())?;
-        if condition.any_of.is_empty() {
-            reversed.push(plain(JUMP, u32::from(past_rule)));
-        }
-        for (position, value) in condition.any_of.iter().rev().enumerate() {
-            let if_true = u8::try_from(position).map_err(|_| too_long())?;
-            let if_false = if position == 0 { past_rule } else { 0 };
-            reversed.push(Instruction { code: JUMP_IF_EQUAL, if_true, if_false, value: *value });
+        match &condition.test {
+            Test::AnyOf(values) => {
+                if values.is_empty() {
+                    reversed.push(plain(JUMP, u32::from(past_rule)));
+                }
+                for (position, value) in values.iter().rev().enumerate() {
+                    let if_true = u8::try_from(position).map_err(|_| too_long())?;
+                    let if_false = if position == 0 { past_rule } else { 0 };
+                    reversed.push(Instruction { code: JUMP_IF_EQUAL, if_true, if_false, value: *value });
+                }
+            }
+            Test::Within(range) => {
+                let (first, last) = (*range.start(), *range.end());
+                reversed.push(Instruction {
+                    code: JUMP_IF_GREATER,
+                    if_true: past_rule,
+                    if_false: 0,
+                    value: last,
+                });
+                let past_both = past_rule.checked_add(1).ok_or_else(too_long)?;
+                reversed.push(Instruction {
+                    code: JUMP_IF_NOT_LESS,
+                    if_true: 0,
+                    if_false: past_both,
+                    value: first,
+                });
+            }
         }
         reversed.push(plain(LOAD, ARGUMENTS_OFFSET + 8 * u32::from(condition.argument)));
     }
@@ -198,10 +220,14 @@ impl Program {
                 LOAD => accumulator = load(data, instruction.value),
                 AND => accumulator &= instruction.value,
                 JUMP => position += instruction.value as usize,
-                JUMP_IF_EQUAL if accumulator == instruction.value => {
-                    position += usize::from(instruction.if_true);
+                JUMP_IF_EQUAL | JUMP_IF_GREATER | JUMP_IF_NOT_LESS => {
+                    let holds = match instruction.code {
+                        JUMP_IF_EQUAL => accumulator == instruction.value,
+                        JUMP_IF_GREATER => accumulator > instruction.value,
+                        _ => accumulator >= instruction.value,
+                    };
+                    position += usize::from(if holds { instruction.if_true } else { instruction.if_false });
                 }
-                JUMP_IF_EQUAL => position += usize::from(instruction.if_false),
                 _ => return action_of(instruction.value),
             }
         }

@@ -19,11 +19,19 @@ fn verdict_of(options: FilterOptions, data: &SeccompData) -> Action {
     assemble(&rules(&options)).unwrap().evaluate(data)
 }
 
+/// The values that a test names, or the ends of its range.
+fn values(test: &Test) -> Vec<u32> {
+    match test {
+        Test::AnyOf(values) => values.clone(),
+        Test::Within(range) => vec![*range.start(), *range.end()],
+    }
+}
+
 /// A call that only this rule is about: its number, and the first value of each condition.
 fn witness(rule: &Rule) -> SeccompData {
     let mut data = call(rule.architecture, rule.syscall, &[]);
     for condition in &rule.conditions {
-        data.arguments[usize::from(condition.argument)] = u64::from(condition.any_of[0]);
+        data.arguments[usize::from(condition.argument)] = u64::from(values(&condition.test)[0]);
     }
     data
 }
@@ -48,12 +56,18 @@ fn each_rule_tests_every_value_that_it_names() {
         for condition in &rule.conditions {
             let at = usize::from(condition.argument);
             let mut data = witness(&rule);
-            for value in &condition.any_of {
-                data.arguments[at] = u64::from(*value);
+            for value in values(&condition.test) {
+                data.arguments[at] = u64::from(value);
                 assert_eq!(program.evaluate(&data), rule.verdict.into(), "{rule:?} with {value}");
             }
-            data.arguments[at] = 0xffff;
-            assert_eq!(program.evaluate(&data), Action::Allow, "{rule:?}");
+            let mut others = vec![0xffff];
+            if let Test::Within(range) = &condition.test {
+                others.extend([0, range.start() - 1, range.end() + 1, u32::MAX]);
+            }
+            for other in others {
+                data.arguments[at] = u64::from(other);
+                assert_eq!(program.evaluate(&data), Action::Allow, "{rule:?} with {other}");
+            }
         }
     }
 }
@@ -170,6 +184,40 @@ fn the_longest_test_that_fits_still_jumps_right() {
     }
 }
 
+#[test]
+fn other_sockets_are_never_stopped_and_fast_ones_receive_freely() {
+    for calls in &TABLE {
+        let on = calls.on_socket;
+        let stopped =
+            |number, fd| verdict_of(EVERYTHING, &call(calls.architecture, number, &[fd])) != Action::Allow;
+        for number in [on.bind, on.connect, on.getsockname, on.getpeername, on.setsockopt, on.getsockopt] {
+            assert!(stopped(number, 992) && stopped(number, 1015) && stopped(number, 1016));
+        }
+        for number in [on.recvfrom, on.recvmsg] {
+            assert!(!stopped(number, 992) && !stopped(number, 1015));
+            assert!(stopped(number, 1016) && stopped(number, 1023));
+        }
+        for number in [on.bind, on.listen, on.shutdown, on.getsockopt, on.recvfrom, on.recvmsg] {
+            for fd in (0..992).chain([1024, 65535, u64::from(u32::MAX)]) {
+                assert!(!stopped(number, fd), "{number} of {fd}");
+            }
+        }
+    }
+    let x32 = |number: u32| verdict_of(EVERYTHING, &call(Architecture::X86_64, X32_BIT | number, &[1016]));
+    for number in [X32_SETSOCKOPT, X32_GETSOCKOPT, X32_RECVFROM, X32_RECVMSG] {
+        assert_eq!(x32(number), Action::Notify);
+    }
+}
+
+#[test]
+fn the_two_ranges_make_up_the_whole() {
+    assert_eq!(
+        (reserved::ALL.start(), reserved::ALL.end()),
+        (reserved::FAST.start(), reserved::STRICT.end())
+    );
+    assert_eq!(reserved::FAST.end() + 1, *reserved::STRICT.start());
+}
+
 /// Values that the filter knows, mixed with any others.
 fn interesting(known: &'static [u32]) -> impl Strategy<Value = u32> {
     prop_oneof![4 => prop::sample::select(known), 1 => any::<u32>()]
@@ -178,10 +226,10 @@ fn interesting(known: &'static [u32]) -> impl Strategy<Value = u32> {
 fn any_call() -> impl Strategy<Value = SeccompData> {
     const ARCHITECTURES: &[u32] = &[0xc000_003e, 0x4000_0003, 0xc000_00b7, 0x4000_0028, 0x8000_0016];
     const NUMBERS: &[u32] = &[
-        37, 41, 62, 102, 129, 130, 131, 138, 178, 198, 200, 234, 238, 240, 268, 270, 281, 297, 335, 359, 363,
-        424, 425, 524, 536,
+        37, 41, 45, 47, 49, 54, 62, 102, 129, 130, 131, 138, 178, 198, 200, 234, 238, 240, 268, 270, 281,
+        297, 335, 359, 363, 424, 425, 524, 536,
     ];
-    const VALUES: &[u32] = &[0, 1, 2, 9, 10, 12, 15, 16];
+    const VALUES: &[u32] = &[0, 1, 2, 9, 10, 12, 15, 16, 991, 992, 1015, 1016, 1023, 1024];
     let argument = || (interesting(VALUES), prop_oneof![Just(0_u64), any::<u32>().prop_map(u64::from)]);
     (
         interesting(ARCHITECTURES),
@@ -200,8 +248,11 @@ fn any_call() -> impl Strategy<Value = SeccompData> {
 
 fn any_rule() -> impl Strategy<Value = Rule> {
     let architecture = prop::sample::select(TABLE.map(|calls| calls.architecture).to_vec());
-    let condition = (0_u8..6, prop::collection::vec(0_u32..20, 0..5))
-        .prop_map(|(argument, any_of)| Condition { argument, any_of });
+    let test = prop_oneof![
+        prop::collection::vec(0_u32..20, 0..5).prop_map(Test::AnyOf),
+        (0_u32..20, 0_u32..20).prop_map(|(first, last)| Test::Within(first..=last)),
+    ];
+    let condition = (0_u8..6, test).prop_map(|(argument, test)| Condition { argument, test });
     let verdict = prop_oneof![Just(Verdict::Notify), (1_u16..4096).prop_map(Verdict::Errno)];
     (
         architecture,

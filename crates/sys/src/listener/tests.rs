@@ -239,3 +239,32 @@ fn ids_that_nobody_has_are_refused() {
         },
     );
 }
+
+#[test]
+fn a_socket_is_injected_at_the_number_asked_for_or_the_call_still_waits() {
+    let member = || {
+        let limited = fork(|| {
+            let limit = libc::rlimit { rlim_cur: 900, rlim_max: 900 };
+            // SAFETY: the pointer names a live structure.
+            unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+            i32::from(audit_socket(libc::SOCK_RAW) >= 900)
+        });
+        (owned(audit_socket(libc::SOCK_RAW)), wait(limited))
+    };
+    let ((client, limited), ()) = below_filter(SOCKETS, member, |listener| {
+        for _ in 0..2 {
+            let notification = next(&listener);
+            let pair = endpoint_pair(false).unwrap();
+            let client = pair.client.as_fd();
+            match listener.inject_at(notification.id, client, true, 1015) {
+                Ok(number) => assert_eq!(number, 1015),
+                Err(InjectError::NumberRefused(1015)) => {
+                    assert!(listener.inject(notification.id, client, true).unwrap() < 900);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+    assert_eq!((std::os::fd::AsRawFd::as_raw_fd(&client), limited), (1015, 0));
+    assert!(flags_of(&client).0);
+}
