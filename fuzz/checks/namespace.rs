@@ -2,9 +2,7 @@
 //! this, and so does an ordinary test with seeded random bytes.
 
 use auditns_core::rules::FileId;
-use auditns_core::socket::{
-    Caller, SOL_NETLINK, SOL_SOCKET, SocketAnswer, SocketQuery, SocketRequest,
-};
+use auditns_core::socket::{Caller, SOL_NETLINK, SOL_SOCKET, SocketAnswer, SocketQuery, SocketRequest};
 use auditns_core::{
     Action, Answers, Capabilities, Config, Delivery, EndpointId, Input, Namespace, Now, Policy, ProcessId,
     Sender, Standing, TaskDetails,

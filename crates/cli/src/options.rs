@@ -75,6 +75,11 @@ pub(crate) struct Run {
     #[arg(long, value_enum)]
     pub(crate) loginuid: Option<Loginuid>,
 
+    /// Program that gets netlink's addresses and control messages with what it receives, by file name; '*' at the end
+    /// stands for any ending. Go programs, systemd-journald and Python get them anyway. May be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) strict_client: Vec<String>,
+
     /// Print records on stderr as they come
     #[arg(long)]
     pub(crate) events: bool,

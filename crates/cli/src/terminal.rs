@@ -150,6 +150,13 @@ impl Observer for Terminal {
                 |terminal| &mut terminal.endpoints,
                 &format!("an audit socket of a member was closed: {reason}"),
             ),
+            Event::PlainEndpoint { tid } => self.limited(
+                |terminal| &mut terminal.endpoints,
+                &format!(
+                    "the thread {tid} got an audit socket for messages only: it has no free descriptor from 992 to 1023, \
+                     raise its limit on open files if it is below 1024"
+                ),
+            ),
             Event::AnswersDropped { bytes } => self.limited(
                 |terminal| &mut terminal.endpoints,
                 &format!("{bytes} bytes of answers that a member does not read were dropped"),

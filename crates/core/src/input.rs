@@ -88,6 +88,8 @@ pub enum Input<'a> {
         /// Whether it was done.
         success: bool,
     },
+    /// A call was stopped on a descriptor that has a reserved number and is no audit socket.
+    StrayCall,
     /// The ids that the owner user namespace maps became known.
     OwnerMapped(MappedIds),
     /// The host sets the backlog limit. A value above 0 opens the gate of a namespace that began with 0; 0 closes it.

@@ -1,5 +1,6 @@
 //! One namespace, served from the process that starts its first member.
 
+use crate::identity::Clients;
 use crate::log::{Folder, FolderError, LogFile, Rotation};
 use crate::observer::{Event, Observer};
 use crate::server::Server;
@@ -37,6 +38,9 @@ pub struct Options {
     pub policy: Policy,
     /// What to do with the login user id that the command inherits.
     pub loginuid: LoginuidReset,
+    /// File names of programs, besides the known ones, that get netlink's addresses and control messages with what they
+    /// receive; `*` at the end stands for any ending.
+    pub strict_clients: Vec<String>,
     /// Program and arguments; not empty.
     pub command: Vec<OsString>,
 }
@@ -134,8 +138,9 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus,
     let Launched { child, listener, .. } = launched;
     let namespace = Namespace::new(config, now());
     let log = LogFile::new(folder.path(), options.rotation);
-    let server =
-        Server::new(namespace, listener, log, observer, descriptors).map_err(serve("the event loop"))?;
+    let clients = Clients::new(&options.strict_clients);
+    let server = Server::new(namespace, listener, log, clients, observer, descriptors)
+        .map_err(serve("the event loop"))?;
     serve_until_end(server, child, &signals)
 }
 

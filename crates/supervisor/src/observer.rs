@@ -31,6 +31,12 @@ pub enum Event<'a> {
         /// Which limit, or which error.
         reason: &'a str,
     },
+    /// A member got an audit socket of which only messages reach the supervisor: at the reserved descriptor numbers its
+    /// table has no room.
+    PlainEndpoint {
+        /// The member's thread id.
+        tid: u32,
+    },
     /// Answers were dropped, because too many wait for members that do not read them.
     AnswersDropped {
         /// How many bytes.

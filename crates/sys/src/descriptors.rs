@@ -45,6 +45,17 @@ pub fn is_free(tid: u32, number: u32) -> bool {
     missing(format!("/proc/{tid}/fd/{number}")) && !missing(format!("/proc/{tid}/fd"))
 }
 
+/// Whether calls on the thread's descriptor do not block (`O_NONBLOCK`).
+///
+/// # Errors
+/// `ENOENT` if nothing is at that number or the thread is gone.
+pub fn is_nonblocking(tid: u32, number: u32) -> io::Result<bool> {
+    let info = std::fs::read_to_string(format!("/proc/{tid}/fdinfo/{number}"))?;
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| i32::from_str_radix(flags.trim(), 8).ok());
+    flags.map(|flags| flags & libc::O_NONBLOCK != 0).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
 /// A copy of the thread's descriptor of this number, if it is the socket with this inode number.
 ///
 /// # Errors
@@ -80,6 +91,10 @@ mod tests {
         assert_ne!(socket_inode(own, number(&other)).unwrap(), Some(known));
         let file = std::fs::File::open("/proc/self/status").unwrap();
         assert_eq!(socket_inode(own, file.as_raw_fd().cast_unsigned()).unwrap(), None);
+        assert!(!is_nonblocking(own, number(&socket)).unwrap());
+        socket.set_nonblocking(true).unwrap();
+        assert!(is_nonblocking(own, number(&socket)).unwrap());
+        assert!(is_nonblocking(own, 1_000_000).is_err());
         assert_eq!(inode(copy(own, number(&socket), known).unwrap()).unwrap(), known);
         let wrong = copy(own, number(&other), known).unwrap_err();
         assert_eq!(wrong.raw_os_error(), Some(libc::EBADF));

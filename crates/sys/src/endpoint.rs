@@ -4,6 +4,7 @@
 //! ten bytes, so that what `recvfrom` tells the member as sender's address is twelve bytes long like a netlink
 //! address, with zeros where a netlink address has the port id: clients take that for "from the kernel".
 
+use crate::raw;
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, bind, send as send_raw,
@@ -195,6 +196,13 @@ pub fn receive(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<Received> {
             _ => Err(error),
         },
     }
+}
+
+/// Whether the member's end holds something that it has not received: something that was sent here is not freed yet.
+pub fn has_unread(fd: impl AsFd) -> bool {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: TIOCOUTQ, of sockets SIOCOUTQ, writes an int.
+    unsafe { raw::ioctl_structure(fd.as_fd(), libc::TIOCOUTQ, &mut bytes) }.is_ok() && bytes > 0
 }
 
 /// Whether the next message brings descriptors along, which no audit client does.

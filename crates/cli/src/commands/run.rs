@@ -32,6 +32,7 @@ pub(crate) fn run(run: &Run) -> ExitCode {
             Some(Loginuid::Reset) => LoginuidReset::Require,
             Some(Loginuid::Host) => LoginuidReset::Keep,
         },
+        strict_clients: run.strict_client.clone(),
         command: run.command.clone(),
     };
     let mut terminal = Terminal::new(run.events);

@@ -14,6 +14,8 @@ pub struct Counters {
     /// Audit sockets of which only messages reach the supervisor, because the member's table of descriptors had no room
     /// at the reserved numbers.
     pub plain_sockets: u64,
+    /// Calls on other files that were stopped because they have the number of an audit socket.
+    pub stray_calls: u64,
     /// Datagrams received.
     pub datagrams: u64,
     /// Messages in them.
@@ -52,6 +54,7 @@ impl Namespace {
         let fields = vec![
             ("sockets", counters.sockets.to_string()),
             ("plain_sockets", counters.plain_sockets.to_string()),
+            ("stray_calls", counters.stray_calls.to_string()),
             ("records", counters.records.to_string()),
             ("delivered", counters.delivered.to_string()),
             ("lost", counters.lost.to_string()),

@@ -57,13 +57,7 @@ impl Namespace {
     }
 
     /// Kernel: `netlink_bind`.
-    fn bind(
-        &mut self,
-        endpoint: EndpointId,
-        caller: &Caller,
-        address: &[u8],
-        now: Now,
-    ) -> Result<(), Errno> {
+    fn bind(&mut self, endpoint: EndpointId, caller: &Caller, address: &[u8], now: Now) -> Result<(), Errno> {
         let Address { port, groups } = Address::decode(address).ok_or(Errno::EINVAL)?;
         let known = self.endpoints.get_mut(endpoint).ok_or(Errno::EBADF)?;
         known.knows_groups |= groups != 0;

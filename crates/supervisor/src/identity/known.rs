@@ -4,7 +4,7 @@ use super::owner::Owner;
 use crate::time::started;
 use auditns_core::ProcessId;
 use auditns_sys::identity::capabilities::{self, Sets};
-use auditns_sys::identity::details;
+use auditns_sys::identity::details::{self, Brief};
 use auditns_sys::identity::namespace::{self, NamespaceId};
 use auditns_sys::identity::{Login, LoginuidFile, NamespaceFile, NamespaceKind, Process, UserNamespaceLink};
 use std::io;
@@ -17,6 +17,8 @@ pub(super) struct Known {
     user_namespace: UserNamespaceLink,
     pub(super) process: ProcessId,
     pub(super) pid_inside: u32,
+    /// In the process's own pid namespace.
+    pub(super) own_pid: u32,
     pub(super) in_owner_pid_namespace: bool,
     pub(super) last_used: u64,
     /// Real user id when the process was learned.
@@ -47,7 +49,7 @@ impl Known {
         let user_namespace = UserNamespaceLink::open(pid)?;
         let own = NamespaceFile::of_process(&process, NamespaceKind::Pid)?.id();
         let pid_inside = namespace::tgid_in(owner.pid_namespace(), pid).unwrap_or(0);
-        let uid = details::brief(pid)?.uid;
+        let Brief { uid, own_pid, .. } = details::brief(pid)?;
         let last = facts(pid, &user_namespace, &login)?;
         // What was opened by number belongs to the process only if it lived all the while.
         if !process.is_alive()? {
@@ -58,6 +60,7 @@ impl Known {
             user_namespace,
             process: ProcessId { pid, started: started(process.start_time()) },
             pid_inside,
+            own_pid,
             in_owner_pid_namespace: own == owner.pid_namespace().id(),
             last_used: 0,
             uid,

@@ -1,11 +1,15 @@
 //! From credentials and process ids to what a namespace knows of a sender.
 
+mod clients;
+mod executable;
 mod known;
 mod lookups;
 mod owner;
 mod resolver;
 mod signals;
 
+pub(crate) use clients::{Client, Clients};
+pub(crate) use executable::{Executable, is_go_program};
 pub(crate) use lookups::{answers, path_answers};
 pub(crate) use owner::Owner;
 pub(crate) use resolver::{Opener, Resolver};

@@ -20,7 +20,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Opener {
     process: ProcessId,
-    pid_inside: u32,
+    own_pid: u32,
     in_owner_pid_namespace: bool,
     uid: u32,
     facts: Facts,
@@ -33,9 +33,14 @@ impl Opener {
         self.process
     }
 
-    /// Thread-group id inside the namespace, 0 if it is not visible there.
-    pub(crate) fn pid_inside(&self) -> u32 {
-        self.pid_inside
+    /// Thread-group id in its own pid namespace.
+    pub(crate) fn own_pid(&self) -> u32 {
+        self.own_pid
+    }
+
+    /// Whether it has the capability in the owner user namespace or one around it.
+    pub(crate) fn is_capable(&self, capability: Capability, owner: &Owner) -> bool {
+        owner.serves(self.facts.user_namespace) && self.facts.sets.effective.has(capability)
     }
 
     /// Whether audit could ever do anything for it.
@@ -65,7 +70,7 @@ impl Resolver {
         let (known, _) = self.known_process(pid, owner)?;
         Ok(Opener {
             process: known.process,
-            pid_inside: known.pid_inside,
+            own_pid: known.own_pid,
             in_owner_pid_namespace: known.in_owner_pid_namespace,
             uid: known.uid,
             facts: known.last,
@@ -85,7 +90,7 @@ impl Resolver {
             // A process seen for the first time may be a successor of the sender with the same number.
             && (before.is_some() || known.uid == uid)
         {
-            let Known { last, process, pid_inside, in_owner_pid_namespace, .. } = *known;
+            let Known { last, process, pid_inside, own_pid, in_owner_pid_namespace, .. } = *known;
             // What it could not have had when it was last looked at, it may have got after it sent this.
             let before = before.map_or(ALL, |before| ceiling(&before, uid, owner));
             let limit = intersection(opener.ceiling, before);
@@ -93,7 +98,7 @@ impl Resolver {
                 process,
                 host(last.login),
                 gid,
-                pid_inside,
+                Pids { inside: pid_inside, own: own_pid },
                 in_owner_pid_namespace,
                 last,
                 limit,
@@ -103,7 +108,17 @@ impl Resolver {
         let process = ProcessId { pid, started: Duration::ZERO };
         if opener.uid == uid {
             let Opener { in_owner_pid_namespace, facts, ceiling, .. } = *opener;
-            return sender(process, host(facts.login), gid, 0, in_owner_pid_namespace, facts, ceiling, owner);
+            let pids = Pids::default();
+            return sender(
+                process,
+                host(facts.login),
+                gid,
+                pids,
+                in_owner_pid_namespace,
+                facts,
+                ceiling,
+                owner,
+            );
         }
         stranger(process, host(Login { uid: Ids::UNSET, session: Ids::UNSET }), gid, owner)
     }
@@ -191,12 +206,19 @@ fn inside(host: Ids, pid: u32, owner: &Owner) -> Ids {
     Ids { pid, uid: map(host.uid), auid: map(host.auid), ses: host.ses }
 }
 
+/// Thread-group id of a process in the owner pid namespace and in its own; 0 where it is not known.
+#[derive(Clone, Copy, Default)]
+struct Pids {
+    inside: u32,
+    own: u32,
+}
+
 #[expect(clippy::too_many_arguments, reason = "each is a fact of its own about the sender")]
 fn sender(
     process: ProcessId,
     host: Ids,
     gid: u32,
-    pid_inside: u32,
+    pids: Pids,
     in_owner_pid_namespace: bool,
     facts: Facts,
     limit: Capabilities,
@@ -205,7 +227,8 @@ fn sender(
     let served = owner.serves(facts.user_namespace);
     Sender {
         process,
-        ids: Viewed { namespace: inside(host, pid_inside, owner), host },
+        ids: Viewed { namespace: inside(host, pids.inside, owner), host },
+        own_pid: pids.own,
         gid: owner.gid_inside(gid).unwrap_or(Ids::UNSET),
         standing: if served { Standing::Served } else { Standing::Foreign },
         in_owner_pid_namespace,
@@ -218,6 +241,7 @@ fn stranger(process: ProcessId, host: Ids, gid: u32, owner: &Owner) -> Sender {
     Sender {
         process,
         ids: Viewed { namespace: inside(host, 0, owner), host },
+        own_pid: 0,
         gid: owner.gid_inside(gid).unwrap_or(Ids::UNSET),
         standing: Standing::Served,
         in_owner_pid_namespace: false,

@@ -35,8 +35,12 @@ impl Server<'_> {
                 Action::Pause { endpoint } => self.set_paused(endpoint, true),
                 Action::Resume { endpoint } => self.set_paused(endpoint, false),
                 Action::Notice(notice) => self.observer.observe(&Event::Notice(&notice)),
-                // Asked for by nothing here yet: a member's bind() reaches its socket, not us.
-                Action::MembershipAnswer { .. } => {}
+                Action::SocketAnswer { call, result } => {
+                    let _ = match result {
+                        Ok(()) => self.listener.answer_value(call, 0),
+                        Err(errno) => self.listener.answer_errno(call, errno.0),
+                    };
+                }
             }
         }
     }

@@ -17,9 +17,12 @@ const OVERHEAD: usize = 64;
 #[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 pub(super) struct Connection {
     fd: OwnedFd,
+    /// Of the member's end.
+    inode: u64,
     opener: Opener,
     refuses_descriptors: bool,
     raised: bool,
+    credentials_wanted: bool,
     unsent: VecDeque<Vec<u8>>,
     unsent_bytes: usize,
     /// When answers began to wait, on the server's count of such events.
@@ -33,13 +36,15 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// `refuses_descriptors`: see [`auditns_sys::EndpointPair`].
-    pub(super) fn new(fd: OwnedFd, refuses_descriptors: bool, opener: Opener) -> Connection {
+    /// `inode` is that of the member's end; `refuses_descriptors`: see [`auditns_sys::EndpointPair`].
+    pub(super) fn new(fd: OwnedFd, inode: u64, refuses_descriptors: bool, opener: Opener) -> Connection {
         Connection {
             fd,
+            inode,
             opener,
             refuses_descriptors,
             raised: false,
+            credentials_wanted: false,
             unsent: VecDeque::new(),
             unsent_bytes: 0,
             unsent_since: 0,
@@ -53,6 +58,20 @@ impl Connection {
     /// The process that opened the socket.
     pub(super) fn opener(&self) -> &Opener {
         &self.opener
+    }
+
+    /// Inode number of the member's end.
+    pub(super) fn inode(&self) -> u64 {
+        self.inode
+    }
+
+    /// The member may have switched `SO_PASSCRED` on.
+    pub(super) fn note_credentials_wanted(&mut self) {
+        self.credentials_wanted = true;
+    }
+
+    pub(super) fn are_credentials_wanted(&self) -> bool {
+        self.credentials_wanted
     }
 
     pub(super) fn may_read(&self) -> bool {
@@ -186,7 +205,7 @@ mod tests {
         let owner = Owner::of_first_opener(pid).unwrap();
         let opener = Resolver::new(1).learn(pid, &owner).unwrap();
         let EndpointPair { server, client, refuses_descriptors } = endpoint::endpoint_pair(true).unwrap();
-        (Connection::new(server, refuses_descriptors, opener), client)
+        (Connection::new(server, 1, refuses_descriptors, opener), client)
     }
 
     /// Answers until some wait.

@@ -134,6 +134,7 @@ impl Server<'_> {
         self.with_answers(endpoint, Connection::drop_unsent);
         let mut connection = self.connections.remove(&endpoint)?;
         connection.unregister(&self.epoll);
+        self.inodes.remove(&connection.inode());
         Some(connection)
     }
 

@@ -6,9 +6,12 @@ mod connection;
 mod endpoints;
 mod limits;
 mod notifications;
+mod on_socket;
+mod open;
+mod receive;
 mod storage;
 
-use crate::identity::{Owner, Resolver};
+use crate::identity::{Clients, Owner, Resolver};
 use crate::log::LogFile;
 use crate::observer::{Event, Observer};
 use crate::time::now;
@@ -17,9 +20,10 @@ use auditns_core::{EndpointId, Input, Namespace};
 use auditns_sys::{Listener, clock};
 use connection::Connection;
 use limits::Limits;
+use receive::Parked;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::time::Timespec;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -60,14 +64,18 @@ pub(crate) struct Turn {
 /// Serves one namespace: its listener, its endpoints, its log.
 pub(crate) struct Server<'o> {
     namespace: Namespace,
-    listener: Listener,
+    listener: Arc<Listener>,
     epoll: OwnedFd,
     connections: BTreeMap<EndpointId, Connection>,
+    /// Endpoints by the inode numbers of their members' ends.
+    inodes: HashMap<u64, EndpointId>,
     last_endpoint: u64,
     owner: Option<Owner>,
     resolver: Resolver,
+    clients: Clients,
     limits: Limits,
     aside: Aside,
+    parked: Parked,
     /// Endpoints that are being closed in threads.
     closing: Arc<AtomicUsize>,
     /// Bytes of answers that wait for room, of all connections.
@@ -80,11 +88,12 @@ pub(crate) struct Server<'o> {
 }
 
 impl<'o> Server<'o> {
-    /// `descriptors` is how many this process may have open.
+    /// `clients` tells strict audit clients from others; `descriptors` is how many this process may have open.
     pub(crate) fn new(
         namespace: Namespace,
         listener: Listener,
         log: LogFile,
+        clients: Clients,
         observer: &'o mut dyn Observer,
         descriptors: usize,
     ) -> io::Result<Server<'o>> {
@@ -96,14 +105,17 @@ impl<'o> Server<'o> {
         let limits = Limits::for_descriptors(descriptors);
         Ok(Server {
             namespace,
-            listener,
+            listener: Arc::new(listener),
             epoll,
             connections: BTreeMap::new(),
+            inodes: HashMap::new(),
             last_endpoint: FOREIGN_TOKENS,
             owner: None,
             resolver: Resolver::new(limits.processes),
+            clients,
             limits,
             aside,
+            parked: Parked::default(),
             closing: Arc::default(),
             unsent_bytes: 0,
             unsent_events: 0,
@@ -146,6 +158,7 @@ impl<'o> Server<'o> {
             }
             self.perform();
         }
+        self.serve_parked();
         if self.namespace.next_deadline().is_some_and(|deadline| deadline <= clock::since_boot()) {
             self.feed(Input::Tick);
             self.perform();
@@ -191,12 +204,23 @@ impl<'o> Server<'o> {
                 self.update_interest(endpoint);
             }
             Done::Decoded { notification, call } => self.answer_call(&notification, &call),
+            Done::Recognized { notification, call, executable, is_go } => {
+                self.clients.learn(executable, is_go);
+                self.answer_call(&notification, &Ok(call));
+            }
+            Done::Read { notification, endpoint, operation, bytes } => {
+                self.answer_with(&notification, endpoint, operation, bytes);
+            }
+            Done::MustWait(receiving, time) => self.park(receiving, time),
+            Done::NoThread(notification) => {
+                let _ = self.listener.answer_errno(notification.id, rustix::io::Errno::NOMEM.raw_os_error());
+            }
         }
     }
 
     fn timeout(&self, longest: Option<Duration>) -> Option<Timespec> {
         let deadline = self.namespace.next_deadline().map(|at| at.saturating_sub(clock::since_boot()));
-        let wait = [deadline, longest].into_iter().flatten().min()?;
+        let wait = [deadline, longest, self.parked.rest()].into_iter().flatten().min()?;
         Timespec::try_from(wait).ok()
     }
 

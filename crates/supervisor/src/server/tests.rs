@@ -46,7 +46,8 @@ fn with_server(test: impl FnOnce(&mut Server<'_>)) {
     };
     let (namespace, log) = (Namespace::new(config, now()), LogFile::new(folder.path(), Rotation::default()));
     let mut observer = Deaf;
-    let mut server = Server::new(namespace, launched.listener, log, &mut observer, 1 << 16).unwrap();
+    let clients = Clients::new(&[]);
+    let mut server = Server::new(namespace, launched.listener, log, clients, &mut observer, 1 << 16).unwrap();
     server.owner = Some(Owner::of_first_opener(std::process::id()).unwrap());
     test(&mut server);
 }
@@ -55,12 +56,9 @@ fn with_server(test: impl FnOnce(&mut Server<'_>)) {
 fn endpoint(server: &mut Server<'_>, ours: OwnedFd, refuses_descriptors: bool) -> EndpointId {
     let pid = std::process::id();
     let opener = server.resolver.learn(pid, server.owner.as_ref().unwrap()).unwrap();
-    server.last_endpoint += 1;
-    let endpoint = EndpointId(server.last_endpoint);
-    server.connections.insert(endpoint, Connection::new(ours, refuses_descriptors, opener));
-    server.feed(Input::EndpointOpened { endpoint, pid });
-    server.update_interest(endpoint);
-    endpoint
+    // No call is made on the member's end, so its inode number is never looked for.
+    let inode = server.last_endpoint;
+    server.add_connection(Connection::new(ours, inode, refuses_descriptors, opener), 3, true)
 }
 
 fn turn(server: &mut Server<'_>) {
@@ -172,7 +170,7 @@ fn sockets_of_processes_without_privileges_leave_room_for_the_others() {
             assert!(refusal(server, 8 - number, &privileged).is_some(), "what is being closed counts");
             let opener = if number < 4 { unprivileged } else { privileged };
             let pair = endpoint::endpoint_pair(true).unwrap();
-            let connection = Connection::new(pair.server, true, opener);
+            let connection = Connection::new(pair.server, 0, true, opener);
             server.connections.insert(EndpointId(100 + u64::try_from(number).unwrap()), connection);
         }
         assert_eq!(refusal(server, 0, &privileged), Some(rustix::io::Errno::NFILE));

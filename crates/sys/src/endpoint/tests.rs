@@ -271,3 +271,20 @@ fn sending_to_nobody_is_no_signal() {
     });
     assert_eq!(wait(child), 0);
 }
+
+#[test]
+fn what_the_member_has_not_received_is_seen() {
+    let pair = endpoint_pair(true).unwrap();
+    assert!(!has_unread(&pair.server));
+    rustix::io::write(&pair.client, b"from the member").unwrap();
+    assert!(!has_unread(&pair.server));
+    assert_eq!(send(&pair.server, b"one").unwrap(), Sent::Sent);
+    assert_eq!(send(&pair.server, b"two").unwrap(), Sent::Sent);
+    let mut buffer = [0; 8];
+    let peek = rustix::net::RecvFlags::PEEK;
+    assert!(rustix::net::recv(&pair.client, &mut buffer, peek).is_ok() && has_unread(&pair.server));
+    assert_eq!(rustix::io::read(&pair.client, &mut buffer), Ok(3));
+    assert!(has_unread(&pair.server));
+    assert_eq!(rustix::io::read(&pair.client, &mut buffer), Ok(3));
+    assert!(!has_unread(&pair.server));
+}

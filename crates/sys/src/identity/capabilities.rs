@@ -8,6 +8,8 @@ use std::io;
 pub enum Capability {
     /// `CAP_SETUID`
     SetUid = 7,
+    /// `CAP_NET_BROADCAST`
+    NetBroadcast = 11,
     /// `CAP_NET_ADMIN`
     NetAdmin = 12,
     /// `CAP_SYS_ADMIN`

@@ -91,6 +91,8 @@ pub fn of(pid: u32) -> io::Result<Details> {
 pub struct Brief {
     /// The thread-group id.
     pub pid: u32,
+    /// The thread-group id in the task's own pid namespace, which may be a child of this process's.
+    pub own_pid: u32,
     /// The parent's thread-group id; 0 if it has none here.
     pub parent: u32,
     /// The real user id.
@@ -105,8 +107,11 @@ pub struct Brief {
 /// `ESRCH` if there is no such task.
 pub fn brief(pid: u32) -> io::Result<Brief> {
     let status = procfs::read_text(pid, "status")?;
+    let pids = procfs::status_field(&status, "NStgid")?.split_ascii_whitespace();
+    let own_pid = pids.last().and_then(|id| id.parse().ok());
     Ok(Brief {
         pid: number(&status, "Tgid")?,
+        own_pid: own_pid.ok_or_else(|| procfs::malformed("NStgid"))?,
         parent: number(&status, "PPid")?,
         uid: ids(&status, "Uid")?.real,
         gid: ids(&status, "Gid")?.real,

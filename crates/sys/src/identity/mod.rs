@@ -7,6 +7,7 @@ pub mod loginuid;
 pub mod namespace;
 pub mod process;
 mod procfs;
+pub mod signals;
 pub mod user_namespace_link;
 
 pub use capabilities::{Capability, CapabilitySet};

@@ -57,7 +57,8 @@ mod tests {
 
     #[test]
     fn answers_are_not_records() {
-        let answers = [1000, 1010, 1013, 1016, 1019, 1329].map(|kind| crate::reply::data(kind, 0, false, &[0; 4]));
+        let answers =
+            [1000, 1010, 1013, 1016, 1019, 1329].map(|kind| crate::reply::data(kind, 0, false, &[0; 4]));
         for answer in answers.iter().chain([&crate::reply::data(3, 0, true, &[])]) {
             assert!(!is_multicast(answer, answer.len()), "{answer:?}");
         }

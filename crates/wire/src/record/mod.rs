@@ -9,7 +9,7 @@ pub use body::{
     Body, ConfigChange, EquivalenceChange, FeatureChange, Lifetime, ListenerChange, Login, RuleChange,
     TtyChange,
 };
-pub use frame::{multicast, unicast};
+pub use frame::{is_multicast, multicast, unicast};
 pub use ids::{Ids, TaskIds, View, Viewed};
 pub use user::{MESSAGE_TEXT_MAX, UserText};
 

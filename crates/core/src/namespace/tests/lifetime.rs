@@ -39,7 +39,7 @@ fn the_end_record_counts_what_happened() {
     assert_eq!(
         rig.stored(),
         [
-            "VIRT_CONTROL pid=1 uid=0 auid=1000 ses=2 msg='virt=auditns op=stop vm=\"web\" sockets=1 plain_sockets=0 records=3 delivered=0 \
+            "VIRT_CONTROL pid=1 uid=0 auid=1000 ses=2 msg='virt=auditns op=stop vm=\"web\" sockets=1 plain_sockets=0 stray_calls=0 records=3 delivered=0 \
           lost=2 log_failures=0 rules_not_enforced=0 res=success'"
         ]
     );

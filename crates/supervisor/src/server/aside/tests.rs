@@ -18,7 +18,7 @@ fn answered(_: u32, questions: &[PathQuestion]) -> PathAnswers {
 
 /// As a file system that never answers.
 fn stuck(_: u32, _: &[PathQuestion]) -> PathAnswers {
-    thread::sleep(Duration::from_secs(600));
+    std::thread::sleep(Duration::from_secs(600));
     PathAnswers::new()
 }
 
@@ -27,6 +27,7 @@ fn waiting(endpoint: u64) -> Waiting {
     let sender = Sender {
         process: ProcessId { pid: 1, started: Duration::ZERO },
         ids: Viewed { namespace: ids, host: ids },
+        own_pid: 1,
         gid: 0,
         standing: Standing::Served,
         in_owner_pid_namespace: true,
@@ -38,11 +39,6 @@ fn waiting(endpoint: u64) -> Waiting {
 
 fn notification(id: u64) -> Notification {
     Notification { id, tid: 1, data: SeccompData::default() }
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "stands for a function that can fail")]
-fn other(_: &Notification) -> io::Result<Call> {
-    Ok(Call::Other)
 }
 
 fn is_ready(aside: &Aside, seconds: i64) -> bool {
@@ -83,24 +79,40 @@ fn look_ups_that_never_end_leave_the_others_an_error_and_nobody_waiting() {
 }
 
 #[test]
-fn calls_beyond_the_number_decoded_at_a_time_wait_their_turn() {
+fn calls_beyond_the_number_worked_on_at_a_time_wait_their_turn() {
     let mut aside = Aside::new().unwrap();
-    aside.decode = other;
-    let calls = 3 * DECODES as u64;
+    let calls = 3 * CALLS as u64;
     for id in 0..calls {
-        aside.decode(notification(id));
-        assert!(aside.decodes <= DECODES);
+        aside.work_on_call(notification(id), move || Some(Done::NoThread(notification(id))));
+        assert!(aside.calls <= CALLS);
     }
     let mut seen = Vec::new();
     let start = Instant::now();
-    while seen.len() < 3 * DECODES {
+    while seen.len() < 3 * CALLS {
         assert!(start.elapsed() < LIMIT, "{} of {calls}", seen.len());
-        if let Some(Done::Decoded { notification, call }) = aside.next() {
-            assert_eq!(call.unwrap(), Call::Other);
+        if let Some(Done::NoThread(notification)) = aside.next() {
             seen.push(notification.id);
         }
     }
     seen.sort_unstable();
     assert!(seen.into_iter().eq(0..calls));
-    assert_eq!((aside.decodes, aside.undecoded.len()), (0, 0));
+    assert_eq!((aside.calls, aside.later.len()), (0, 0));
+}
+
+#[test]
+fn work_that_never_ends_holds_up_nothing_below_the_bound() {
+    let mut aside = Aside::new().unwrap();
+    for id in 1..CALLS as u64 {
+        aside.work_on_call(notification(id), || {
+            std::thread::sleep(Duration::from_secs(600));
+            None
+        });
+    }
+    for id in 1000..1010 {
+        aside.work_on_call(notification(id), move || Some(Done::NoThread(notification(id))));
+        assert!(is_ready(&aside, 10));
+        aside.acknowledge();
+        let done = aside.next();
+        assert!(matches!(done, Some(Done::NoThread(notification)) if notification.id == id), "{done:?}");
+    }
 }

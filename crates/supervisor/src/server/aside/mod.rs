@@ -3,26 +3,27 @@
 //! Looking a path up asks the file systems on the way, and reading a member's memory may need a page of one; a member can
 //! serve such a file system itself (FUSE) and never answer. Then a thread here waits, and nothing else.
 
-use crate::identity::path_answers;
+mod pool;
+
+use crate::identity::{Executable, path_answers};
 use auditns_core::rules::{PathAnswers, PathQuestion};
 use auditns_core::{Answers, EndpointId, Sender};
-use auditns_sys::{Call, Notification, call};
+use auditns_sys::call::Operation;
+use auditns_sys::{Call, Notification};
 use auditns_wire::Errno;
+use pool::Pool;
 use rustix::event::{EventfdFlags, eventfd};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender as Channel, channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// Most datagrams whose paths are looked up at a time. Beyond, all paths of a datagram get `ENOMEM`.
 const LOOKUPS: usize = 16;
-/// Most calls decoded at a time. Beyond, they wait, and with them their callers.
-const DECODES: usize = 64;
-/// The threads use no more than a few kilobytes.
-const STACK: usize = 128 * 1024;
+/// Most calls worked on at a time. Beyond, they wait, and with them their callers.
+const CALLS: usize = 64;
 
 /// A datagram that waits for its paths.
 #[derive(Debug)]
@@ -42,27 +43,58 @@ pub(super) enum Done {
     Decoded {
         /// The call's notification.
         notification: Notification,
-        /// The call; as [`call::classify`].
+        /// The call; as [`auditns_sys::call::classify`].
         call: io::Result<Call>,
     },
+    /// It is known whether the executable of a caller is a Go program.
+    Recognized {
+        /// The call's notification.
+        notification: Notification,
+        /// The call.
+        call: Call,
+        /// The executable.
+        executable: Executable,
+        /// Whether it is one.
+        is_go: io::Result<bool>,
+    },
+    /// What a call gives was read from its caller's memory.
+    Read {
+        /// The call's notification.
+        notification: Notification,
+        /// The socket.
+        endpoint: EndpointId,
+        /// The call.
+        operation: Operation,
+        /// The bytes.
+        bytes: io::Result<Vec<u8>>,
+    },
+    /// There is no thread to work on a call.
+    NoThread(Notification),
+    /// A call that receives found nothing and has to wait.
+    MustWait(super::receive::Receiving, Option<Duration>),
 }
 
 enum Result {
     Paths(EndpointId, PathAnswers),
-    Call(Notification, io::Result<Call>),
+    Call(Option<Done>),
+}
+
+/// Some work on a call.
+struct CallWork {
+    notification: Notification,
+    run: Box<dyn FnOnce() -> Option<Done> + Send>,
 }
 
 /// The threads, and what they have done.
-#[derive(Debug)]
 pub(super) struct Aside {
+    pool: Pool,
     results: Receiver<Result>,
     channel: Channel<Result>,
     /// Readable when something is done.
     ready: Arc<OwnedFd>,
     waiting: BTreeMap<EndpointId, Waiting>,
-    decodes: usize,
-    undecoded: VecDeque<Notification>,
-    decode: fn(&Notification) -> io::Result<Call>,
+    calls: usize,
+    later: VecDeque<CallWork>,
     look_up: fn(u32, &[PathQuestion]) -> PathAnswers,
 }
 
@@ -75,13 +107,13 @@ impl Aside {
         let (channel, results) = channel();
         let ready = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         Ok(Aside {
+            pool: Pool::default(),
             results,
             channel,
             ready,
             waiting: BTreeMap::new(),
-            decodes: 0,
-            undecoded: VecDeque::new(),
-            decode: call::classify,
+            calls: 0,
+            later: VecDeque::new(),
             look_up: path_answers,
         })
     }
@@ -102,37 +134,48 @@ impl Aside {
         }
     }
 
-    /// Decodes a call whose operands stand in its caller's memory.
-    pub(super) fn decode(&mut self, notification: Notification) {
-        self.undecoded.push_back(notification);
-        self.decode_next();
+    /// Works on a call whose caller's memory or executable has to be looked at. What the work returns comes out of
+    /// [`Aside::next`].
+    pub(super) fn work_on_call(
+        &mut self,
+        notification: Notification,
+        run: impl FnOnce() -> Option<Done> + Send + 'static,
+    ) {
+        self.later.push_back(CallWork { notification, run: Box::new(run) });
+        self.start_calls();
     }
 
-    fn decode_next(&mut self) {
-        while self.decodes < DECODES
-            && let Some(notification) = self.undecoded.pop_front()
+    fn start_calls(&mut self) {
+        while self.calls < CALLS
+            && let Some(work) = self.later.pop_front()
         {
-            self.decodes += 1;
-            let decode = self.decode;
-            if !self.start(move || Result::Call(notification, decode(&notification))) {
-                self.report(Result::Call(notification, Err(io::ErrorKind::OutOfMemory.into())));
+            self.calls += 1;
+            let notification = work.notification;
+            if !self.start(move || Result::Call((work.run)())) {
+                tell(&self.channel, &self.ready, Result::Call(Some(Done::NoThread(notification))));
             }
         }
     }
 
     /// The next thing that is done.
     pub(super) fn next(&mut self) -> Option<Done> {
-        let result = self.results.try_recv().ok()?;
-        self.take(result)
+        loop {
+            let result = self.results.try_recv().ok()?;
+            if let Some(done) = self.take(result) {
+                return Some(done);
+            }
+        }
     }
 
     /// As [`Aside::next`], waiting until `until` as long as a datagram waits for its paths.
     pub(super) fn next_until(&mut self, until: Instant) -> Option<Done> {
-        if self.waiting.is_empty() {
-            return None;
+        while !self.waiting.is_empty() {
+            let result = self.results.recv_timeout(until.saturating_duration_since(Instant::now())).ok()?;
+            if let Some(done) = self.take(result) {
+                return Some(done);
+            }
         }
-        let result = self.results.recv_timeout(until.saturating_duration_since(Instant::now())).ok()?;
-        self.take(result)
+        None
     }
 
     fn take(&mut self, result: Result) -> Option<Done> {
@@ -142,10 +185,10 @@ impl Aside {
                 waiting.answers.paths = paths;
                 Some(Done::LookedUp(Box::new(waiting)))
             }
-            Result::Call(notification, call) => {
-                self.decodes -= 1;
-                self.decode_next();
-                Some(Done::Decoded { notification, call })
+            Result::Call(done) => {
+                self.calls -= 1;
+                self.start_calls();
+                done
             }
         }
     }
@@ -157,12 +200,7 @@ impl Aside {
 
     fn start(&self, work: impl FnOnce() -> Result + Send + 'static) -> bool {
         let (channel, ready) = (self.channel.clone(), Arc::clone(&self.ready));
-        let run = move || tell(&channel, &ready, work());
-        thread::Builder::new().name("aside".to_owned()).stack_size(STACK).spawn(run).is_ok()
-    }
-
-    fn report(&self, result: Result) {
-        tell(&self.channel, &self.ready, result);
+        self.pool.start(move || tell(&channel, &ready, work()))
     }
 }
 

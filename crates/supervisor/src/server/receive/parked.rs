@@ -1,0 +1,107 @@
+//! Calls that wait for something to receive, without a thread each.
+
+use super::Receiving;
+use auditns_core::EndpointId;
+use auditns_sys::Listener;
+use auditns_sys::identity::signals::has_pending_signal;
+use std::time::{Duration, Instant};
+
+/// Most calls parked at a time in one namespace.
+const CALLS: usize = 256;
+
+/// How often parked calls are looked at: a call that waits here is not told of signals, so a signal to its thread has
+/// to be seen.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Why a call waits no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Its thread was killed.
+    Gone,
+    /// `SO_RCVTIMEO` has passed.
+    TimedOut,
+    /// A signal waits for its thread.
+    Signalled,
+    /// The last descriptor of its socket was closed.
+    SocketClosed,
+}
+
+#[derive(Debug)]
+struct Call {
+    receiving: Receiving,
+    deadline: Option<Instant>,
+}
+
+/// The parked calls.
+#[derive(Debug, Default)]
+pub(in crate::server) struct Parked {
+    calls: Vec<Call>,
+    look_at: Option<Instant>,
+}
+
+impl Parked {
+    /// Parks a call, at most for this time. Gives it back if there are too many.
+    pub(super) fn add(&mut self, receiving: Receiving, time: Option<Duration>) -> Result<(), Receiving> {
+        if self.calls.len() >= CALLS {
+            return Err(receiving);
+        }
+        let deadline = time.and_then(|time| Instant::now().checked_add(time));
+        self.calls.push(Call { receiving, deadline });
+        self.look_at.get_or_insert_with(|| Instant::now() + LOOK);
+        Ok(())
+    }
+
+    /// How long nothing has to be done about parked calls; `None` if there are none.
+    pub(in crate::server) fn rest(&self) -> Option<Duration> {
+        self.look_at.map(|at| at.saturating_duration_since(Instant::now()))
+    }
+
+    /// Takes out the calls of which this is true, oldest first.
+    pub(super) fn take_if(&mut self, ready: impl Fn(&Receiving) -> bool) -> Vec<Receiving> {
+        self.take_where(|call| ready(&call.receiving).then_some(call.receiving))
+    }
+
+    /// Takes out the calls that wait no longer, if it is time to look at them.
+    pub(super) fn take_ended(
+        &mut self,
+        listener: &Listener,
+        is_open: impl Fn(EndpointId) -> bool,
+    ) -> Vec<(Receiving, End)> {
+        let now = Instant::now();
+        if self.look_at.is_none_or(|at| at > now) {
+            return Vec::new();
+        }
+        let ended = self.take_where(|call| {
+            let notification = &call.receiving.notification;
+            let end = if !listener.is_valid(notification.id) {
+                End::Gone
+            } else if call.deadline.is_some_and(|deadline| deadline <= now) {
+                End::TimedOut
+            } else if !is_open(call.receiving.endpoint) {
+                End::SocketClosed
+            } else if has_pending_signal(notification.tid) {
+                End::Signalled
+            } else {
+                return None;
+            };
+            Some((call.receiving, end))
+        });
+        self.look_at = (!self.calls.is_empty()).then(|| now + LOOK);
+        ended
+    }
+
+    fn take_where<T>(&mut self, mut select: impl FnMut(&Call) -> Option<T>) -> Vec<T> {
+        let mut taken = Vec::new();
+        self.calls.retain(|call| match select(call) {
+            Some(value) => {
+                taken.push(value);
+                false
+            }
+            None => true,
+        });
+        if self.calls.is_empty() {
+            self.look_at = None;
+        }
+        taken
+    }
+}
