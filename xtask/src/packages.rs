@@ -17,6 +17,12 @@ pub(crate) const TESTS: &[Package] = &[
     ("uidmap", "/usr/bin/newuidmap"),
     ("python3", "/usr/bin/python3"),
     ("iproute2", "/usr/bin/ip"),
+    ("systemd-container", "/usr/bin/systemd-nspawn"),
+    ("gcc", "/usr/bin/gcc"),
+    ("libc6-dev", "/usr/include/stdio.h"),
+    ("golang-go", "/usr/bin/go"),
+    ("golang-github-mdlayher-netlink-dev", "/usr/share/gocode/src/github.com/mdlayher/netlink"),
+    ("golang-github-vishvananda-netlink-dev", "/usr/share/gocode/src/github.com/vishvananda/netlink"),
 ];
 
 /// Installs what is missing, without starting any service.

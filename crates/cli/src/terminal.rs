@@ -153,7 +153,7 @@ impl Observer for Terminal {
             Event::PlainEndpoint { tid } => self.limited(
                 |terminal| &mut terminal.endpoints,
                 &format!(
-                    "the thread {tid} got an audit socket for messages only: it has no free descriptor from 992 to 1023, \
+                    "the thread {tid} got an audit socket for messages only: it has no free descriptor from 960 to 1023, \
                      raise its limit on open files if it is below 1024"
                 ),
             ),

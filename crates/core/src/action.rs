@@ -40,8 +40,8 @@ pub enum Action {
         /// Which one.
         endpoint: EndpointId,
     },
-    /// Send now or drop: a record for a READLOG listener, or `AUDIT_REPLACE` for the registered daemon. The kernel does
-    /// not count these either when there is no room.
+    /// Send now or drop: a record for a READLOG listener (report with [`crate::Input::ListenerMissed`] if there is no
+    /// room), or `AUDIT_REPLACE` for the registered daemon.
     Offer {
         /// To whom.
         endpoint: EndpointId,

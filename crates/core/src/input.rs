@@ -88,6 +88,8 @@ pub enum Input<'a> {
         /// Whether it was done.
         success: bool,
     },
+    /// A READLOG listener had no room for an [`crate::Action::Offer`].
+    ListenerMissed,
     /// A call was stopped on a descriptor that has a reserved number and is no audit socket.
     StrayCall,
     /// The ids that the owner user namespace maps became known.

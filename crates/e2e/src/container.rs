@@ -48,6 +48,19 @@ impl Mode {
     }
 }
 
+/// Puts the scripts of this package into the folder that the host and a container of that mode share.
+pub(crate) fn share_scripts(dir: &RunDir, mode: Mode) {
+    let scripts = dir.folder("e2e/scripts");
+    for entry in fs::read_dir(workdir::package().join("scripts")).expect("the package has scripts").flatten()
+    {
+        fs::copy(entry.path(), scripts.join(entry.file_name())).expect("a script can be copied");
+    }
+    let owner = Some(mode.host_id(0));
+    for path in [dir.folder("e2e/out"), dir.folder("e2e")] {
+        std::os::unix::fs::chown(path, owner, owner).expect("root may change owners");
+    }
+}
+
 /// A container that is about to run.
 #[derive(Debug)]
 pub struct Container {
@@ -114,21 +127,9 @@ impl Container {
     }
 
     fn command(&self, script: &str, arguments: &[&str]) -> Command {
-        let roots = rootfs::roots();
-        let (root, shift) = match self.mode {
-            Mode::User => (&roots.user, 100_000),
-            Mode::Init | Mode::Docker | Mode::Control => (&roots.init, 0),
-        };
+        let root = rootfs::roots().of(self.mode);
         self.dir.folder("box");
-        let scripts = self.dir.folder("e2e/scripts");
-        let source = workdir::package().join("scripts");
-        for entry in fs::read_dir(&source).expect("the package has scripts").flatten() {
-            fs::copy(entry.path(), scripts.join(entry.file_name())).expect("a script can be copied");
-        }
-        let out = self.dir.folder("e2e/out");
-        for path in [&out, &self.shared()] {
-            std::os::unix::fs::chown(path, Some(shift), Some(shift)).expect("root may change owners");
-        }
+        share_scripts(&self.dir, self.mode);
         let mut words: Vec<std::ffi::OsString> = self.wrapper.iter().map(Into::into).collect();
         if let Some(loginuid) = self.loginuid {
             let set = format!("echo {loginuid} >/proc/self/loginuid && exec \"$@\"");
@@ -139,7 +140,7 @@ impl Container {
             words.push(command.get_program().into());
             words.extend(command.get_args().map(Into::into));
         }
-        words.push(source.join("enter.sh").into());
+        words.push(workdir::package().join("scripts/enter.sh").into());
         words.extend(["start", self.mode.name()].map(Into::into));
         words.extend([root.into(), self.dir.path().into()]);
         words.extend(["bash".into(), format!("/e2e/scripts/{script}").into()]);
@@ -226,7 +227,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn new(finished: Finished, dir: Arc<RunDir>) -> Self {
+    pub(crate) fn new(finished: Finished, dir: Arc<RunDir>) -> Self {
         let mut steps = BTreeMap::new();
         let mut facts = BTreeMap::new();
         for line in finished.stdout.lines() {

@@ -38,6 +38,20 @@ pub fn status(name: &str) -> u64 {
         .unwrap_or_else(|| panic!("the kernel's audit status has no {name}:\n{text}"))
 }
 
+/// What can be set of the kernel's audit: its status without counters, and its rules, as auditctl prints them.
+///
+/// # Panics
+/// When the kernel does not answer.
+pub fn settings() -> String {
+    let counters = ["lost ", "backlog ", "backlog_wait_time_actual "];
+    let mut text = auditctl(&["-s"]);
+    text.push_str(&auditctl(&["-l"]));
+    text.lines()
+        .filter(|line| !counters.iter().any(|name| line.starts_with(name)))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
 impl Kernel {
     /// Waits for the lock, joins the multicast group and enables auditing.
     ///

@@ -1,8 +1,8 @@
 //! End-to-end tests with real programs: auditd, auditctl, sshd, login, su, sudo, cron and shadow as Debian 12 ships
-//! them, in containers made of plain namespaces, served by the real `auditns` program.
+//! them, in containers made of plain namespaces, and in some that systemd boots, served by the real `auditns` program.
 //!
 //! The tests need root (they make containers in the initial user namespace, write login uids and start sshd), and
-//! Debian packages that [`rootfs`] installs by the machine's own package sources when they are missing. Everything
+//! Debian packages that are installed from the machine's own package sources when they are missing. Everything
 //! they make lives below `target/e2e`: the cached root file systems and one directory for each run, removed when the
 //! test succeeds. Environment:
 //!
@@ -13,9 +13,12 @@
 //! | `AUDITNS_E2E_SOURCES` | an apt sources file for the root file systems, instead of the machine's own |
 
 pub mod auditns;
+pub mod clients;
 pub mod container;
 pub mod host;
 pub mod log;
+pub mod machine;
+mod packages;
 pub mod process;
 pub mod rootfs;
 pub mod tools;

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
+use crate::container::Mode;
+use crate::packages::{self, Need};
 use crate::{process, workdir};
 
 /// The Debian release inside.
@@ -34,11 +36,12 @@ const PACKAGES: &[&str] = &[
     "procps",
     "python3-minimal",
     "sudo",
+    "systemd-sysv",
     "util-linux",
 ];
 
-/// What the machine itself needs: a program, and the package that brings it.
-const TOOLS: &[(&str, &str)] = &[
+/// What the machine itself needs.
+const TOOLS: &[Need] = &[
     ("mmdebstrap", "mmdebstrap"),
     ("auditctl", "auditd"),
     ("ausearch", "auditd"),
@@ -46,6 +49,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("flock", "util-linux"),
     ("nsenter", "util-linux"),
     ("setpriv", "util-linux"),
+    ("systemd-nspawn", "systemd-container"),
     ("unshare", "util-linux"),
     ("ip", "iproute2"),
 ];
@@ -57,6 +61,16 @@ pub struct Roots {
     pub init: PathBuf,
     /// For containers in a user namespace: every file belongs to 100000 + its id.
     pub user: PathBuf,
+}
+
+impl Roots {
+    /// The one for containers of a mode.
+    pub fn of(&self, mode: Mode) -> &Path {
+        match mode {
+            Mode::User => &self.user,
+            Mode::Init | Mode::Docker | Mode::Control => &self.init,
+        }
+    }
 }
 
 /// The root file systems; the first caller on a machine waits about a minute for them.
@@ -77,7 +91,7 @@ pub fn roots() -> &'static Roots {
         // Several test programs may start at once; one builds, the others wait for it.
         let lock = File::create(workdir::base().join("root.lock")).expect("the lock file can be made");
         flock(&lock, FlockOperation::LockExclusive).expect("a lock file can be locked");
-        install_tools();
+        packages::install(TOOLS);
         let roots = Roots { init: cache.join("init"), user: cache.join("user") };
         let complete = cache.join("complete");
         if !complete.exists() {
@@ -88,31 +102,6 @@ pub fn roots() -> &'static Roots {
         }
         roots
     })
-}
-
-fn on_path(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain([PathBuf::from("/usr/sbin"), PathBuf::from("/sbin")])
-        .any(|folder| folder.join(program).exists())
-}
-
-fn install_tools() {
-    let mut missing: Vec<&str> =
-        TOOLS.iter().filter(|(program, _)| !on_path(program)).map(|(_, package)| *package).collect();
-    missing.sort_unstable();
-    missing.dedup();
-    if missing.is_empty() {
-        return;
-    }
-    process::must(Command::new("apt-get").arg("update"), Duration::from_secs(180));
-    process::must(
-        Command::new("apt-get")
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .args(["install", "--yes", "--no-install-recommends"])
-            .args(missing),
-        Duration::from_secs(300),
-    );
 }
 
 fn build(cache: &Path, roots: &Roots) {

@@ -140,12 +140,19 @@ impl Endpoints {
 
     /// Whether an endpoint listens already or there is room for one more that does.
     pub(super) fn may_listen(&self, endpoint: EndpointId) -> bool {
-        let mut listeners = self.listeners();
-        listeners.clone().any(|listener| listener == endpoint) || listeners.nth(LISTENERS - 1).is_none()
+        let mut members = self.members().map(|(member, _)| member);
+        members.clone().any(|member| member == endpoint) || members.nth(LISTENERS - 1).is_none()
     }
 
-    pub(super) fn listeners(&self) -> impl Iterator<Item = EndpointId> + Clone {
-        self.open.iter().filter(|(_, known)| known.groups & READLOG != 0).map(|(endpoint, _)| *endpoint)
+    /// The members of READLOG that get records: one that is not bound gets none, because port id 0 is the one that the
+    /// kernel leaves out (kernel: `do_one_broadcast`).
+    pub(super) fn listeners(&self) -> impl Iterator<Item = EndpointId> {
+        self.members().filter(|(_, known)| known.port.is_some()).map(|(endpoint, _)| endpoint)
+    }
+
+    fn members(&self) -> impl Iterator<Item = (EndpointId, &Endpoint)> + Clone {
+        let all = self.open.iter().map(|(endpoint, known)| (*endpoint, known));
+        all.filter(|(_, known)| known.groups & READLOG != 0)
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Counters {
     pub delivered: u64,
     /// Records lost; unlike the status field never reset from inside.
     pub lost: u64,
+    /// Copies of records for which READLOG listeners had no room.
+    pub missed_by_listeners: u64,
     /// Records that could not be written to the host's log.
     pub store_failures: u64,
     /// Most rules at one time that were stored but not enforced.
@@ -58,6 +60,7 @@ impl Namespace {
             ("records", counters.records.to_string()),
             ("delivered", counters.delivered.to_string()),
             ("lost", counters.lost.to_string()),
+            ("missed_by_listeners", counters.missed_by_listeners.to_string()),
             ("log_failures", counters.store_failures.to_string()),
             ("rules_not_enforced", counters.unenforced_rules.to_string()),
         ];

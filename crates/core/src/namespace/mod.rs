@@ -112,6 +112,7 @@ impl Namespace {
             Input::LoginuidSet { sender, old_auid, old_ses, tty, success } => {
                 self.log_login(sender, old_auid, old_ses, tty, success, now);
             }
+            Input::ListenerMissed => self.counters.missed_by_listeners += 1,
             Input::StrayCall => self.counters.stray_calls += 1,
             Input::OwnerMapped(mapped) => self.mapped = mapped,
             Input::HostSetsBacklogLimit(limit) => {

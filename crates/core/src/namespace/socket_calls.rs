@@ -33,9 +33,19 @@ impl Namespace {
         self.endpoints.has_option(endpoint, option::PKTINFO)
     }
 
+    /// Whether an endpoint is not to be told of records that it misses (`NETLINK_NO_ENOBUFS`).
+    pub fn wants_no_overrun_error(&self, endpoint: EndpointId) -> bool {
+        self.endpoints.has_option(endpoint, option::NO_ENOBUFS)
+    }
+
     /// Whether an endpoint is in a group, so that it gets records besides answers.
     pub fn is_in_group(&self, endpoint: EndpointId) -> bool {
         self.endpoints.get(endpoint).is_some_and(|known| known.groups != 0)
+    }
+
+    /// Whether an endpoint was ever in a group, so that it may still hold records.
+    pub fn was_in_group(&self, endpoint: EndpointId) -> bool {
+        self.endpoints.get(endpoint).is_some_and(|known| known.joiner.is_some())
     }
 
     pub(super) fn request_on_socket(

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     /// An executable with one note, as a linker lays it out.
-    fn executable(owner: &[u8; 4], kind: u32) -> Vec<u8> {
+    fn executable(owner: [u8; 4], kind: u32) -> Vec<u8> {
         let mut file = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         let word = |value: u64| value.to_le_bytes().to_vec();
         file.extend([2, 0, 0x3e, 0, 1, 0, 0, 0]);
@@ -104,22 +104,20 @@ mod tests {
         file.extend([0, 0, 0, 0, 64, 0, 56, 0, 1, 0, 64, 0, 0, 0, 0, 0]);
         file.extend([4, 0, 0, 0, 4, 0, 0, 0]);
         file.extend([word(120), word(0x40_0078), word(0x40_0078), word(20), word(20), word(4)].concat());
-        file.extend(
-            [4_u32.to_le_bytes(), 4_u32.to_le_bytes(), kind.to_le_bytes(), *owner, *b"id42"].concat(),
-        );
+        file.extend([4_u32.to_le_bytes(), 4_u32.to_le_bytes(), kind.to_le_bytes(), owner, *b"id42"].concat());
         file
     }
 
     #[test]
     fn the_note_of_the_go_linker_makes_a_go_program() {
-        assert!(has_go_note(&executable(b"Go\0\0", 4)));
-        assert!(!has_go_note(&executable(b"Go\0\0", 3)));
-        assert!(!has_go_note(&executable(b"GNU\0", 4)));
+        assert!(has_go_note(&executable(*b"Go\0\0", 4)));
+        assert!(!has_go_note(&executable(*b"Go\0\0", 3)));
+        assert!(!has_go_note(&executable(*b"GNU\0", 4)));
     }
 
     #[test]
     fn broken_files_are_no_go_programs_and_break_nothing() {
-        let whole = executable(b"Go\0\0", 4);
+        let whole = executable(*b"Go\0\0", 4);
         for length in 0..whole.len() {
             has_go_note(&whole[..length]);
             for value in [0, 1, 0x7f, 0xff] {

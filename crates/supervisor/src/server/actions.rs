@@ -22,9 +22,7 @@ impl Server<'_> {
                     self.namespace.handle(Input::Delivered { endpoint, outcome }, now());
                 }
                 Action::Offer { endpoint, frame } => {
-                    if let Some(connection) = self.connections.get_mut(&endpoint) {
-                        connection.offer(&frame);
-                    }
+                    self.offer(endpoint, &frame);
                 }
                 Action::AwaitWritable { endpoint } => {
                     if let Some(connection) = self.connections.get_mut(&endpoint) {

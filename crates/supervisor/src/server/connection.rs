@@ -11,6 +11,16 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// What an answer that waits costs beyond its bytes.
 const OVERHEAD: usize = 64;
 
+/// Whether a listener has missed records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Overrun {
+    No,
+    /// It does not know yet.
+    Untold,
+    /// It knows, and has still to receive what came before them.
+    Told,
+}
+
 /// Answers wait here while the member's socket is full; nothing is read meanwhile, so what waits are the answers to one
 /// datagram.
 #[derive(Debug)]
@@ -23,6 +33,7 @@ pub(super) struct Connection {
     refuses_descriptors: bool,
     raised: bool,
     credentials_wanted: bool,
+    overrun: Overrun,
     unsent: VecDeque<Vec<u8>>,
     unsent_bytes: usize,
     /// When answers began to wait, on the server's count of such events.
@@ -45,6 +56,7 @@ impl Connection {
             refuses_descriptors,
             raised: false,
             credentials_wanted: false,
+            overrun: Overrun::No,
             unsent: VecDeque::new(),
             unsent_bytes: 0,
             unsent_since: 0,
@@ -72,6 +84,30 @@ impl Connection {
 
     pub(super) fn are_credentials_wanted(&self) -> bool {
         self.credentials_wanted
+    }
+
+    /// Whether records are left out until everything before them is received.
+    pub(super) fn is_overrun(&mut self) -> bool {
+        if self.overrun == Overrun::Told && !endpoint::has_unread(&self.fd) {
+            self.overrun = Overrun::No;
+        }
+        self.overrun != Overrun::No
+    }
+
+    /// A record was left out.
+    pub(super) fn set_overrun(&mut self, tell: bool) {
+        if tell && self.overrun == Overrun::No {
+            self.overrun = Overrun::Untold;
+        }
+    }
+
+    /// Whether whoever receives now is to be told, once, that records were left out.
+    pub(super) fn take_overrun(&mut self) -> bool {
+        let untold = self.overrun == Overrun::Untold;
+        if untold {
+            self.overrun = Overrun::Told;
+        }
+        untold
     }
 
     pub(super) fn may_read(&self) -> bool {

@@ -106,6 +106,18 @@ impl Server<'_> {
         connection.map_or(Delivery::Closed, |connection| connection.offer(frame))
     }
 
+    /// Hands a member a copy, if there is room. A listener that misses one is told so when it receives next (kernel:
+    /// `netlink_overrun`), unless it wants no such error.
+    pub(super) fn offer(&mut self, endpoint: EndpointId, frame: &[u8]) {
+        let Some(connection) = self.connections.get_mut(&endpoint) else { return };
+        if !self.namespace.is_in_group(endpoint) {
+            connection.offer(frame);
+        } else if connection.is_overrun() || connection.offer(frame) == Delivery::Full {
+            connection.set_overrun(!self.namespace.wants_no_overrun_error(endpoint));
+            self.feed(Input::ListenerMissed);
+        }
+    }
+
     /// Whoever has let answers lie for longest does not read them.
     fn drop_longest_unsent(&mut self) {
         let waiting = self.connections.iter();

@@ -57,7 +57,7 @@ impl Server<'_> {
             Operation::Listen | Operation::Shutdown => self.answer_errno(notification, Errno::OPNOTSUPP),
             Operation::OwnName(room) => self.answer_query(notification, endpoint, SocketQuery::OwnName, room),
             Operation::PeerName(room) => {
-                self.answer_query(notification, endpoint, SocketQuery::PeerName, room)
+                self.answer_query(notification, endpoint, SocketQuery::PeerName, room);
             }
             Operation::GetOption { level, option, value } => {
                 let query = SocketQuery::Option { level, option, room: i32::MAX };

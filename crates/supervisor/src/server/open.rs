@@ -156,12 +156,12 @@ impl Server<'_> {
 /// of the caller get the lowest free number for what they open, so the range is theirs to run into only if all below it
 /// are taken; then it is left alone.
 fn free_number(tid: u32, client: Client) -> Option<u32> {
-    let range = match client {
-        Client::Lenient => reserved::FAST,
-        Client::Strict => reserved::STRICT,
+    let (first, second) = match client {
+        Client::Lenient => (reserved::FAST, reserved::STRICT),
+        Client::Strict => (reserved::STRICT, reserved::FAST),
     };
     if !descriptors::is_free(tid, reserved::ALL.start() - 1) {
         return None;
     }
-    range.rev().find(|number| descriptors::is_free(tid, *number))
+    first.rev().chain(second.rev()).find(|number| descriptors::is_free(tid, *number))
 }

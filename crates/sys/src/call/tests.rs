@@ -218,10 +218,10 @@ mod i386 {
 #[test]
 fn calls_on_reserved_numbers_are_understood_on_every_architecture() {
     const JUNK: u64 = 0xdead_0000_0000;
-    let arguments = [1016, JUNK | 11, JUNK | 12, JUNK | 13, JUNK | 14, JUNK | 15];
+    let arguments = [1016, JUNK + 11, JUNK + 12, JUNK + 13, JUNK + 14, JUNK + 15];
     for calls in &TABLE {
         let narrow = matches!(calls.architecture, Architecture::I386 | Architecture::Arm);
-        let pointer = |low: u64| if narrow { low } else { JUNK | low };
+        let pointer = |low: u64| if narrow { low } else { JUNK + low };
         let layout = if narrow { Layout::Narrow } else { Layout::Wide };
         let bytes = |at, length| Bytes { at: pointer(at), length };
         let room = |at, length_at| Room { at: pointer(at), length_at: pointer(length_at) };

@@ -23,16 +23,16 @@ pub const WATCHED_SIGNALS: [u32; 4] = [1, 10, 12, 15];
 /// Descriptor numbers at which members get their audit sockets.
 ///
 /// They lie below 1024, so that `select(2)` takes them and the usual `RLIMIT_NOFILE` of 1024 allows them, and so high
-/// that a process which takes the lowest free number does not come to them with less than 992 descriptors.
+/// that a process which takes the lowest free number does not come to them with less than 960 descriptors.
 pub mod reserved {
     use std::ops::RangeInclusive;
 
     /// For clients that look at what they receive and not at whom it is from: what they receive is not stopped.
-    pub const FAST: RangeInclusive<u32> = 992..=1015;
+    pub const FAST: RangeInclusive<u32> = 960..=991;
     /// For clients that want netlink's addresses and control messages with what they receive.
-    pub const STRICT: RangeInclusive<u32> = 1016..=1023;
+    pub const STRICT: RangeInclusive<u32> = 992..=1023;
     /// Both.
-    pub const ALL: RangeInclusive<u32> = 992..=1023;
+    pub const ALL: RangeInclusive<u32> = 960..=1023;
 }
 
 /// What the filter sees of a system call.

@@ -40,7 +40,7 @@ fn the_end_record_counts_what_happened() {
         rig.stored(),
         [
             "VIRT_CONTROL pid=1 uid=0 auid=1000 ses=2 msg='virt=auditns op=stop vm=\"web\" sockets=1 plain_sockets=0 stray_calls=0 records=3 delivered=0 \
-          lost=2 log_failures=0 rules_not_enforced=0 res=success'"
+          lost=2 missed_by_listeners=0 log_failures=0 rules_not_enforced=0 res=success'"
         ]
     );
     assert_eq!(rig.namespace.queues.totals().0, [1, 0, 0], "the frame is not seen inside");

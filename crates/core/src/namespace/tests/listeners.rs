@@ -3,7 +3,9 @@
 use super::super::endpoints::LISTENERS;
 use super::rig::{ALL, Rig};
 use crate::sender::Capabilities;
+use crate::socket::SocketRequest;
 use auditns_wire::Errno;
+use auditns_wire::address::Address;
 use auditns_wire::payload::Status;
 
 fn record(group: u32, operation: &str, result: u8) -> String {
@@ -122,4 +124,18 @@ fn the_number_of_listeners_is_bounded() {
     assert_eq!(rig.membership(&members[3], 1, true), Ok(()), "one that is in may ask again");
     rig.close(members[0].endpoint);
     assert_eq!(rig.membership(&late, 1, true), Ok(()));
+}
+
+#[test]
+fn a_member_that_is_not_bound_gets_nothing() {
+    let mut rig = Rig::new();
+    let (listener, sender) = (rig.member(10), rig.member(11));
+    let mut unbound = listener;
+    unbound.endpoint = rig.open(10);
+    rig.join_unbound(&unbound);
+    rig.say(&sender, "one");
+    assert_eq!(rig.take(unbound.endpoint), []);
+    rig.request(&unbound, SocketRequest::Connect { address: &Address::default().encode() }).unwrap();
+    rig.say(&sender, "two");
+    assert_eq!(rig.texts(unbound.endpoint).len(), 1);
 }

@@ -8,6 +8,7 @@ use crate::sender::{Capabilities, ProcessId, Sender, Standing, TaskDetails};
 use crate::socket::{Caller, SocketRequest, option};
 use crate::{Answers, Config, Delivery, Input, Now, Policy};
 use auditns_wire::Errno;
+use auditns_wire::address::Address;
 use auditns_wire::message_type::GET;
 use auditns_wire::payload::Status;
 use auditns_wire::record::{Ids, TaskIds, Viewed};
@@ -214,10 +215,17 @@ impl Rig {
         self.send(member, &message(1112, 0, 1, &[text.as_bytes(), b"\0"].concat()))
     }
 
-    /// A member that joins or leaves a group.
+    /// A member that joins or leaves a group, on a socket that is bound.
     pub(super) fn membership(&mut self, member: &Member, group: u32, join: bool) -> Result<(), Errno> {
+        self.request(member, SocketRequest::Connect { address: &Address::default().encode() })?;
         let option = if join { option::ADD_MEMBERSHIP } else { option::DROP_MEMBERSHIP };
         self.request(member, SocketRequest::SetOption { option, value: &group.to_ne_bytes() })
+    }
+
+    /// A member that joins READLOG on a socket that is not bound.
+    pub(super) fn join_unbound(&mut self, member: &Member) {
+        let value = &1_u32.to_ne_bytes();
+        self.request(member, SocketRequest::SetOption { option: option::ADD_MEMBERSHIP, value }).unwrap();
     }
 
     /// A call of a member on its socket.

@@ -14,6 +14,7 @@ pub(super) use parked::Parked;
 
 use super::Server;
 use super::aside::Done;
+use super::connection::Connection;
 use super::on_socket::{callers_memory, write_some};
 use auditns_core::EndpointId;
 use auditns_sys::call::{Layout, OnSocket, Operation, Room};
@@ -44,9 +45,12 @@ pub(super) struct Receiving {
 }
 
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 struct Socket {
     /// It gets records as a member of a group.
     in_group: bool,
+    /// It may hold some.
+    was_in_group: bool,
     /// Something waits to be received.
     holds_datagram: bool,
     /// `NETLINK_PKTINFO` is on.
@@ -76,22 +80,24 @@ impl Server<'_> {
         call: OnSocket,
     ) {
         for _ in 0..ANSWERED_FIRST {
-            let reads = self.connections.get(&endpoint).is_some_and(|connection| connection.may_read());
+            let reads = self.connections.get(&endpoint).is_some_and(Connection::may_read);
             if !reads || !self.read_message(endpoint) {
                 break;
             }
             self.perform();
         }
         self.update_interest(endpoint);
+        if self.connections.get_mut(&endpoint).is_some_and(Connection::take_overrun) {
+            let _ = self.listener.answer_errno(notification.id, Errno::NOBUFS.raw_os_error());
+            return;
+        }
         let OnSocket { fd, operation } = call;
         let socket = Socket {
             in_group: self.namespace.is_in_group(endpoint),
+            was_in_group: self.namespace.was_in_group(endpoint),
             holds_datagram: self.holds_datagram(endpoint),
             packet_info: self.namespace.shows_packet_info(endpoint),
-            credentials: self
-                .connections
-                .get(&endpoint)
-                .is_some_and(|connection| connection.are_credentials_wanted()),
+            credentials: self.connections.get(&endpoint).is_some_and(Connection::are_credentials_wanted),
         };
         let notification = *notification;
         self.start_receiving(Receiving { notification, endpoint, fd, inode, operation, socket });
@@ -99,7 +105,7 @@ impl Server<'_> {
 
     /// Whether something waits to be received on the member's end.
     fn holds_datagram(&self, endpoint: EndpointId) -> bool {
-        self.connections.get(&endpoint).is_some_and(|connection| endpoint::has_unread(connection))
+        self.connections.get(&endpoint).is_some_and(endpoint::has_unread)
     }
 
     fn start_receiving(&mut self, receiving: Receiving) {
@@ -139,9 +145,9 @@ impl Server<'_> {
     pub(super) fn park(&mut self, receiving: Receiving, time: Option<std::time::Duration>) {
         if self.holds_datagram(receiving.endpoint) {
             self.start_again(receiving);
-        } else if let Err(refused) = self.parked.add(receiving, time) {
-            // Better without control messages than with everybody waiting.
-            let _ = self.listener.answer_continue(refused.notification.id);
+        } else if !self.parked.add(receiving, time) {
+            // Better without control messages than not at all.
+            let _ = self.listener.answer_continue(receiving.notification.id);
         }
     }
 
@@ -192,10 +198,9 @@ impl Receiving {
                 Ok(Answer::Continue)
             }
             Operation::ReceiveMessage { message, flags, layout } => {
-                let message = match Message::read(&memory, message, layout) {
-                    Ok(message) => message,
-                    // The kernel finds the same fault.
-                    Err(_) => return Ok(Answer::Continue),
+                // The kernel finds the same fault.
+                let Ok(message) = Message::read(&memory, message, layout) else {
+                    return Ok(Answer::Continue);
                 };
                 self.answer_message(&memory, listener, &message, flags, layout)
             }
@@ -236,9 +241,10 @@ impl Receiving {
 
     /// From whom the next datagram is: always the kernel, to the group or to the socket alone.
     fn next_address(&self) -> io::Result<Address> {
-        let to_group = if !self.socket.in_group {
-            false
-        } else if self.socket.holds_datagram {
+        let to_group = if !self.socket.holds_datagram {
+            // Answers are there already. What is still to come to a member of a group are records.
+            self.socket.in_group
+        } else if self.socket.was_in_group {
             let end = descriptors::copy(self.notification.tid, self.fd, self.inode)?;
             let mut beginning = [0; HEADER_LENGTH];
             match rustix::net::recv(
@@ -250,8 +256,7 @@ impl Receiving {
                 Err(_) => true,
             }
         } else {
-            // Answers are there already. What is still to come are records.
-            true
+            false
         };
         Ok(Address { port: 0, groups: u32::from(to_group) })
     }

@@ -40,15 +40,15 @@ pub(in crate::server) struct Parked {
 }
 
 impl Parked {
-    /// Parks a call, at most for this time. Gives it back if there are too many.
-    pub(super) fn add(&mut self, receiving: Receiving, time: Option<Duration>) -> Result<(), Receiving> {
+    /// Parks a call, at most for this time. Returns whether there was room.
+    pub(super) fn add(&mut self, receiving: Receiving, time: Option<Duration>) -> bool {
         if self.calls.len() >= CALLS {
-            return Err(receiving);
+            return false;
         }
         let deadline = time.and_then(|time| Instant::now().checked_add(time));
         self.calls.push(Call { receiving, deadline });
         self.look_at.get_or_insert_with(|| Instant::now() + LOOK);
-        Ok(())
+        true
     }
 
     /// How long nothing has to be done about parked calls; `None` if there are none.
