@@ -12,7 +12,7 @@ pub(crate) use clients::{Client, Clients};
 pub(crate) use executable::{Executable, is_go_program};
 pub(crate) use lookups::{answers, path_answers};
 pub(crate) use owner::Owner;
-pub(crate) use resolver::{Opener, Resolver};
+pub(crate) use resolver::{Opener, Resolver, Waiter};
 pub(crate) use signals::signals_process;
 
 /// Descriptors that a [`Resolver`] keeps open for each process that it remembers.

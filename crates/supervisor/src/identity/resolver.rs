@@ -5,7 +5,8 @@ use super::owner::Owner;
 use auditns_core::{Capabilities, MappedIds, ProcessId, Sender, Standing};
 use auditns_sys::Credentials;
 use auditns_sys::identity::Login;
-use auditns_sys::identity::capabilities::{Capability, CapabilitySet};
+use auditns_sys::identity::capabilities::{self, Capability, CapabilitySet};
+use auditns_sys::identity::details::{self, Brief};
 use auditns_wire::record::{Ids, Viewed};
 use std::collections::HashMap;
 use std::io;
@@ -38,16 +39,20 @@ impl Opener {
         self.own_pid
     }
 
-    /// Whether it has the capability in the owner user namespace or one around it.
-    pub(crate) fn is_capable(&self, capability: Capability, owner: &Owner) -> bool {
-        owner.serves(self.facts.user_namespace) && self.facts.sets.effective.has(capability)
-    }
-
     /// Whether audit could ever do anything for it.
     pub(crate) fn is_privileged(&self) -> bool {
         let Capabilities { control, write, read } = self.ceiling;
         control || write || read
     }
+}
+
+/// A thread that waits in a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waiter {
+    /// Who it is.
+    pub(crate) sender: Sender,
+    /// What it may do now, in the owner user namespace or one around it.
+    pub(crate) effective: CapabilitySet,
 }
 
 /// Resolves senders of one namespace.
@@ -121,6 +126,20 @@ impl Resolver {
             );
         }
         stranger(process, host(Login { uid: Ids::UNSET, session: Ids::UNSET }), gid, owner)
+    }
+
+    /// Who waits in a call. It can change nothing while it waits, so that what it is now is what counts; unlike of a
+    /// sender of messages it is known which thread it is, and threads have capabilities of their own.
+    pub(crate) fn waiter(&mut self, tid: u32, owner: &Owner) -> io::Result<Waiter> {
+        let Brief { pid, uid, gid, .. } = details::brief(tid)?;
+        let effective = capabilities::of(tid)?.effective;
+        let process = self.learn(pid, owner)?;
+        let mut sender = self.sender(Credentials { pid, uid, gid }, &process, owner);
+        let served = owner.serves(process.facts.user_namespace);
+        let effective = if served { effective } else { CapabilitySet::default() };
+        sender.capabilities =
+            if served { granted(&process.facts, effective, uid, owner) } else { Capabilities::default() };
+        Ok(Waiter { sender, effective })
     }
 
     /// Takes the id maps of the owner user namespace from this process if it is in it and they are not known yet.

@@ -76,6 +76,8 @@ pub(crate) struct Server<'o> {
     limits: Limits,
     aside: Aside,
     parked: Parked,
+    /// Signals do not take calls away from us that we have received; see [`auditns_sys::Launched::wait_killable`].
+    calls_are_ours: bool,
     /// Endpoints that are being closed in threads.
     closing: Arc<AtomicUsize>,
     /// Bytes of answers that wait for room, of all connections.
@@ -116,6 +118,7 @@ impl<'o> Server<'o> {
             limits,
             aside,
             parked: Parked::default(),
+            calls_are_ours: true,
             closing: Arc::default(),
             unsent_bytes: 0,
             unsent_events: 0,
@@ -123,6 +126,12 @@ impl<'o> Server<'o> {
             observer,
             buffer: vec![0; DATAGRAM_MAX],
         })
+    }
+
+    /// A signal may take a call away while it is worked on (before Linux 5.19). Then nothing is received for a member: the
+    /// datagram would be lost with the call.
+    pub(crate) fn leave_receiving_to_members(&mut self) {
+        self.calls_are_ours = false;
     }
 
     /// Watches a descriptor of the caller. `token` is 1 to 14.

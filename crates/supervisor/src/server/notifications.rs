@@ -3,11 +3,10 @@
 use super::Server;
 use super::aside::Done;
 use super::open::Wanted;
-use crate::identity::signals_process;
+use crate::identity::{Waiter, signals_process};
 use crate::time::now;
 use auditns_core::Input;
-use auditns_sys::identity::details::{self, Brief};
-use auditns_sys::{Call, Credentials, Notification, SignalTarget, call};
+use auditns_sys::{Call, Notification, SignalTarget, call};
 use std::io;
 
 impl Server<'_> {
@@ -51,9 +50,7 @@ impl Server<'_> {
         if !signals_process(notification.tid, target, daemon) {
             return;
         }
-        let Ok(Brief { pid, uid, gid, .. }) = details::brief(notification.tid) else { return };
-        let Ok(signaller) = self.resolver.learn(pid, owner) else { return };
-        let sender = self.resolver.sender(Credentials { pid, uid, gid }, &signaller, owner);
+        let Ok(Waiter { sender, .. }) = self.resolver.waiter(notification.tid, owner) else { return };
         if self.listener.is_valid(notification.id) {
             self.namespace.handle(Input::DaemonSignalled { sender: &sender }, now());
         }

@@ -2,15 +2,14 @@
 
 use super::Server;
 use super::aside::Done;
-use crate::identity::answers;
+use crate::identity::{Waiter, answers};
 use crate::time::now;
 use auditns_core::socket::{Caller, SOL_NETLINK, SOL_SOCKET, SocketAnswer, SocketQuery, SocketRequest};
 use auditns_core::{EndpointId, Input, Inquiry};
 use auditns_sys::call::{Bytes, OnSocket, Operation, Room};
 use auditns_sys::identity::capabilities::Capability;
-use auditns_sys::identity::details::{self, Brief};
 use auditns_sys::memory::Memory;
-use auditns_sys::{Credentials, Listener, Notification, descriptors};
+use auditns_sys::{Listener, Notification, descriptors};
 use rustix::io::Errno;
 use std::io;
 
@@ -138,17 +137,15 @@ impl Server<'_> {
 
     /// Who makes a call. `None` if it is gone or nothing is known of it.
     fn caller(&mut self, notification: &Notification, request: &SocketRequest<'_>) -> Option<Caller> {
-        let Brief { pid, uid, gid, .. } = details::brief(notification.tid).ok()?;
         let owner = self.owner.as_ref()?;
-        let process = self.resolver.learn(pid, owner).ok()?;
-        let sender = self.resolver.sender(Credentials { pid, uid, gid }, &process, owner);
+        let Waiter { sender, effective } = self.resolver.waiter(notification.tid, owner).ok()?;
         let inquiry = Inquiry { details: request.changes_groups(), ..Inquiry::default() };
         let details = answers(&inquiry, &sender, owner).details;
         let caller = Caller {
             sender,
             details,
-            net_admin: process.is_capable(Capability::NetAdmin, owner),
-            net_broadcast: process.is_capable(Capability::NetBroadcast, owner),
+            net_admin: effective.has(Capability::NetAdmin),
+            net_broadcast: effective.has(Capability::NetBroadcast),
         };
         self.listener.is_valid(notification.id).then_some(caller)
     }

@@ -129,3 +129,24 @@ fn nobody_is_nobody() {
     let sender = resolver.sender(credentials(0, ORDINARY), &opener, &owner);
     assert!(may_nothing(&sender), "{sender:?}");
 }
+
+#[test]
+fn a_thread_that_waits_has_its_own_capabilities() {
+    let (owner, mut resolver) = (owner(), Resolver::new(8));
+    let tid = || gettid().as_raw_nonzero().get().cast_unsigned();
+    assert_eq!(resolver.waiter(tid(), &owner).unwrap().sender.capabilities, ALL);
+    let (lesser, sender) = std::thread::spawn(move || {
+        let mut sets = rustix::thread::capabilities(None).unwrap();
+        sets.effective = rustix::thread::CapabilitySet::AUDIT_WRITE;
+        rustix::thread::set_capabilities(None, sets).unwrap();
+        let (owner, mut resolver) = (self::owner(), Resolver::new(8));
+        let waiter = resolver.waiter(gettid().as_raw_nonzero().get().cast_unsigned(), &owner).unwrap();
+        (waiter.effective, waiter.sender)
+    })
+    .join()
+    .unwrap();
+    assert_eq!(sender.capabilities, Capabilities { write: true, ..Capabilities::default() });
+    assert!(lesser.has(Capability::AuditWrite) && !lesser.has(Capability::NetAdmin));
+    assert_eq!(sender.process.pid, own_pid());
+    assert!(resolver.waiter(0x3fff_fff0, &owner).is_err());
+}

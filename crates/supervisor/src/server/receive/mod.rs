@@ -96,8 +96,9 @@ impl Server<'_> {
             in_group: self.namespace.is_in_group(endpoint),
             was_in_group: self.namespace.was_in_group(endpoint),
             holds_datagram: self.holds_datagram(endpoint),
-            packet_info: self.namespace.shows_packet_info(endpoint),
-            credentials: self.connections.get(&endpoint).is_some_and(Connection::are_credentials_wanted),
+            packet_info: self.calls_are_ours && self.namespace.shows_packet_info(endpoint),
+            credentials: self.calls_are_ours
+                && self.connections.get(&endpoint).is_some_and(Connection::are_credentials_wanted),
         };
         let notification = *notification;
         self.start_receiving(Receiving { notification, endpoint, fd, inode, operation, socket });
