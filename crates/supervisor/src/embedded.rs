@@ -135,12 +135,15 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus,
         starter,
         start_fields: start_fields(&options.command, &launched),
     };
-    let Launched { child, listener, .. } = launched;
+    let Launched { child, listener, wait_killable, .. } = launched;
     let namespace = Namespace::new(config, now());
     let log = LogFile::new(folder.path(), options.rotation);
     let clients = Clients::new(&options.strict_clients);
-    let server = Server::new(namespace, listener, log, clients, observer, descriptors)
+    let mut server = Server::new(namespace, listener, log, clients, observer, descriptors)
         .map_err(serve("the event loop"))?;
+    if !wait_killable {
+        server.leave_receiving_to_members();
+    }
     serve_until_end(server, child, &signals)
 }
 
