@@ -1,5 +1,6 @@
 //! `cargo xtask`: everything that is done with this repository, each as one command.
 
+mod bench;
 mod command;
 mod demo;
 mod packages;
@@ -29,6 +30,8 @@ enum Task {
     Conformance,
     /// Real programs in a Debian root file system
     E2e,
+    /// What audit sockets cost, in ratio to the kernel's own (root)
+    Bench(bench::Options),
     /// Short fuzzing of every decoder (needs cargo-fuzz)
     Fuzz,
     /// Licences and sources of all dependencies (needs cargo-deny)
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Task::Unit => test::unit(),
         Task::Conformance => test::conformance(),
         Task::E2e => test::end_to_end(),
+        Task::Bench(options) => bench::run(options),
         Task::Fuzz => test::fuzz(),
         Task::Deny => test::deny(),
         Task::Dist => dist(),

@@ -18,6 +18,7 @@ pub(crate) const TESTS: &[Package] = &[
     ("python3", "/usr/bin/python3"),
     ("iproute2", "/usr/bin/ip"),
     ("systemd-container", "/usr/bin/systemd-nspawn"),
+    ("strace", "/usr/bin/strace"),
     ("gcc", "/usr/bin/gcc"),
     ("libc6-dev", "/usr/include/stdio.h"),
     ("golang-go", "/usr/bin/go"),

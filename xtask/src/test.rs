@@ -1,7 +1,7 @@
 //! The tests, from the fast ones to the real ones.
 
 use crate::command::{self, Failure, cargo, command, run, step, target};
-use crate::packages;
+use crate::{bench, packages};
 use std::path::PathBuf;
 
 /// Packages whose tests need nothing but cargo and root.
@@ -15,7 +15,8 @@ pub(crate) fn all() -> Result<(), Failure> {
     packages::install(packages::TESTS)?;
     unit()?;
     conformance()?;
-    end_to_end()
+    end_to_end()?;
+    bench::check()
 }
 
 pub(crate) fn unit() -> Result<(), Failure> {
@@ -70,6 +71,11 @@ pub(crate) fn deny() -> Result<(), Failure> {
 /// Builds the program as it is shipped.
 pub(crate) fn release_build() -> Result<PathBuf, Failure> {
     step("release build");
-    cargo(&["build", "--quiet", "--release", "--package", "auditns"])?;
-    Ok(target().join("release/auditns"))
+    release_program("auditns")
+}
+
+/// Builds a program of this repository as it is shipped.
+pub(crate) fn release_program(name: &str) -> Result<PathBuf, Failure> {
+    cargo(&["build", "--quiet", "--release", "--package", name])?;
+    Ok(target().join("release").join(name))
 }

@@ -21,5 +21,6 @@ pub mod machine;
 mod packages;
 pub mod process;
 pub mod rootfs;
+pub mod strace;
 pub mod tools;
 pub mod workdir;

@@ -105,3 +105,62 @@ impl Parked {
         taken
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::receive::Socket;
+    use auditns_sys::call::{Operation, Room};
+    use auditns_sys::{LaunchOptions, Notification, SeccompData, launch};
+    use std::process::{Command, Stdio};
+
+    fn receiving(number: u64) -> Receiving {
+        Receiving {
+            notification: Notification { id: number, tid: 1, data: SeccompData::default() },
+            endpoint: EndpointId(number % 2),
+            fd: 1000,
+            inode: 1,
+            operation: Operation::ReceiveFrom { flags: 0, address: Room { at: 0, length_at: 0 } },
+            socket: Socket {
+                in_group: false,
+                was_in_group: false,
+                holds_datagram: false,
+                packet_info: true,
+                credentials: false,
+            },
+        }
+    }
+
+    #[test]
+    fn only_so_many_calls_are_parked_and_the_oldest_go_on_first() {
+        let mut parked = Parked::default();
+        assert_eq!(parked.rest(), None);
+        for number in 0..CALLS as u64 {
+            assert!(parked.add(receiving(number), None));
+        }
+        assert!(!parked.add(receiving(1000), None));
+        assert!(parked.rest().is_some_and(|rest| rest <= LOOK));
+        let taken = parked.take_if(|receiving| receiving.endpoint == EndpointId(1));
+        let ids: Vec<u64> = taken.iter().map(|receiving| receiving.notification.id).collect();
+        assert!(ids.len() == CALLS / 2 && ids.is_sorted());
+        assert!(parked.add(receiving(1000), None), "there is room again");
+        parked.take_if(|_| true);
+        assert_eq!(parked.rest(), None, "nothing is looked at when nobody waits");
+    }
+
+    #[test]
+    fn calls_of_threads_that_are_gone_are_dropped_in_time() {
+        let mut child = Command::new("cat");
+        child.stdin(Stdio::piped());
+        let mut launched = launch::spawn(child, &LaunchOptions::default()).unwrap();
+        let mut parked = Parked::default();
+        parked.add(receiving(1), None);
+        assert!(parked.take_ended(&launched.listener, |_| true).is_empty(), "it is not time yet");
+        std::thread::sleep(LOOK);
+        let ended = parked.take_ended(&launched.listener, |_| true);
+        assert_eq!(ended.iter().map(|(_, end)| *end).collect::<Vec<_>>(), [End::Gone]);
+        assert_eq!(parked.rest(), None);
+        launched.child.kill().unwrap();
+        launched.child.wait().unwrap();
+    }
+}
