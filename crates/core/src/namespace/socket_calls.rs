@@ -23,6 +23,7 @@ mod general {
     pub(super) const PEERNAME: i32 = 28;
     pub(super) const PROTOCOL: i32 = 38;
     pub(super) const DOMAIN: i32 = 39;
+    pub(super) const PEEK_OFF: i32 = 42;
     pub(super) const PEERGROUPS: i32 = 59;
     pub(super) const PEERPIDFD: i32 = 77;
 }
@@ -186,6 +187,7 @@ fn general_option(known: &Endpoint, option: i32, room: i32) -> SocketAnswer {
         general::PROTOCOL => PROTOCOL.to_ne_bytes().to_vec(),
         // Process 0 and no ids, as of every socket that has no peer.
         general::PEERCRED => [0_i32, -1, -1].into_iter().flat_map(i32::to_ne_bytes).collect(),
+        general::PEEK_OFF => return SocketAnswer::Refused(Errno::EOPNOTSUPP),
         general::PEERGROUPS | general::PEERPIDFD => return SocketAnswer::Refused(Errno::ENODATA),
         general::PEERNAME => {
             let name = known.destination.encode();

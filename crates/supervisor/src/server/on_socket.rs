@@ -19,6 +19,8 @@ const ADDRESS_MAX: i32 = 128;
 const VALUE_MAX: i32 = 4;
 /// `SO_PASSCRED`, the same on every architecture auditns serves.
 const PASS_CREDENTIALS: i32 = 16;
+/// `SO_PEEK_OFF`, which netlink sockets do not have.
+const PEEK_OFFSET: i32 = 42;
 
 impl Server<'_> {
     pub(super) fn answer_on_socket(&mut self, notification: &Notification, call: OnSocket) {
@@ -43,6 +45,9 @@ impl Server<'_> {
             Operation::SetOption { level: SOL_NETLINK, value, .. } => {
                 let value = Bytes { length: value.length.min(VALUE_MAX), ..value };
                 self.fetch(notification, endpoint, operation, value);
+            }
+            Operation::SetOption { level: SOL_SOCKET, option: PEEK_OFFSET, .. } => {
+                self.answer_errno(notification, Errno::OPNOTSUPP);
             }
             Operation::SetOption { level: SOL_SOCKET, option, .. } => {
                 if let Some(connection) = self.connections.get_mut(&endpoint)

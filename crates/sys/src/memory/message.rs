@@ -113,6 +113,13 @@ impl Message {
         Ok(Message { name, parts, control, layout, at })
     }
 
+    /// Whether the kernel may accept the parts: it refuses lengths beyond those of an `ssize_t` and addresses of its own
+    /// before it receives anything (kernel: `import_iovec`).
+    pub fn is_plausible(&self) -> bool {
+        let half = 1_u64 << 63;
+        self.parts.iter().all(|part| part.length < half && part.at.saturating_add(part.length) < half)
+    }
+
     /// Bytes of a datagram that there is room for.
     pub fn room(&self) -> u64 {
         self.parts.iter().fold(0, |sum, part| sum.saturating_add(part.length))

@@ -78,4 +78,11 @@ fn impossible_messages_get_the_kernels_errors() {
     assert_eq!(errno(Message::read(&memory, u64::MAX - 3, Layout::Wide)), libc::EFAULT);
     let endless = parse(&[0, 0, address(&[8_u64, u64::MAX, 8, u64::MAX]), 2, 0, 0, 0]).unwrap();
     assert_eq!(endless.room(), u64::MAX);
+    assert!(!endless.is_plausible());
+    for (at, length, plausible) in
+        [(8_u64, 8_u64, true), (8, 1 << 63, false), (0xffff_8000_0000_0000, 1, false)]
+    {
+        let message = parse(&[0, 0, address(&[at, length]), 1, 0, 0, 0]).unwrap();
+        assert_eq!(message.is_plausible(), plausible, "{at:#x} {length:#x}");
+    }
 }

@@ -238,6 +238,7 @@ fn general_options_tell_of_a_netlink_socket_without_a_peer() {
     let nobody = [[0; 4], [0xff; 4], [0xff; 4]].concat();
     assert_eq!(general(&rig, 17, 16), SocketAnswer::Value { bytes: nobody, length: 12 });
     assert_eq!(general(&rig, 59, 16), SocketAnswer::Refused(Errno::ENODATA));
+    assert_eq!(general(&rig, 42, 4), SocketAnswer::Refused(Errno::EOPNOTSUPP));
     assert_eq!(general(&rig, 77, 4), SocketAnswer::Refused(Errno::ENODATA));
     let name = Address::default().encode().to_vec();
     assert_eq!(general(&rig, 28, 12), SocketAnswer::Value { bytes: name, length: 12 });

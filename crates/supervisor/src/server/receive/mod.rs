@@ -115,6 +115,10 @@ impl Server<'_> {
         else {
             return;
         };
+        if flags & libc_flags::OUT_OF_BAND != 0 {
+            let _ = self.listener.answer_errno(notification.id, Errno::OPNOTSUPP.raw_os_error());
+            return;
+        }
         let nonblocking = || {
             flags & libc_flags::DONTWAIT != 0
                 || descriptors::is_nonblocking(notification.tid, fd).unwrap_or(false)
@@ -144,9 +148,13 @@ impl Server<'_> {
 
     /// A call found nothing to receive.
     pub(super) fn park(&mut self, receiving: Receiving, time: Option<std::time::Duration>) {
-        if self.holds_datagram(receiving.endpoint) {
+        let arrived = !receiving.socket.holds_datagram && self.holds_datagram(receiving.endpoint);
+        if arrived {
             self.start_again(receiving);
-        } else if !self.parked.add(receiving, time) {
+            return;
+        }
+        let at_once = !self.holds_datagram(receiving.endpoint);
+        if !self.parked.add(receiving, time, at_once) {
             // Better without control messages than not at all.
             let _ = self.listener.answer_continue(receiving.notification.id);
         }
@@ -181,6 +189,7 @@ impl Server<'_> {
 
 /// Flags of calls that receive, the same on every architecture auditns serves.
 mod libc_flags {
+    pub(super) const OUT_OF_BAND: i32 = 0x1;
     pub(super) const PEEK: i32 = 0x2;
     pub(super) const TRUNCATED: i32 = 0x20;
     pub(super) const CONTROL_TRUNCATED: i32 = 0x8;
@@ -218,7 +227,7 @@ impl Receiving {
         layout: Layout,
     ) -> io::Result<Answer> {
         let wants_control = message.control.at != 0 && message.control.length != 0;
-        if wants_control && (self.socket.packet_info || self.socket.credentials) {
+        if wants_control && message.is_plausible() && (self.socket.packet_info || self.socket.credentials) {
             return self.take(memory, listener, message, flags, layout);
         }
         if message.name.at != 0 {

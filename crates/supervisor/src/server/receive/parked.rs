@@ -29,6 +29,8 @@ pub(super) enum End {
 #[derive(Debug)]
 struct Call {
     receiving: Receiving,
+    /// It is not tried again before this.
+    not_before: Instant,
     deadline: Option<Instant>,
 }
 
@@ -40,14 +42,17 @@ pub(in crate::server) struct Parked {
 }
 
 impl Parked {
-    /// Parks a call, at most for this time. Returns whether there was room.
-    pub(super) fn add(&mut self, receiving: Receiving, time: Option<Duration>) -> bool {
+    /// Parks a call, at most for this time. One that found nothing although its socket is not empty is not tried again
+    /// at once: the member may have made what is there invisible (`SO_PEEK_OFF`). Returns whether there was room.
+    pub(super) fn add(&mut self, receiving: Receiving, time: Option<Duration>, at_once: bool) -> bool {
         if self.calls.len() >= CALLS {
             return false;
         }
-        let deadline = time.and_then(|time| Instant::now().checked_add(time));
-        self.calls.push(Call { receiving, deadline });
-        self.look_at.get_or_insert_with(|| Instant::now() + LOOK);
+        let now = Instant::now();
+        let not_before = if at_once { now } else { now + LOOK };
+        let deadline = time.and_then(|time| now.checked_add(time));
+        self.calls.push(Call { receiving, not_before, deadline });
+        self.look_at.get_or_insert(now + LOOK);
         true
     }
 
@@ -58,7 +63,11 @@ impl Parked {
 
     /// Takes out the calls of which this is true, oldest first.
     pub(super) fn take_if(&mut self, ready: impl Fn(&Receiving) -> bool) -> Vec<Receiving> {
-        self.take_where(|call| ready(&call.receiving).then_some(call.receiving))
+        if self.calls.is_empty() {
+            return Vec::new();
+        }
+        let now = Instant::now();
+        self.take_where(|call| (call.not_before <= now && ready(&call.receiving)).then_some(call.receiving))
     }
 
     /// Takes out the calls that wait no longer, if it is time to look at them.
@@ -136,15 +145,18 @@ mod tests {
         let mut parked = Parked::default();
         assert_eq!(parked.rest(), None);
         for number in 0..CALLS as u64 {
-            assert!(parked.add(receiving(number), None));
+            assert!(parked.add(receiving(number), None, true));
         }
-        assert!(!parked.add(receiving(1000), None));
+        assert!(!parked.add(receiving(1000), None, true));
         assert!(parked.rest().is_some_and(|rest| rest <= LOOK));
         let taken = parked.take_if(|receiving| receiving.endpoint == EndpointId(1));
         let ids: Vec<u64> = taken.iter().map(|receiving| receiving.notification.id).collect();
         assert!(ids.len() == CALLS / 2 && ids.is_sorted());
-        assert!(parked.add(receiving(1000), None), "there is room again");
+        assert!(parked.add(receiving(1000), None, false), "there is room again");
         parked.take_if(|_| true);
+        assert!(parked.rest().is_some(), "one of them is not tried at once");
+        std::thread::sleep(LOOK);
+        assert_eq!(parked.take_if(|_| true).len(), 1);
         assert_eq!(parked.rest(), None, "nothing is looked at when nobody waits");
     }
 
@@ -154,7 +166,7 @@ mod tests {
         child.stdin(Stdio::piped());
         let mut launched = launch::spawn(child, &LaunchOptions::default()).unwrap();
         let mut parked = Parked::default();
-        parked.add(receiving(1), None);
+        parked.add(receiving(1), None, true);
         assert!(parked.take_ended(&launched.listener, |_| true).is_empty(), "it is not time yet");
         std::thread::sleep(LOOK);
         let ended = parked.take_ended(&launched.listener, |_| true);
