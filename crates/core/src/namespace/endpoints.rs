@@ -73,8 +73,9 @@ const FIRST_FURTHER_PORT: u32 = u32::MAX - 4096;
 /// before any copy leaves.
 pub(super) const LISTENERS: usize = 32;
 
-/// The bit of READLOG.
-const READLOG: u32 = 1 << (super::multicast::READLOG - 1);
+/// `AUDIT_NLGRP_READLOG`.
+pub(super) const READLOG: u32 = 1;
+const READLOG_BIT: u32 = 1 << (READLOG - 1);
 
 impl Endpoints {
     pub(super) fn open(&mut self, endpoint: EndpointId, kind: i32, opener: u32) {
@@ -152,7 +153,7 @@ impl Endpoints {
 
     fn members(&self) -> impl Iterator<Item = (EndpointId, &Endpoint)> + Clone {
         let all = self.open.iter().map(|(endpoint, known)| (*endpoint, known));
-        all.filter(|(_, known)| known.groups & READLOG != 0)
+        all.filter(|(_, known)| known.groups & READLOG_BIT != 0)
     }
 }
 

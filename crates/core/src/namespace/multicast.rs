@@ -1,7 +1,7 @@
 //! READLOG: the multicast group whose members get a copy of every record.
 
 use super::Namespace;
-use super::endpoints::groups;
+use super::endpoints::{READLOG, groups};
 use super::settings::DISABLED;
 use crate::action::{Action, EndpointId};
 use crate::sender::{Sender, TaskDetails};
@@ -10,9 +10,6 @@ use crate::time::Now;
 use auditns_wire::Errno;
 use auditns_wire::message_type::EVENT_LISTENER;
 use auditns_wire::record::{self, Body, ListenerChange};
-
-/// `AUDIT_NLGRP_READLOG`.
-pub(super) const READLOG: u32 = 1;
 
 impl Namespace {
     /// Asks to join the groups of `wanted`, all or none; they are joined with [`Namespace::set_groups`]. Kernel:

@@ -2,6 +2,7 @@
 
 mod actions;
 mod aside;
+mod callers_memory;
 mod connection;
 mod endpoints;
 mod limits;
@@ -10,6 +11,7 @@ mod on_socket;
 mod open;
 mod receive;
 mod storage;
+mod worked;
 
 use crate::identity::{Clients, Owner, Resolver};
 use crate::log::LogFile;
@@ -30,6 +32,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 use storage::Storage;
+use worked::Worked;
 
 /// Largest datagram read whole, in bytes: more than the kernel's default send buffer lets through. Of a longer one the
 /// beginning is handled.
@@ -74,7 +77,7 @@ pub(crate) struct Server<'o> {
     resolver: Resolver,
     clients: Clients,
     limits: Limits,
-    aside: Aside,
+    aside: Aside<Worked>,
     parked: Parked,
     /// Signals do not take calls away from us that we have received; see [`auditns_sys::Launched::wait_killable`].
     calls_are_ours: bool,
@@ -201,7 +204,7 @@ impl<'o> Server<'o> {
         }
     }
 
-    fn complete(&mut self, done: Done) {
+    fn complete(&mut self, done: Done<Worked>) {
         match done {
             Done::LookedUp(waiting) => {
                 let aside::Waiting { endpoint, sender, bytes, answers } = *waiting;
@@ -212,15 +215,7 @@ impl<'o> Server<'o> {
                 self.feed(input);
                 self.update_interest(endpoint);
             }
-            Done::Decoded { notification, call } => self.answer_call(&notification, &call),
-            Done::Recognized { notification, call, executable, is_go } => {
-                self.clients.learn(executable, is_go);
-                self.answer_call(&notification, &Ok(call));
-            }
-            Done::Read { notification, endpoint, operation, bytes } => {
-                self.answer_with(&notification, endpoint, operation, bytes);
-            }
-            Done::MustWait(receiving, time) => self.park(receiving, time),
+            Done::Worked(worked) => self.go_on(worked),
             Done::NoThread(notification) => {
                 let _ = self.listener.answer_errno(notification.id, rustix::io::Errno::NOMEM.raw_os_error());
             }

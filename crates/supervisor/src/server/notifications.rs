@@ -1,8 +1,8 @@
 //! System calls of members that the filter stopped.
 
 use super::Server;
-use super::aside::Done;
 use super::open::Wanted;
+use super::worked::Worked;
 use crate::identity::{Waiter, signals_process};
 use crate::time::now;
 use auditns_core::Input;
@@ -16,7 +16,7 @@ impl Server<'_> {
             let notification = *notification;
             self.aside.work_on_call(notification, move || {
                 let call = call::classify(&notification);
-                Some(Done::Decoded { notification, call })
+                Some(Worked::Decoded { notification, call })
             });
         } else {
             self.answer_call(notification, &call::classify(notification));

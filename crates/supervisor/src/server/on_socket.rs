@@ -1,14 +1,14 @@
 //! Calls on audit sockets that the kernel answers by the socket's family.
 
 use super::Server;
-use super::aside::Done;
+use super::callers_memory::{callers_memory, errno, write_name, write_some};
+use super::worked::Worked;
 use crate::identity::{Waiter, answers};
 use crate::time::now;
 use auditns_core::socket::{Caller, SOL_NETLINK, SOL_SOCKET, SocketAnswer, SocketQuery, SocketRequest};
 use auditns_core::{EndpointId, Input, Inquiry};
 use auditns_sys::call::{Bytes, OnSocket, Operation, Room};
 use auditns_sys::identity::capabilities::Capability;
-use auditns_sys::memory::Memory;
 use auditns_sys::{Listener, Notification, descriptors};
 use rustix::io::Errno;
 use std::io;
@@ -99,7 +99,7 @@ impl Server<'_> {
             let mut bytes = vec![0; length];
             let read = callers_memory(&notification, &listener)
                 .and_then(|memory| if length == 0 { Ok(()) } else { memory.read(given.at, &mut bytes) });
-            Some(Done::Read { notification, endpoint, operation, bytes: read.map(|()| bytes) })
+            Some(Worked::Read { notification, endpoint, operation, bytes: read.map(|()| bytes) })
         });
     }
 
@@ -190,40 +190,9 @@ impl Server<'_> {
     }
 }
 
-/// The memory of a caller that still waits.
-///
-/// # Errors
-/// `EFAULT` where it cannot be reached: the caller then learns the same as with an address that is none.
-pub(super) fn callers_memory(notification: &Notification, listener: &Listener) -> io::Result<Memory> {
-    let memory = Memory::open(notification.tid);
-    match memory {
-        Ok(memory) if listener.is_valid(notification.id) => Ok(memory),
-        _ => Err(Errno::FAULT.into()),
-    }
-}
-
-/// Writes an address as the kernel does (`move_addr_to_user`): what there is room for, and its whole length.
-pub(super) fn write_name(memory: &Memory, room: Room, name: &[u8]) -> io::Result<()> {
-    let wanted = memory.read_word(room.length_at)?.cast_signed();
-    let Ok(wanted) = usize::try_from(wanted) else { return Err(Errno::INVAL.into()) };
-    write_some(memory, room.at, &name[..wanted.min(name.len())])?;
-    let length = u32::try_from(name.len()).unwrap_or(0);
-    memory.write(room.length_at, &length.to_ne_bytes())
-}
-
-/// Writing nothing succeeds whatever the address is.
-pub(super) fn write_some(memory: &Memory, at: u64, bytes: &[u8]) -> io::Result<()> {
-    if bytes.is_empty() { Ok(()) } else { memory.write(at, bytes) }
-}
-
 fn answer_written(notification: &Notification, listener: &Listener, written: io::Result<()>) {
     let _ = match written {
         Ok(()) => listener.answer_value(notification.id, 0),
         Err(error) => listener.answer_errno(notification.id, errno(&error)),
     };
-}
-
-/// What a call returns for an error of ours.
-pub(super) fn errno(error: &io::Error) -> i32 {
-    error.raw_os_error().unwrap_or(Errno::FAULT.raw_os_error())
 }

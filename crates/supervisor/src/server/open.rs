@@ -1,9 +1,9 @@
 //! Opening audit sockets.
 
 use super::Server;
-use super::aside::Done;
 use super::connection::Connection;
 use super::limits::FULL_BUFFERS;
+use super::worked::Worked;
 use crate::identity::{Client, Owner, is_go_program};
 use crate::observer::Event;
 use crate::time::now;
@@ -44,7 +44,7 @@ impl Server<'_> {
                 let call = Call::AuditSocket { kind, close_on_exec, nonblocking };
                 self.aside.work_on_call(notification, move || {
                     let is_go = is_go_program(tid);
-                    Some(Done::Recognized { notification, call, executable, is_go })
+                    Some(Worked::Recognized { notification, call, executable, is_go })
                 });
                 return Ok(());
             }

@@ -5,11 +5,10 @@
 
 mod pool;
 
-use crate::identity::{Executable, path_answers};
+use crate::identity::path_answers;
 use auditns_core::rules::{PathAnswers, PathQuestion};
 use auditns_core::{Answers, EndpointId, Sender};
-use auditns_sys::call::Operation;
-use auditns_sys::{Call, Notification};
+use auditns_sys::Notification;
 use auditns_wire::Errno;
 use pool::Pool;
 use rustix::event::{EventfdFlags, eventfd};
@@ -34,76 +33,47 @@ pub(super) struct Waiting {
     pub(super) answers: Answers,
 }
 
-/// What came of something.
+/// What came of something; `W` of work on a call.
 #[derive(Debug)]
-pub(super) enum Done {
+pub(super) enum Done<W> {
     /// The answers are complete.
     LookedUp(Box<Waiting>),
-    /// A call was decoded.
-    Decoded {
-        /// The call's notification.
-        notification: Notification,
-        /// The call; as [`auditns_sys::call::classify`].
-        call: io::Result<Call>,
-    },
-    /// It is known whether the executable of a caller is a Go program.
-    Recognized {
-        /// The call's notification.
-        notification: Notification,
-        /// The call.
-        call: Call,
-        /// The executable.
-        executable: Executable,
-        /// Whether it is one.
-        is_go: io::Result<bool>,
-    },
-    /// What a call gives was read from its caller's memory.
-    Read {
-        /// The call's notification.
-        notification: Notification,
-        /// The socket.
-        endpoint: EndpointId,
-        /// The call.
-        operation: Operation,
-        /// The bytes.
-        bytes: io::Result<Vec<u8>>,
-    },
+    /// Work on a call is done, and the call is not yet answered.
+    Worked(W),
     /// There is no thread to work on a call.
     NoThread(Notification),
-    /// A call that receives found nothing and has to wait.
-    MustWait(super::receive::Receiving, Option<Duration>),
 }
 
-enum Result {
+enum Result<W> {
     Paths(EndpointId, PathAnswers),
-    Call(Option<Done>),
+    Call(Option<Done<W>>),
 }
 
 /// Some work on a call.
-struct CallWork {
+struct CallWork<W> {
     notification: Notification,
-    run: Box<dyn FnOnce() -> Option<Done> + Send>,
+    run: Box<dyn FnOnce() -> Option<W> + Send>,
 }
 
 /// The threads, and what they have done.
-pub(super) struct Aside {
+pub(super) struct Aside<W> {
     pool: Pool,
-    results: Receiver<Result>,
-    channel: Channel<Result>,
+    results: Receiver<Result<W>>,
+    channel: Channel<Result<W>>,
     /// Readable when something is done.
     ready: Arc<OwnedFd>,
     waiting: BTreeMap<EndpointId, Waiting>,
     calls: usize,
-    later: VecDeque<CallWork>,
+    later: VecDeque<CallWork<W>>,
     look_up: fn(u32, &[PathQuestion]) -> PathAnswers,
 }
 
-impl Aside {
+impl<W: Send + 'static> Aside<W> {
     /// Nothing runs yet.
     ///
     /// # Errors
     /// Those of `eventfd(2)`.
-    pub(super) fn new() -> io::Result<Aside> {
+    pub(super) fn new() -> io::Result<Aside<W>> {
         let (channel, results) = channel();
         let ready = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         Ok(Aside {
@@ -139,7 +109,7 @@ impl Aside {
     pub(super) fn work_on_call(
         &mut self,
         notification: Notification,
-        run: impl FnOnce() -> Option<Done> + Send + 'static,
+        run: impl FnOnce() -> Option<W> + Send + 'static,
     ) {
         self.later.push_back(CallWork { notification, run: Box::new(run) });
         self.start_calls();
@@ -151,14 +121,14 @@ impl Aside {
         {
             self.calls += 1;
             let notification = work.notification;
-            if !self.start(move || Result::Call((work.run)())) {
+            if !self.start(move || Result::Call((work.run)().map(Done::Worked))) {
                 tell(&self.channel, &self.ready, Result::Call(Some(Done::NoThread(notification))));
             }
         }
     }
 
     /// The next thing that is done.
-    pub(super) fn next(&mut self) -> Option<Done> {
+    pub(super) fn next(&mut self) -> Option<Done<W>> {
         loop {
             let result = self.results.try_recv().ok()?;
             if let Some(done) = self.take(result) {
@@ -168,7 +138,7 @@ impl Aside {
     }
 
     /// As [`Aside::next`], waiting until `until` as long as a datagram waits for its paths.
-    pub(super) fn next_until(&mut self, until: Instant) -> Option<Done> {
+    pub(super) fn next_until(&mut self, until: Instant) -> Option<Done<W>> {
         while !self.waiting.is_empty() {
             let result = self.results.recv_timeout(until.saturating_duration_since(Instant::now())).ok()?;
             if let Some(done) = self.take(result) {
@@ -178,7 +148,7 @@ impl Aside {
         None
     }
 
-    fn take(&mut self, result: Result) -> Option<Done> {
+    fn take(&mut self, result: Result<W>) -> Option<Done<W>> {
         match result {
             Result::Paths(endpoint, paths) => {
                 let mut waiting = self.waiting.remove(&endpoint)?;
@@ -198,20 +168,20 @@ impl Aside {
         let _ = rustix::io::read(&self.ready, &mut [0; 8]);
     }
 
-    fn start(&self, work: impl FnOnce() -> Result + Send + 'static) -> bool {
+    fn start(&self, work: impl FnOnce() -> Result<W> + Send + 'static) -> bool {
         let (channel, ready) = (self.channel.clone(), Arc::clone(&self.ready));
         self.pool.start(move || tell(&channel, &ready, work()))
     }
 }
 
-fn tell(channel: &Channel<Result>, ready: &OwnedFd, result: Result) {
+fn tell<W>(channel: &Channel<Result<W>>, ready: &OwnedFd, result: Result<W>) {
     if channel.send(result).is_ok() {
         // It can fail only where it is readable already.
         let _ = rustix::io::write(ready, &1_u64.to_ne_bytes());
     }
 }
 
-impl AsFd for Aside {
+impl<W> AsFd for Aside<W> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.ready.as_fd()
     }

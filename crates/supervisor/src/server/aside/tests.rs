@@ -41,14 +41,14 @@ fn notification(id: u64) -> Notification {
     Notification { id, tid: 1, data: SeccompData::default() }
 }
 
-fn is_ready(aside: &Aside, seconds: i64) -> bool {
+fn is_ready(aside: &Aside<u64>, seconds: i64) -> bool {
     let mut fds = [PollFd::new(aside, PollFlags::IN)];
     poll(&mut fds, Some(&Timespec { tv_sec: seconds, tv_nsec: 0 })).unwrap() == 1
 }
 
 #[test]
 fn answers_come_back_with_their_datagram() {
-    let mut aside = Aside::new().unwrap();
+    let mut aside: Aside<u64> = Aside::new().unwrap();
     aside.look_up = answered;
     assert!(!is_ready(&aside, 0));
     for endpoint in 1..4 {
@@ -66,7 +66,7 @@ fn answers_come_back_with_their_datagram() {
 
 #[test]
 fn look_ups_that_never_end_leave_the_others_an_error_and_nobody_waiting() {
-    let mut aside = Aside::new().unwrap();
+    let mut aside: Aside<u64> = Aside::new().unwrap();
     aside.look_up = stuck;
     for endpoint in 0..LOOKUPS as u64 {
         assert!(aside.look_up(waiting(endpoint), vec![question()]).is_none());
@@ -80,18 +80,18 @@ fn look_ups_that_never_end_leave_the_others_an_error_and_nobody_waiting() {
 
 #[test]
 fn calls_beyond_the_number_worked_on_at_a_time_wait_their_turn() {
-    let mut aside = Aside::new().unwrap();
+    let mut aside: Aside<u64> = Aside::new().unwrap();
     let calls = 3 * CALLS as u64;
     for id in 0..calls {
-        aside.work_on_call(notification(id), move || Some(Done::NoThread(notification(id))));
+        aside.work_on_call(notification(id), move || Some(id));
         assert!(aside.calls <= CALLS);
     }
     let mut seen = Vec::new();
     let start = Instant::now();
     while seen.len() < 3 * CALLS {
         assert!(start.elapsed() < LIMIT, "{} of {calls}", seen.len());
-        if let Some(Done::NoThread(notification)) = aside.next() {
-            seen.push(notification.id);
+        if let Some(Done::Worked(id)) = aside.next() {
+            seen.push(id);
         }
     }
     seen.sort_unstable();
@@ -101,7 +101,7 @@ fn calls_beyond_the_number_worked_on_at_a_time_wait_their_turn() {
 
 #[test]
 fn work_that_never_ends_holds_up_nothing_below_the_bound() {
-    let mut aside = Aside::new().unwrap();
+    let mut aside: Aside<u64> = Aside::new().unwrap();
     for id in 1..CALLS as u64 {
         aside.work_on_call(notification(id), || {
             std::thread::sleep(Duration::from_secs(600));
@@ -109,10 +109,10 @@ fn work_that_never_ends_holds_up_nothing_below_the_bound() {
         });
     }
     for id in 1000..1010 {
-        aside.work_on_call(notification(id), move || Some(Done::NoThread(notification(id))));
+        aside.work_on_call(notification(id), move || Some(id));
         assert!(is_ready(&aside, 10));
         aside.acknowledge();
         let done = aside.next();
-        assert!(matches!(done, Some(Done::NoThread(notification)) if notification.id == id), "{done:?}");
+        assert!(matches!(done, Some(Done::Worked(worked)) if worked == id), "{done:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! Calls that wait for something to receive, without a thread each.
 
-use super::Receiving;
+use super::receiving::Receiving;
 use auditns_core::EndpointId;
 use auditns_sys::Listener;
 use auditns_sys::identity::signals::has_pending_signal;
@@ -118,7 +118,7 @@ impl Parked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::receive::Socket;
+    use crate::server::receive::receiving::Socket;
     use auditns_sys::call::{Operation, Room};
     use auditns_sys::{LaunchOptions, Notification, SeccompData, launch};
     use std::process::{Command, Stdio};

@@ -1,7 +1,9 @@
 //! Taking a datagram off a member's end and writing it into the member's memory.
 
 use super::control::{Extras, messages};
-use super::{Answer, Receiving, libc_flags};
+use super::flags as flag;
+use super::receiving::{Answer, Receiving};
+use crate::server::callers_memory::write_some;
 use auditns_sys::call::Layout;
 use auditns_sys::memory::{Memory, Message};
 use auditns_sys::{Listener, descriptors};
@@ -32,7 +34,7 @@ impl Receiving {
         let mut buffer = vec![0; usize::try_from(message.room().min(DATAGRAM_MAX)).unwrap_or(0)];
         let mut beginning = [0; HEADER_LENGTH];
         let mut how = RecvFlags::DONTWAIT | RecvFlags::TRUNC;
-        how.set(RecvFlags::PEEK, flags & libc_flags::PEEK != 0);
+        how.set(RecvFlags::PEEK, flags & flag::PEEK != 0);
         if !listener.is_valid(self.notification.id) {
             return Ok(Answer::Continue);
         }
@@ -49,21 +51,21 @@ impl Receiving {
             credentials: sockopt::socket_passcred(&end).unwrap_or(false),
         };
         let (control, cut) = messages(extras, layout, message.control.length);
-        let mut shown = flags & libc_flags::CMSG_CLOEXEC;
+        let mut shown = flags & flag::CMSG_CLOEXEC;
         if length > copied {
-            shown |= libc_flags::TRUNCATED;
+            shown |= flag::TRUNCATED;
         }
         if cut {
-            shown |= libc_flags::CONTROL_TRUNCATED;
+            shown |= flag::CONTROL_TRUNCATED;
         }
-        let returned = if flags & libc_flags::TRUNCATED == 0 { copied } else { length };
+        let returned = if flags & flag::TRUNCATED == 0 { copied } else { length };
         let name = Address { port: 0, groups: group }.encode();
         let written = (|| {
             message.write_data(memory, &buffer[..copied])?;
-            super::write_some(memory, message.control.at, &control)?;
+            write_some(memory, message.control.at, &control)?;
             if message.name.at != 0 {
                 let room = usize::try_from(message.name.length).unwrap_or(usize::MAX);
-                super::write_some(memory, message.name.at, &name[..room.min(name.len())])?;
+                write_some(memory, message.name.at, &name[..room.min(name.len())])?;
                 message.write_name_length(memory, u32::try_from(name.len()).unwrap_or(0))?;
             }
             message.write_outcome(memory, control.len(), shown)
@@ -77,8 +79,7 @@ impl Receiving {
 
 /// There is nothing to receive.
 fn nothing(end: &OwnedFd, flags: i32) -> io::Result<Answer> {
-    let nonblocking =
-        flags & libc_flags::DONTWAIT != 0 || rustix::fs::fcntl_getfl(end)?.contains(OFlags::NONBLOCK);
+    let nonblocking = flags & flag::DONTWAIT != 0 || rustix::fs::fcntl_getfl(end)?.contains(OFlags::NONBLOCK);
     if nonblocking {
         return Ok(Answer::Errno(Errno::AGAIN.raw_os_error()));
     }

@@ -1,0 +1,128 @@
+//! One call that receives, and how it is answered.
+
+use crate::server::callers_memory::{callers_memory, write_some};
+use auditns_core::EndpointId;
+use auditns_sys::call::{Layout, Operation, Room};
+use auditns_sys::memory::{Memory, Message};
+use auditns_sys::{Listener, Notification, descriptors};
+use auditns_wire::address::Address;
+use auditns_wire::header::HEADER_LENGTH;
+use auditns_wire::record;
+use rustix::net::RecvFlags;
+use std::io;
+use std::time::Duration;
+
+/// A call that receives.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::server) struct Receiving {
+    pub(in crate::server) notification: Notification,
+    pub(in crate::server) endpoint: EndpointId,
+    /// Descriptor in the caller's table, and the inode of the socket that it was.
+    pub(super) fd: u32,
+    pub(super) inode: u64,
+    pub(super) operation: Operation,
+    /// What is known of the socket.
+    pub(super) socket: Socket,
+}
+
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
+pub(super) struct Socket {
+    /// It gets records as a member of a group.
+    pub(super) in_group: bool,
+    /// It may hold some.
+    pub(super) was_in_group: bool,
+    /// Something waits to be received.
+    pub(super) holds_datagram: bool,
+    /// `NETLINK_PKTINFO` is on.
+    pub(super) packet_info: bool,
+    /// `SO_PASSCRED` may be on.
+    pub(super) credentials: bool,
+}
+
+/// How a call that receives is answered.
+pub(super) enum Answer {
+    /// The kernel does it.
+    Continue,
+    /// It returns this.
+    Value(i64),
+    /// It fails with this.
+    Errno(i32),
+    /// It waits for a datagram, at most for this time.
+    Wait(Option<Duration>),
+}
+
+impl Receiving {
+    /// # Errors
+    /// Anything that keeps us from answering better than the socket below does.
+    pub(super) fn answer(&self, listener: &Listener) -> io::Result<Answer> {
+        let memory = callers_memory(&self.notification, listener)?;
+        match self.operation {
+            Operation::ReceiveFrom { address, .. } => {
+                self.write_address(&memory, address)?;
+                Ok(Answer::Continue)
+            }
+            Operation::ReceiveMessage { message, flags, layout } => {
+                // The kernel finds the same fault.
+                let Ok(message) = Message::read(&memory, message, layout) else {
+                    return Ok(Answer::Continue);
+                };
+                self.answer_message(&memory, listener, &message, flags, layout)
+            }
+            _ => Ok(Answer::Continue),
+        }
+    }
+
+    fn answer_message(
+        &self,
+        memory: &Memory,
+        listener: &Listener,
+        message: &Message,
+        flags: i32,
+        layout: Layout,
+    ) -> io::Result<Answer> {
+        let wants_control = message.control.at != 0 && message.control.length != 0;
+        if wants_control && message.is_plausible() && (self.socket.packet_info || self.socket.credentials) {
+            return self.take(memory, listener, message, flags, layout);
+        }
+        if message.name.at != 0 {
+            let name = self.next_address()?.encode();
+            let room = usize::try_from(message.name.length).unwrap_or(usize::MAX);
+            write_some(memory, message.name.at, &name[..room.min(name.len())])?;
+            message.write_name_length(memory, 0)?;
+        }
+        Ok(Answer::Continue)
+    }
+
+    /// As the kernel does, but for the length that is reported: that the kernel writes when the call returns.
+    fn write_address(&self, memory: &Memory, room: Room) -> io::Result<()> {
+        let wanted = memory.read_word(room.length_at)?.cast_signed();
+        // The kernel refuses a negative length, after it has received.
+        let Ok(wanted) = usize::try_from(wanted) else { return Ok(()) };
+        let name = self.next_address()?.encode();
+        write_some(memory, room.at, &name[..wanted.min(name.len())])?;
+        memory.write(room.length_at, &0_u32.to_ne_bytes())
+    }
+
+    /// From whom the next datagram is: always the kernel, to the group or to the socket alone.
+    fn next_address(&self) -> io::Result<Address> {
+        let to_group = if !self.socket.holds_datagram {
+            // Answers are there already. What is still to come to a member of a group are records.
+            self.socket.in_group
+        } else if self.socket.was_in_group {
+            let end = descriptors::copy(self.notification.tid, self.fd, self.inode)?;
+            let mut beginning = [0; HEADER_LENGTH];
+            match rustix::net::recv(
+                &end,
+                &mut beginning,
+                RecvFlags::PEEK | RecvFlags::TRUNC | RecvFlags::DONTWAIT,
+            ) {
+                Ok((read, length)) => record::is_multicast(&beginning[..read], length),
+                Err(_) => true,
+            }
+        } else {
+            false
+        };
+        Ok(Address { port: 0, groups: u32::from(to_group) })
+    }
+}
