@@ -153,8 +153,8 @@ impl Observer for Terminal {
             Event::PlainEndpoint { tid } => self.limited(
                 |terminal| &mut terminal.endpoints,
                 &format!(
-                    "the thread {tid} got an audit socket for messages only: it has no free descriptor from 960 to 1023, \
-                     raise its limit on open files if it is below 1024"
+                    "the thread {tid} got an audit socket for messages only: its limit on open files is below 896, or more \
+                     than 576 are open; raise the limit if something does not work"
                 ),
             ),
             Event::AnswersDropped { bytes } => self.limited(

@@ -94,7 +94,10 @@ impl Client {
     }
 
     /// Builds the program and returns the words of its command.
-    fn build(&self) -> Vec<OsString> {
+    ///
+    /// # Panics
+    /// When it cannot be built.
+    pub fn build(&self) -> Vec<OsString> {
         let out = workdir::base().join("clients");
         fs::create_dir_all(&out).expect("the build folder is writable");
         // Compilers know what is fresh; they only must not write to the same file at once.
@@ -149,7 +152,10 @@ impl Client {
 }
 
 /// Runs a client against the kernel, which it must leave as it was.
-fn natively(words: &[OsString]) -> Finished {
+///
+/// # Panics
+/// When it does not.
+pub fn natively(words: &[OsString]) -> Finished {
     let _kernel = host::Kernel::enable();
     let before = host::settings();
     assert_eq!(host::status("pid"), 0, "an audit daemon is registered with the kernel: stop it first");
@@ -180,14 +186,29 @@ fn difference(expected: &str, seen: &str) -> String {
     text
 }
 
+/// The lines in which two texts of as many lines differ, in pairs.
+pub fn changes(expected: &str, seen: &str) -> String {
+    let pairs = expected.lines().zip(seen.lines()).filter(|(left, right)| left != right);
+    let mut text = format!("{} and {} lines\n", expected.lines().count(), seen.lines().count());
+    for (left, right) in pairs {
+        writeln!(text, "- {left}\n+ {right}").expect("a string takes everything");
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
-    use super::difference;
+    use super::{changes, difference};
 
     #[test]
     fn differences_are_marked() {
         assert_eq!(difference("a\nb\nc\n", "a\nx\ny\nc\n"), "  a\n- b\n+ x\n+ y\n  c\n");
         assert_eq!(difference("a\na\n", "a\n"), "  a\n- a\n");
         assert_eq!(difference("", "a\n"), "+ a\n");
+    }
+
+    #[test]
+    fn changes_stand_together() {
+        assert_eq!(changes("a\nb\nc\n", "a\nx\nc\n"), "3 and 3 lines\n- b\n+ x\n");
     }
 }

@@ -229,8 +229,8 @@ ioctl(6, SECCOMP_IOCTL_NOTIF_RECV, {id=0x1, pid=13, flags=0, data={nr=__NR_kill,
 +++ exited with 0 +++
 ";
     const MEMBER: &str = "\
-socket(AF_NETLINK, SOCK_RAW|SOCK_CLOEXEC, NETLINK_AUDIT) = 1023
-bind(1023, {sa_family=AF_NETLINK, nl_pid=0, nl_groups=00000000}, 12) = 0
+socket(AF_NETLINK, SOCK_RAW|SOCK_CLOEXEC, NETLINK_AUDIT) = 895
+bind(895, {sa_family=AF_NETLINK, nl_pid=0, nl_groups=00000000}, 12) = 0
 recvfrom(3, <unfinished ...>) = ?
 kill(5, SIGTERM)                        = ? ERESTARTSYS (To be restarted if SA_RESTART is set)
 kill(5, SIGTERM)                        = 0
@@ -243,14 +243,14 @@ kill(5, SIGTERM)                        = 0
         let threads = BTreeMap::from(threads.map(|(thread, text)| (thread, text.to_owned())));
         let trace = Trace::parse(&threads, 11);
         let stop = |name: &str, descriptor| Stop { thread: 13, name: name.to_owned(), descriptor };
-        assert_eq!(trace.received, [stop("socket", None), stop("bind", Some(1023)), stop("kill", None)]);
+        assert_eq!(trace.received, [stop("socket", None), stop("bind", Some(895)), stop("kill", None)]);
         assert_eq!(trace.numbered, 4);
         let members: Vec<_> = trace.members.iter().map(Call::as_stop).collect();
         assert_eq!(
             members,
             [
                 stop("socket", None),
-                stop("bind", Some(1023)),
+                stop("bind", Some(895)),
                 stop("recvfrom", Some(3)),
                 stop("kill", None),
                 stop("kill", None)
@@ -259,7 +259,7 @@ kill(5, SIGTERM)                        = 0
         let interrupted: Vec<_> = trace.members.iter().map(Call::is_interrupted).collect();
         assert_eq!(interrupted, [false, false, true, true, false]);
         assert!(trace.members[0].asks_for_audit() && !trace.members[1].asks_for_audit());
-        assert_eq!((trace.members[0].result(), trace.members[2].result()), (Some(1023), None));
+        assert_eq!((trace.members[0].result(), trace.members[2].result()), (Some(895), None));
         assert_eq!((trace.members[3].signal(), trace.members[2].signal()), (Some("SIGTERM"), None));
     }
 }

@@ -6,7 +6,6 @@ use crate::observer::{Event, Observer};
 use crate::server::Server;
 use crate::time::now;
 use auditns_core::{Config, Namespace, Policy};
-use auditns_sys::clock;
 use auditns_sys::filter::FilterOptions;
 use auditns_sys::identity::capabilities::{self, Capability};
 use auditns_sys::identity::details;
@@ -14,8 +13,11 @@ use auditns_sys::identity::loginuid;
 use auditns_sys::identity::namespace::{INITIAL_USER_INODE, NamespaceFile, NamespaceKind};
 use auditns_sys::launch::{self, LaunchError, LaunchOptions, Launched, LoginuidOutcome, LoginuidReset};
 use auditns_sys::signals::{self, SignalFd};
+use auditns_sys::{Endpoints, SentBy, clock};
 use auditns_wire::record::Ids;
-use rustix::process::{Pid, PidfdFlags, Resource, Signal, getrlimit, kill_process, pidfd_open, setrlimit};
+use rustix::process::{
+    DumpableBehavior, Pid, PidfdFlags, Resource, Signal, getrlimit, kill_process, pidfd_open, setrlimit,
+};
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -116,14 +118,23 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus,
     let blocked: Vec<i32> = blocked.chain(REAL_TIME).collect();
     let signals = SignalFd::block(&blocked).map_err(serve("blocking signals"))?;
     let starter = starter();
+    let endpoints = Endpoints::new();
     let launch = LaunchOptions {
-        filter: FilterOptions { notify_signals: true, refuse_io_uring: could_reach_the_hosts_audit() },
+        filter: FilterOptions {
+            notify_signals: true,
+            refuse_io_uring: could_reach_the_hosts_audit(),
+            refuse_sender_handles: endpoints.sent_by() == SentBy::Supervisor,
+        },
         loginuid: options.loginuid,
         keep_ignored,
     };
     let mut command = Command::new(&program);
     command.args(&options.command[1..]);
     let launched = launch::spawn(command, &launch)?;
+    // Members with our own user id are not to get at our descriptors. Root has other ways, and no such members.
+    if !rustix::process::geteuid().is_root() {
+        let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
     let descriptors = raise_descriptor_limit();
 
     let config = Config {
@@ -139,7 +150,7 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus,
     let namespace = Namespace::new(config, now());
     let log = LogFile::new(folder.path(), options.rotation);
     let clients = Clients::new(&options.strict_clients);
-    let mut server = Server::new(namespace, listener, log, clients, observer, descriptors)
+    let mut server = Server::new(namespace, listener, log, clients, endpoints, observer, descriptors)
         .map_err(serve("the event loop"))?;
     if !wait_killable {
         server.leave_receiving_to_members();

@@ -68,6 +68,21 @@ pub struct Calls {
     pub pidfd_send_signal: u32,
     /// Calls on a socket.
     pub on_socket: SocketCalls,
+    /// Calls that copy a descriptor to a number.
+    pub copy: CopyCalls,
+}
+
+/// System-call numbers of the calls by which a program chooses the number of a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CopyCalls {
+    /// `dup2(old, new)`; not on aarch64.
+    pub dup2: Option<u32>,
+    /// `dup3(old, new, flags)`.
+    pub dup3: u32,
+    /// `fcntl(fd, command, argument)`.
+    pub fcntl: u32,
+    /// `fcntl64(fd, command, argument)`; on 32-bit architectures.
+    pub fcntl64: Option<u32>,
 }
 
 /// System-call numbers of the calls on a socket that depend on its family; the descriptor is their first argument.
@@ -120,6 +135,7 @@ pub const TABLE: [Calls; 4] = [
             recvfrom: 45,
             recvmsg: 47,
         },
+        copy: CopyCalls { dup2: Some(33), dup3: 292, fcntl: 72, fcntl64: None },
     },
     Calls {
         architecture: Architecture::I386,
@@ -144,6 +160,7 @@ pub const TABLE: [Calls; 4] = [
             recvfrom: 371,
             recvmsg: 372,
         },
+        copy: CopyCalls { dup2: Some(63), dup3: 330, fcntl: 55, fcntl64: Some(221) },
     },
     Calls {
         architecture: Architecture::Aarch64,
@@ -168,6 +185,7 @@ pub const TABLE: [Calls; 4] = [
             recvfrom: 207,
             recvmsg: 212,
         },
+        copy: CopyCalls { dup2: None, dup3: 24, fcntl: 25, fcntl64: None },
     },
     Calls {
         architecture: Architecture::Arm,
@@ -192,6 +210,7 @@ pub const TABLE: [Calls; 4] = [
             recvfrom: 292,
             recvmsg: 297,
         },
+        copy: CopyCalls { dup2: Some(63), dup3: 358, fcntl: 55, fcntl64: Some(221) },
     },
 ];
 
@@ -269,6 +288,9 @@ mod tests {
             calls.on_socket.getsockopt,
             calls.on_socket.recvfrom,
             calls.on_socket.recvmsg,
+            calls.copy.dup2.unwrap(),
+            calls.copy.dup3,
+            calls.copy.fcntl,
         ];
         let headers = [
             libc::SYS_socket,
@@ -289,6 +311,9 @@ mod tests {
             libc::SYS_getsockopt,
             libc::SYS_recvfrom,
             libc::SYS_recvmsg,
+            libc::SYS_dup2,
+            libc::SYS_dup3,
+            libc::SYS_fcntl,
         ];
         assert_eq!(ours.map(i64::from), headers);
     }

@@ -7,6 +7,7 @@ pub use on_socket::{Bytes, Layout, OnSocket, Operation, Room};
 use crate::arch::Architecture;
 use crate::filter::{FAMILY_NETLINK, PROTOCOL_AUDIT, SOCKETCALL_SOCKET, SeccompData};
 use crate::listener::Notification;
+use crate::memory;
 use std::io;
 
 const CLOSE_ON_EXEC: u32 = 0o2_000_000;
@@ -154,20 +155,10 @@ fn positive(id: u32) -> Option<u32> {
 
 /// Reads the three 32-bit operands of `socketcall(SYS_SOCKET)` at `address` of thread `tid`.
 fn operands(tid: u32, address: u32) -> io::Result<[u32; 3]> {
-    let mut words = [0_u32; 3];
-    let length = size_of_val(&words);
-    let local = libc::iovec { iov_base: words.as_mut_ptr().cast(), iov_len: length };
-    let remote =
-        libc::iovec { iov_base: std::ptr::without_provenance_mut(address as usize), iov_len: length };
-    // SAFETY: `local` names exactly the array, which outlives the call; `remote` is only looked up in the other task.
-    let read =
-        unsafe { libc::process_vm_readv(tid.cast_signed(), &raw const local, 1, &raw const remote, 1, 0) };
-    match usize::try_from(read) {
-        Err(_) => Err(io::Error::last_os_error()),
-        // A shorter read means that the array runs off its last page.
-        Ok(read) if read < length => Err(io::Error::from_raw_os_error(libc::EFAULT)),
-        Ok(_) => Ok(words),
-    }
+    let mut bytes = [0; 12];
+    memory::read_of(tid, u64::from(address), &mut bytes)?;
+    let word = |at: usize| u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    Ok([word(0), word(4), word(8)])
 }
 
 #[cfg(test)]

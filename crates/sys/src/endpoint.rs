@@ -4,14 +4,18 @@
 //! ten bytes, so that what `recvfrom` tells the member as sender's address is twelve bytes long like a netlink
 //! address, with zeros where a netlink address has the port id: clients take that for "from the kernel".
 
+mod nobody;
+
 use crate::raw;
-use rustix::io::Errno;
+use nobody::Nobody;
+use rustix::io::{Errno, IoSlice};
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, bind, send as send_raw,
-    socketpair, sockopt,
+    RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, UCred, bind, sendmsg,
+    sockopt,
 };
+use rustix::process::{Pid, getgid, getuid};
 use std::io;
-use std::mem;
+use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// What [`raise_send_buffer`] asks of the kernel, in bytes; the kernel doubles it for its own bookkeeping. A record of
@@ -28,6 +32,15 @@ const SO_PASSRIGHTS: libc::c_int = 83;
 /// Attempts to find a free name before giving up: with 40 random bits even a second one is rare.
 const NAME_ATTEMPTS: usize = 16;
 
+/// Whom the kernel names to a member as the sender of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SentBy {
+    /// A process that has ended.
+    Nobody(libc::pid_t),
+    /// This process, which may name no other: it has no `CAP_SYS_ADMIN` over its pid namespace.
+    Supervisor,
+}
+
 /// Both ends of a connection between a member and the supervisor, close-on-exec here.
 #[derive(Debug)]
 pub struct EndpointPair {
@@ -38,30 +51,79 @@ pub struct EndpointPair {
     /// The kernel refuses descriptors sent to the server end (Linux 6.16). Where it does not, ask [`carries_descriptors`]
     /// before each [`receive`].
     pub refuses_descriptors: bool,
+    /// To be given to [`send`].
+    pub sent_by: SentBy,
 }
 
-/// Makes a pair. `nonblocking` is the mode of the client end, as the member asked for it.
+/// Makes pairs.
+#[derive(Debug)]
+pub struct Endpoints {
+    ready: Vec<nobody::Ends>,
+    nobody: Option<Nobody>,
+}
+
+impl Endpoints {
+    /// Descriptors that are open for pairs to come.
+    pub const DESCRIPTORS: usize = 2 * nobody::BATCH;
+
+    /// No pair is made yet.
+    pub fn new() -> Endpoints {
+        let nobody = Nobody::new().ok().filter(|nobody| may_name(nobody.pid()));
+        Endpoints { ready: Vec::new(), nobody }
+    }
+
+    /// Whom members see as the sender of what is sent to them.
+    pub fn sent_by(&self) -> SentBy {
+        self.nobody.as_ref().map_or(SentBy::Supervisor, |nobody| SentBy::Nobody(nobody.pid()))
+    }
+
+    /// Makes a pair. `nonblocking` is the mode of the client end, as the member asked for it.
+    ///
+    /// # Errors
+    /// `EMFILE`, `ENFILE`, `ENOMEM`, `ENOBUFS` from making sockets, `EAGAIN` from making the process that makes them;
+    /// `EADDRINUSE` if no free name was found, which means that somebody fills the abstract name space of this network
+    /// namespace.
+    pub fn pair(&mut self, nonblocking: bool) -> io::Result<EndpointPair> {
+        if self.ready.is_empty() {
+            self.ready = nobody::pairs()?;
+        }
+        let (server, client) = self.ready.pop().ok_or(io::ErrorKind::OutOfMemory)?;
+        endpoint_pair(server, client, nonblocking, self.sent_by())
+    }
+}
+
+impl Default for Endpoints {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Whether the kernel lets this process name another one as the sender of a message.
+fn may_name(pid: libc::pid_t) -> bool {
+    let Ok(pairs) = nobody::pairs() else { return false };
+    pairs.first().is_some_and(|(one, _)| send(one, b"?", SentBy::Nobody(pid)).is_ok())
+}
+
+/// Makes a pair of two ends.
 ///
 /// The buffers stay at the system's default: the client's so that the size at which a message gets `EMSGSIZE` stays the
 /// system's own, the server's because it bounds the kernel memory that a member ties up by reading no answers.
 ///
 /// # Errors
-/// `EMFILE`, `ENFILE`, `ENOMEM`, `ENOBUFS` from making sockets; `EADDRINUSE` if no free name was found, which means
-/// that somebody fills the abstract name space of this network namespace.
-pub fn endpoint_pair(nonblocking: bool) -> io::Result<EndpointPair> {
-    let (server, client) = socketpair(
-        AddressFamily::UNIX,
-        SocketType::SEQPACKET,
-        SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
-        None,
-    )?;
+/// See [`Endpoints::pair`].
+fn endpoint_pair(
+    server: OwnedFd,
+    client: OwnedFd,
+    nonblocking: bool,
+    sent_by: SentBy,
+) -> io::Result<EndpointPair> {
     if !nonblocking {
         rustix::io::ioctl_fionbio(&client, false)?;
     }
     bind_to_free_name(&server)?;
     sockopt::set_socket_passcred(&server, true)?;
     let refuses_descriptors = refuse_descriptors(&server);
-    Ok(EndpointPair { server, client, refuses_descriptors })
+    Ok(EndpointPair { server, client, refuses_descriptors, sent_by })
 }
 
 /// Makes room for [`RAISED_SEND_BUFFER`] on a server end, or for as much as `net.core.wmem_max` allows without
@@ -251,9 +313,17 @@ fn receive_raw(fd: BorrowedFd<'_>, buffer: &mut [u8], flags: RecvFlags) -> io::R
 /// Sends one message on a server end, whole or not at all, without blocking and without `SIGPIPE`.
 ///
 /// # Errors
-/// `EMSGSIZE` if the message exceeds the whole send buffer, and the other errors of `send(2)`.
-pub fn send(fd: impl AsFd, message: &[u8]) -> io::Result<Sent> {
-    match send_raw(fd, message, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+/// `EMSGSIZE` if the message exceeds the whole send buffer, and the other errors of `sendmsg(2)`.
+pub fn send(fd: impl AsFd, message: &[u8], sent_by: SentBy) -> io::Result<Sent> {
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if let SentBy::Nobody(pid) = sent_by
+        && let Some(pid) = Pid::from_raw(pid)
+    {
+        control.push(SendAncillaryMessage::ScmCredentials(UCred { pid, uid: getuid(), gid: getgid() }));
+    }
+    match sendmsg(fd, &[IoSlice::new(message)], &mut control, flags) {
         Ok(_) => Ok(Sent::Sent),
         Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS) => Ok(Sent::WouldBlock),
         Err(Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN) => Ok(Sent::Closed),

@@ -27,7 +27,7 @@ pub mod signals;
 mod testing;
 
 pub use call::{Call, OnSocket, SignalTarget};
-pub use endpoint::{Credentials, EndpointPair, Received, Sent};
+pub use endpoint::{Credentials, EndpointPair, Endpoints, Received, Sent, SentBy};
 pub use filter::{FilterOptions, SeccompData};
 pub use launch::{LaunchError, LaunchOptions, Launched};
 pub use listener::{InjectError, Listener, Notification};

@@ -8,14 +8,20 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 
+/// Pages are no smaller than this, so that one byte in so many touches every page.
+const PAGE: u64 = 4096;
+
 /// The memory of one process, whatever becomes of its number: open it, ask [`crate::Listener::is_valid`] whether the
-/// caller is still there, and it is the caller's memory that is read and written (kernel: `proc_mem_open`).
+/// caller is still there, and it is the caller's memory that is written (kernel: `proc_mem_open`).
 ///
 /// Any access may block for as long as the member likes, because a page may come from a file system or a page-fault
-/// handler of its own: use it in threads that nobody waits for. Unlike the kernel in a call of the member, a write also
-/// changes private pages that the member itself may only read.
+/// handler of its own: use it in threads that nobody waits for. A write also changes private pages that the member itself
+/// may only read, unlike the kernel's in a call of the member.
 #[derive(Debug)]
-pub struct Memory(File);
+pub struct Memory {
+    file: File,
+    tid: u32,
+}
 
 impl Memory {
     /// Opens the memory of the process to which the thread belongs.
@@ -23,15 +29,17 @@ impl Memory {
     /// # Errors
     /// `EACCES` if this process may not (see `ptrace(2)`, access mode checks), `ENOENT` if the thread is gone.
     pub fn open(tid: u32) -> io::Result<Memory> {
-        OpenOptions::new().read(true).write(true).open(format!("/proc/{tid}/mem")).map(Memory)
+        let file = OpenOptions::new().read(true).write(true).open(format!("/proc/{tid}/mem"))?;
+        Ok(Memory { file, tid })
     }
 
-    /// Fills the buffer from this address on.
+    /// Fills the buffer from this address on. By the thread's number: what is read is the caller's only if it still waits
+    /// afterwards.
     ///
     /// # Errors
     /// `EFAULT` if any of it cannot be read.
     pub fn read(&self, at: u64, buffer: &mut [u8]) -> io::Result<()> {
-        self.0.read_exact_at(buffer, at).map_err(|_| fault())
+        read_of(self.tid, at, buffer).map_err(|_| fault())
     }
 
     /// Reads a 32-bit number.
@@ -49,7 +57,41 @@ impl Memory {
     /// # Errors
     /// `EFAULT` if any of it cannot be written; what comes before may be written then, as with the kernel.
     pub fn write(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all_at(bytes, at).map_err(|_| fault())
+        self.touch(at, bytes.len() as u64)?;
+        self.file.write_all_at(bytes, at).map_err(|_| fault())
+    }
+
+    /// Brings pages in by a read. `/proc/PID/mem` would wait for them in a way that not even the end of this process
+    /// interrupts, with a lock of the member's memory held, and could not wait for a page-fault handler at all.
+    fn touch(&self, at: u64, length: u64) -> io::Result<()> {
+        let end = at.checked_add(length).ok_or_else(fault)?;
+        let mut next = at;
+        while next < end {
+            self.read(next, &mut [0])?;
+            next = (next / PAGE + 1).checked_mul(PAGE).ok_or_else(fault)?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads memory of a thread's process, by the thread's number (`process_vm_readv(2)`).
+///
+/// # Errors
+/// `EFAULT` if any of it is not readable, `ESRCH` if the thread is gone, `EPERM` if this process may not read it.
+pub(crate) fn read_of(tid: u32, at: u64, buffer: &mut [u8]) -> io::Result<()> {
+    let address = usize::try_from(at).map_err(|_| fault())?;
+    let length = buffer.len();
+    let local = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: length };
+    let remote = libc::iovec { iov_base: std::ptr::without_provenance_mut(address), iov_len: length };
+    // SAFETY: `local` names exactly the buffer, which is exclusively borrowed; `remote` is only looked up in the other
+    // process.
+    let read =
+        unsafe { libc::process_vm_readv(tid.cast_signed(), &raw const local, 1, &raw const remote, 1, 0) };
+    match usize::try_from(read) {
+        Err(_) => Err(io::Error::last_os_error()),
+        // A shorter read means that something of it is not there.
+        Ok(read) if read < length => Err(fault()),
+        Ok(_) => Ok(()),
     }
 }
 

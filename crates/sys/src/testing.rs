@@ -2,11 +2,12 @@
 //!
 //! A filter belongs to a thread and to what it forks, so no test needs a process of its own to be stopped by one.
 
+use crate::endpoint::{EndpointPair, Endpoints};
 use crate::filter::{self, FilterOptions};
 use crate::launch::install;
 use crate::listener::{Listener, Notification};
 use std::os::fd::AsFd;
-use std::sync::mpsc;
+use std::sync::{LazyLock, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 /// Longer than any step of a test takes on a busy machine.
@@ -121,4 +122,10 @@ pub(crate) fn flags_of(fd: impl AsFd) -> (bool, bool) {
         rustix::io::fcntl_getfd(&fd).unwrap().contains(rustix::io::FdFlags::CLOEXEC),
         rustix::fs::fcntl_getfl(&fd).unwrap().contains(rustix::fs::OFlags::NONBLOCK),
     )
+}
+
+/// A pair whose messages name a process that has ended, as long as this process lives.
+pub(crate) fn endpoint_pair(nonblocking: bool) -> EndpointPair {
+    static ENDPOINTS: LazyLock<Mutex<Endpoints>> = LazyLock::new(|| Mutex::new(Endpoints::new()));
+    ENDPOINTS.lock().unwrap().pair(nonblocking).unwrap()
 }

@@ -21,11 +21,14 @@ mod general {
     pub(super) const TYPE: i32 = 3;
     pub(super) const PEERCRED: i32 = 17;
     pub(super) const PEERNAME: i32 = 28;
+    pub(super) const PEERSEC: i32 = 31;
     pub(super) const PROTOCOL: i32 = 38;
     pub(super) const DOMAIN: i32 = 39;
     pub(super) const PEEK_OFF: i32 = 42;
     pub(super) const PEERGROUPS: i32 = 59;
+    pub(super) const PASSPIDFD: i32 = 76;
     pub(super) const PEERPIDFD: i32 = 77;
+    pub(super) const PASSRIGHTS: i32 = 83;
 }
 
 impl Namespace {
@@ -144,6 +147,13 @@ impl Namespace {
         Ok(())
     }
 
+    /// What the family says to setting an option of level `SOL_SOCKET`; `None` if the socket below may answer. Kernel:
+    /// `sk_setsockopt`.
+    pub fn refuses_general_option(option: i32) -> Option<Errno> {
+        matches!(option, general::PEEK_OFF | general::PASSPIDFD | general::PASSRIGHTS)
+            .then_some(Errno::EOPNOTSUPP)
+    }
+
     /// Answers a call that changes nothing. Kernel: `netlink_getname`, `netlink_getsockopt`, `sk_getsockopt`.
     pub fn query_socket(&self, endpoint: EndpointId, query: SocketQuery) -> SocketAnswer {
         let Some(known) = self.endpoints.get(endpoint) else { return SocketAnswer::Native };
@@ -152,10 +162,12 @@ impl Namespace {
                 SocketAnswer::Name(Address { port: known.port.unwrap_or(0), groups: known.groups }.encode())
             }
             SocketQuery::PeerName => SocketAnswer::Name(known.destination.encode()),
+            SocketQuery::Option { level, .. } if level != SOL_NETLINK && level != SOL_SOCKET => {
+                SocketAnswer::Refused(Errno::ENOPROTOOPT)
+            }
             SocketQuery::Option { room, .. } if room < 0 => SocketAnswer::Refused(Errno::EINVAL),
             SocketQuery::Option { level: SOL_NETLINK, option, room } => netlink_option(known, option, room),
-            SocketQuery::Option { level: SOL_SOCKET, option, room } => general_option(known, option, room),
-            SocketQuery::Option { .. } => SocketAnswer::Refused(Errno::ENOPROTOOPT),
+            SocketQuery::Option { option, room, .. } => general_option(known, option, room),
         }
     }
 }
@@ -187,7 +199,10 @@ fn general_option(known: &Endpoint, option: i32, room: i32) -> SocketAnswer {
         general::PROTOCOL => PROTOCOL.to_ne_bytes().to_vec(),
         // Process 0 and no ids, as of every socket that has no peer.
         general::PEERCRED => [0_i32, -1, -1].into_iter().flat_map(i32::to_ne_bytes).collect(),
-        general::PEEK_OFF => return SocketAnswer::Refused(Errno::EOPNOTSUPP),
+        general::PEEK_OFF | general::PASSPIDFD | general::PASSRIGHTS => {
+            return SocketAnswer::Refused(Errno::EOPNOTSUPP);
+        }
+        general::PEERSEC => return SocketAnswer::Refused(Errno::ENOPROTOOPT),
         general::PEERGROUPS | general::PEERPIDFD => return SocketAnswer::Refused(Errno::ENODATA),
         general::PEERNAME => {
             let name = known.destination.encode();

@@ -2,7 +2,6 @@
 
 use super::executable::{self, Executable};
 use std::collections::HashMap;
-use std::io;
 
 /// What a client looks at of what it receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,26 +33,23 @@ impl Clients {
         Clients { strict: strict.collect(), known: HashMap::new() }
     }
 
-    /// The kind of client that a thread is. The executable comes back if it has to be read first
-    /// ([`executable::is_go_program`], [`Clients::learn`]).
-    pub(crate) fn of(&self, tid: u32) -> Result<Client, Executable> {
+    /// The kind of client that a thread is. `None` if its executable has to be read first
+    /// ([`executable::read_executable`], [`Clients::learn`]).
+    pub(crate) fn of(&self, tid: u32) -> Option<Client> {
         if executable::name(tid).is_some_and(|name| self.is_strict_name(&name)) {
-            return Ok(Client::Strict);
+            return Some(Client::Strict);
         }
-        let Some(executable) = Executable::of(tid) else { return Ok(Client::Lenient) };
-        match self.known.get(&executable) {
-            Some(true) => Ok(Client::Strict),
-            Some(false) => Ok(Client::Lenient),
-            None => Err(executable),
-        }
+        let Some(executable) = Executable::of(tid) else { return Some(Client::Lenient) };
+        self.known.get(&executable).map(|is_go| kind(*is_go))
     }
 
-    /// Remembers whether an executable is a Go program; one that could not be read is not.
-    pub(crate) fn learn(&mut self, executable: Executable, is_go: io::Result<bool>) {
+    /// Remembers whether an executable is a Go program, and says what its processes are.
+    pub(crate) fn learn(&mut self, executable: Executable, is_go: bool) -> Client {
         if self.known.len() >= REMEMBERED {
             self.known.clear();
         }
-        self.known.insert(executable, is_go.unwrap_or(false));
+        self.known.insert(executable, is_go);
+        kind(is_go)
     }
 
     fn is_strict_name(&self, name: &[u8]) -> bool {
@@ -62,6 +58,10 @@ impl Clients {
             None => name == strict.as_bytes(),
         })
     }
+}
+
+fn kind(is_go: bool) -> Client {
+    if is_go { Client::Strict } else { Client::Lenient }
 }
 
 #[cfg(test)]
@@ -83,25 +83,25 @@ mod tests {
     fn an_executable_is_read_once() {
         let own = std::process::id();
         let mut clients = Clients::new(&[]);
-        let executable = clients.of(own).unwrap_err();
-        clients.learn(executable, Ok(true));
-        assert_eq!(clients.of(own), Ok(Client::Strict));
-        let executable = Executable::of(own).unwrap();
-        clients.learn(executable, Err(io::ErrorKind::PermissionDenied.into()));
-        assert_eq!(clients.of(own), Ok(Client::Lenient));
+        assert_eq!(clients.of(own), None);
+        let (executable, is_go) = executable::read_executable(own).unwrap();
+        assert_eq!(clients.learn(executable.clone(), is_go), Client::Lenient);
+        assert_eq!(clients.of(own), Some(Client::Lenient));
+        assert_eq!(clients.learn(executable, true), Client::Strict);
+        assert_eq!(clients.of(own), Some(Client::Strict));
     }
 
     #[test]
     fn what_is_remembered_is_bounded() {
         let mut clients = Clients::new(&[]);
         for number in 0..3 * REMEMBERED as u64 {
-            clients.learn(Executable::numbered(number), Ok(false));
+            clients.learn(Executable::numbered(number), false);
             assert!(clients.known.len() <= REMEMBERED);
         }
     }
 
     #[test]
     fn a_process_that_is_gone_is_nobody_special() {
-        assert_eq!(Clients::new(&[]).of(0x3fff_fff0), Ok(Client::Lenient));
+        assert_eq!(Clients::new(&[]).of(0x3fff_fff0), Some(Client::Lenient));
     }
 }

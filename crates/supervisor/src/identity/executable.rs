@@ -4,7 +4,7 @@ use elf::endian::AnyEndian;
 use elf::file::{FileHeader, parse_ident};
 use elf::note::{Note, NoteIterator};
 use elf::segment::SegmentTable;
-use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+use rustix::fs::{AtFlags, CWD, Statx, StatxFlags, statx};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -29,19 +29,25 @@ impl Executable {
     /// The executable of a thread; `None` if we may not look, or there is none.
     pub(crate) fn of(tid: u32) -> Option<Executable> {
         // Attributes as the kernel has them: a file system that the member serves is not asked, it may answer never.
-        let wanted = StatxFlags::INO | StatxFlags::SIZE | StatxFlags::CTIME;
-        let found = statx(CWD, link(tid), AtFlags::STATX_DONT_SYNC, wanted).ok()?;
-        Some(Executable {
-            device: (found.stx_dev_major, found.stx_dev_minor),
-            inode: found.stx_ino,
-            size: found.stx_size,
-            changed: (found.stx_ctime.tv_sec, found.stx_ctime.tv_nsec),
-        })
+        statx(CWD, link(tid), AtFlags::STATX_DONT_SYNC, WANTED).ok().map(Executable::from)
     }
 
     #[cfg(test)]
     pub(crate) fn numbered(inode: u64) -> Executable {
         Executable { device: (0, 0), inode, size: 0, changed: (0, 0) }
+    }
+}
+
+const WANTED: StatxFlags = StatxFlags::INO.union(StatxFlags::SIZE).union(StatxFlags::CTIME);
+
+impl From<Statx> for Executable {
+    fn from(found: Statx) -> Executable {
+        Executable {
+            device: (found.stx_dev_major, found.stx_dev_minor),
+            inode: found.stx_ino,
+            size: found.stx_size,
+            changed: (found.stx_ctime.tv_sec, found.stx_ctime.tv_nsec),
+        }
     }
 }
 
@@ -57,11 +63,15 @@ pub(crate) fn name(tid: u32) -> Option<Vec<u8>> {
     target.rsplit(|byte| *byte == b'/').next().map(<[u8]>::to_vec)
 }
 
-/// Reads a thread's executable, which may lie on a file system that the member serves and take any time.
-pub(crate) fn is_go_program(tid: u32) -> io::Result<bool> {
+/// Reads which executable a thread has, and whether it is a Go program. It may lie on a file system that the member serves
+/// and take any time.
+pub(crate) fn read_executable(tid: u32) -> io::Result<(Executable, bool)> {
     let mut beginning = Vec::new();
-    File::open(link(tid))?.take(READ_MAX).read_to_end(&mut beginning)?;
-    Ok(has_go_note(&beginning))
+    let file = File::open(link(tid))?;
+    let executable =
+        Executable::from(statx(&file, "", AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC, WANTED)?);
+    file.take(READ_MAX).read_to_end(&mut beginning)?;
+    Ok((executable, has_go_note(&beginning)))
 }
 
 fn has_go_note(file: &[u8]) -> bool {
@@ -133,9 +143,8 @@ mod tests {
     fn the_executable_of_this_test_is_known_by_name_and_no_go_program() {
         let own = std::process::id();
         assert!(name(own).unwrap().starts_with(b"auditns_supervisor"));
-        assert!(!is_go_program(own).unwrap());
-        assert_eq!(Executable::of(own), Executable::of(own));
-        assert_ne!(Executable::of(own), None);
+        let (executable, is_go) = read_executable(own).unwrap();
+        assert_eq!((Executable::of(own), is_go), (Some(executable), false));
         assert_eq!((name(0x3fff_fff0), Executable::of(0x3fff_fff0)), (None, None));
     }
 }

@@ -9,11 +9,11 @@ mod resolver;
 mod signals;
 
 pub(crate) use clients::{Client, Clients};
-pub(crate) use executable::{Executable, is_go_program};
+pub(crate) use executable::{Executable, read_executable};
 pub(crate) use lookups::{answers, path_answers};
 pub(crate) use owner::Owner;
 pub(crate) use resolver::{Opener, Resolver, Waiter};
-pub(crate) use signals::signals_process;
+pub(crate) use signals::{process_of_pidfd, signals_process};
 
 /// Descriptors that a [`Resolver`] keeps open for each process that it remembers.
 pub(crate) const DESCRIPTORS_PER_PROCESS: usize = known::Known::DESCRIPTORS;

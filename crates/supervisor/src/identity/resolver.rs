@@ -131,14 +131,14 @@ impl Resolver {
     /// Who waits in a call. It can change nothing while it waits, so that what it is now is what counts; unlike of a
     /// sender of messages it is known which thread it is, and threads have capabilities of their own.
     pub(crate) fn waiter(&mut self, tid: u32, owner: &Owner) -> io::Result<Waiter> {
-        let Brief { pid, uid, gid, .. } = details::brief(tid)?;
+        let Brief { pid, uid, euid, gid, .. } = details::brief(tid)?;
         let effective = capabilities::of(tid)?.effective;
         let process = self.learn(pid, owner)?;
         let mut sender = self.sender(Credentials { pid, uid, gid }, &process, owner);
         let served = owner.serves(process.facts.user_namespace);
         let effective = if served { effective } else { CapabilitySet::default() };
         sender.capabilities =
-            if served { granted(&process.facts, effective, uid, owner) } else { Capabilities::default() };
+            if served { granted(&process.facts, effective, euid, owner) } else { Capabilities::default() };
         Ok(Waiter { sender, effective })
     }
 

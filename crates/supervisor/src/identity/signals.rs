@@ -22,7 +22,7 @@ pub(crate) fn signals_process(tid: u32, target: SignalTarget, daemon: u32) -> bo
             by_callers_number(tid, leader).is_some_and(|leader| group(daemon) == number(leader))
         }
         SignalTarget::All => is_visible_to(tid, daemon),
-        SignalTarget::Pidfd(fd) => of_pidfd(tid, fd) == Some(daemon),
+        SignalTarget::Pidfd(fd) => process_of_pidfd(tid, fd) == Some(daemon),
     }
 }
 
@@ -49,13 +49,21 @@ fn group(pid: u32) -> Option<Pid> {
     getpgid(number(pid)).ok()
 }
 
-/// The process of a pidfd in the caller's table: a copy of the descriptor names it in our `/proc`.
-fn of_pidfd(tid: u32, fd: i32) -> Option<u32> {
+/// What `/proc` shows of a pidfd; the second since Linux 6.9.
+const PIDFDS: [&str; 2] = ["anon_inode:[pidfd]", "pidfd:["];
+
+/// The process of a pidfd in the caller's table, as we see it: a copy of the descriptor names it in our `/proc`. If it is
+/// another file, looking at it and closing it may take as long as a member likes: not for a thread that others wait for.
+pub(crate) fn process_of_pidfd(tid: u32, fd: i32) -> Option<u32> {
     let caller = process::thread_group_of(tid).ok()?;
     if PIDFD_SELF.contains(&fd) {
         return Some(caller);
     }
     if fd < 0 {
+        return None;
+    }
+    let target = std::fs::read_link(format!("/proc/{tid}/fd/{fd}")).ok()?;
+    if !PIDFDS.iter().any(|pidfd| target.to_string_lossy().starts_with(pidfd)) {
         return None;
     }
     let caller = pidfd_open(number(caller)?, PidfdFlags::empty()).ok()?;

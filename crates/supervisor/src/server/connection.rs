@@ -2,7 +2,7 @@
 
 use crate::identity::Opener;
 use auditns_core::{Delivery, EndpointId};
-use auditns_sys::{Sent, endpoint};
+use auditns_sys::{Sent, SentBy, endpoint};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use std::collections::VecDeque;
 use std::io;
@@ -10,16 +10,6 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// What an answer that waits costs beyond its bytes.
 const OVERHEAD: usize = 64;
-
-/// Whether a listener has missed records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Overrun {
-    No,
-    /// It does not know yet.
-    Untold,
-    /// It knows, and has still to receive what came before them.
-    Told,
-}
 
 /// Answers wait here while the member's socket is full; nothing is read meanwhile, so what waits are the answers to one
 /// datagram.
@@ -31,9 +21,13 @@ pub(super) struct Connection {
     inode: u64,
     opener: Opener,
     refuses_descriptors: bool,
+    sent_by: SentBy,
     raised: bool,
     credentials_wanted: bool,
-    overrun: Overrun,
+    /// Records are left out until everything before them is received (kernel: `NETLINK_S_CONGESTED`).
+    congested: bool,
+    /// Whoever receives next is to be told that records were left out.
+    overrun: bool,
     unsent: VecDeque<Vec<u8>>,
     unsent_bytes: usize,
     /// When answers began to wait, on the server's count of such events.
@@ -47,8 +41,14 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// `inode` is that of the member's end; `refuses_descriptors`: see [`auditns_sys::EndpointPair`].
-    pub(super) fn new(fd: OwnedFd, inode: u64, refuses_descriptors: bool, opener: Opener) -> Connection {
+    /// `inode` is that of the member's end; for the others see [`auditns_sys::EndpointPair`].
+    pub(super) fn new(
+        fd: OwnedFd,
+        inode: u64,
+        refuses_descriptors: bool,
+        sent_by: SentBy,
+        opener: Opener,
+    ) -> Connection {
         Connection {
             fd,
             inode,
@@ -56,7 +56,9 @@ impl Connection {
             refuses_descriptors,
             raised: false,
             credentials_wanted: false,
-            overrun: Overrun::No,
+            congested: false,
+            overrun: false,
+            sent_by,
             unsent: VecDeque::new(),
             unsent_bytes: 0,
             unsent_since: 0,
@@ -86,28 +88,9 @@ impl Connection {
         self.credentials_wanted
     }
 
-    /// Whether records are left out until everything before them is received.
-    pub(super) fn is_overrun(&mut self) -> bool {
-        if self.overrun == Overrun::Told && !endpoint::has_unread(&self.fd) {
-            self.overrun = Overrun::No;
-        }
-        self.overrun != Overrun::No
-    }
-
-    /// A record was left out.
-    pub(super) fn set_overrun(&mut self, tell: bool) {
-        if tell && self.overrun == Overrun::No {
-            self.overrun = Overrun::Untold;
-        }
-    }
-
     /// Whether whoever receives now is to be told, once, that records were left out.
     pub(super) fn take_overrun(&mut self) -> bool {
-        let untold = self.overrun == Overrun::Untold;
-        if untold {
-            self.overrun = Overrun::Told;
-        }
-        untold
+        std::mem::take(&mut self.overrun)
     }
 
     pub(super) fn may_read(&self) -> bool {
@@ -177,16 +160,28 @@ impl Connection {
         if !self.unsent.is_empty() {
             return Delivery::Full;
         }
-        match endpoint::send(&self.fd, frame) {
+        match endpoint::send(&self.fd, frame, self.sent_by) {
             Ok(Sent::Sent) => Delivery::Sent,
             Ok(Sent::WouldBlock) => Delivery::Full,
             Ok(Sent::Closed) | Err(_) => Delivery::Closed,
         }
     }
 
+    /// Sends a listener a record now or not at all; once one was left out, the following are too until the listener has
+    /// caught up, unless it wants to hear of none that it misses (`NETLINK_NO_ENOBUFS`). Returns whether it was sent.
+    pub(super) fn offer_record(&mut self, frame: &[u8], wants_error: bool) -> bool {
+        self.congested &= wants_error && endpoint::has_unread(&self.fd);
+        let left_out = self.congested || self.offer(frame) == Delivery::Full;
+        if left_out && wants_error && !self.congested {
+            self.congested = true;
+            self.overrun = true;
+        }
+        !left_out
+    }
+
     pub(super) fn flush(&mut self) {
         while let Some(frame) = self.unsent.front() {
-            match endpoint::send(&self.fd, frame) {
+            match endpoint::send(&self.fd, frame, self.sent_by) {
                 Ok(Sent::WouldBlock) => return,
                 // An error is about this answer alone: it is longer than the whole buffer.
                 Ok(Sent::Sent) | Err(_) => {
@@ -234,14 +229,14 @@ impl AsFd for Connection {
 mod tests {
     use super::*;
     use crate::identity::{Owner, Resolver};
-    use auditns_sys::EndpointPair;
+    use auditns_sys::{EndpointPair, Endpoints};
 
     fn pair() -> (Connection, OwnedFd) {
         let pid = std::process::id();
         let owner = Owner::of_first_opener(pid).unwrap();
         let opener = Resolver::new(1).learn(pid, &owner).unwrap();
-        let EndpointPair { server, client, refuses_descriptors } = endpoint::endpoint_pair(true).unwrap();
-        (Connection::new(server, 1, refuses_descriptors, opener), client)
+        let EndpointPair { server, client, refuses_descriptors, .. } = Endpoints::new().pair(true).unwrap();
+        (Connection::new(server, 1, refuses_descriptors, SentBy::Supervisor, opener), client)
     }
 
     /// Answers until some wait.
@@ -277,6 +272,22 @@ mod tests {
         assert_eq!((connection.unsent_bytes(), connection.unsent_since()), (0, None));
         assert!(connection.may_read());
         assert_eq!(reads(&client), 2);
+    }
+
+    #[test]
+    fn a_listener_that_misses_records_is_told_once_and_hears_again_when_it_has_caught_up() {
+        let (mut connection, client) = pair();
+        let record = [b'r'; 4000];
+        for wants_error in [true, false] {
+            while connection.offer_record(&record, wants_error) {}
+            let mut byte = [0; 5000];
+            assert!(rustix::io::read(&client, &mut byte).is_ok());
+            assert_eq!(connection.offer_record(&record, wants_error), !wants_error, "{wants_error}");
+            assert_eq!([connection.take_overrun(), connection.take_overrun()], [wants_error, false]);
+            assert!(reads(&client) > 10);
+            assert!(connection.offer_record(&record, wants_error));
+            assert_eq!(reads(&client), 1);
+        }
     }
 
     #[test]

@@ -112,8 +112,7 @@ impl Server<'_> {
         let Some(connection) = self.connections.get_mut(&endpoint) else { return };
         if !self.namespace.is_in_group(endpoint) {
             connection.offer(frame);
-        } else if connection.is_overrun() || connection.offer(frame) == Delivery::Full {
-            connection.set_overrun(!self.namespace.wants_no_overrun_error(endpoint));
+        } else if !connection.offer_record(frame, !self.namespace.wants_no_overrun_error(endpoint)) {
             self.feed(Input::ListenerMissed);
         }
     }
@@ -146,7 +145,9 @@ impl Server<'_> {
         self.with_answers(endpoint, Connection::drop_unsent);
         let mut connection = self.connections.remove(&endpoint)?;
         connection.unregister(&self.epoll);
-        self.inodes.remove(&connection.inode());
+        if self.inodes.get(&connection.inode()) == Some(&endpoint) {
+            self.inodes.remove(&connection.inode());
+        }
         Some(connection)
     }
 

@@ -1,8 +1,10 @@
 //! How many audit sockets there may be. A limit reached is an error inside and a line outside; nobody else notices.
 
+use super::aside::{CALLS, DESCRIPTORS_PER_CALL};
 use super::connection::Connection;
 use crate::identity::{DESCRIPTORS_PER_PROCESS, Opener};
 use auditns_core::EndpointId;
+use auditns_sys::Endpoints;
 use rustix::io::Errno;
 use std::collections::BTreeMap;
 
@@ -13,6 +15,8 @@ pub(super) struct Limits {
     pub(super) sockets: usize,
     /// Processes whose files are kept open.
     pub(super) processes: usize,
+    /// Calls whose callers' memory is looked at, at a time.
+    pub(super) calls: usize,
 }
 
 /// Most open audit sockets of one namespace.
@@ -23,7 +27,9 @@ const PROCESSES: usize = 128;
 const PER_PROCESS: usize = 256;
 /// Descriptors for everything else: the log, the listener, paths that are looked up.
 const RESERVE: usize = 64;
-/// The least that works for one path at a time. With fewer than some 32 descriptors in all there is none to spare.
+/// The least of which each user can have one.
+const CALLS_MIN: usize = 4;
+/// The least that works for one path at a time. With fewer than some 72 descriptors in all there is none to spare.
 const RESERVE_MIN: usize = 24;
 
 /// Sockets up to this number get the system's own buffers, those beyond it small ones, so that a member which reads no
@@ -38,8 +44,12 @@ impl Limits {
     pub(super) fn for_descriptors(descriptors: usize) -> Limits {
         let processes = (descriptors / 16).clamp(1, PROCESSES);
         let reserve = (descriptors / 4).clamp(RESERVE_MIN, RESERVE);
-        let others = reserve + processes * DESCRIPTORS_PER_PROCESS;
-        Limits { sockets: descriptors.saturating_sub(others).clamp(1, SOCKETS), processes }
+        let calls = (descriptors / 32).clamp(CALLS_MIN, CALLS);
+        let others = reserve
+            + processes * DESCRIPTORS_PER_PROCESS
+            + calls * DESCRIPTORS_PER_CALL
+            + Endpoints::DESCRIPTORS;
+        Limits { sockets: descriptors.saturating_sub(others).clamp(1, SOCKETS), processes, calls }
     }
 
     /// Sockets of processes for which audit can do nothing. They may not take the last ones, which logins need.
@@ -84,7 +94,7 @@ mod tests {
     #[test]
     fn usual_limits_on_descriptors_leave_the_numbers_as_documented() {
         for descriptors in [8192, 1 << 20, usize::MAX] {
-            let limits = Limits { sockets: 4096, processes: 128 };
+            let limits = Limits { sockets: 4096, processes: 128, calls: 64 };
             assert_eq!(Limits::for_descriptors(descriptors), limits, "{descriptors}");
             assert_eq!(limits.unprivileged(), 2048);
         }
@@ -93,10 +103,13 @@ mod tests {
     #[test]
     fn few_descriptors_are_shared_out_and_never_promised_twice() {
         for descriptors in 16..5000 {
-            let Limits { sockets, processes } = Limits::for_descriptors(descriptors);
-            assert!(sockets >= 1 && processes >= 1, "{descriptors}");
-            let used = sockets + processes * DESCRIPTORS_PER_PROCESS;
-            assert!(used + RESERVE_MIN <= descriptors || descriptors < 32, "{descriptors}: {used}");
+            let Limits { sockets, processes, calls } = Limits::for_descriptors(descriptors);
+            assert!(sockets >= 1 && processes >= 1 && calls >= CALLS_MIN, "{descriptors}");
+            let used = sockets
+                + processes * DESCRIPTORS_PER_PROCESS
+                + calls * DESCRIPTORS_PER_CALL
+                + Endpoints::DESCRIPTORS;
+            assert!(used + RESERVE_MIN <= descriptors || descriptors < 72, "{descriptors}: {used}");
         }
     }
 }

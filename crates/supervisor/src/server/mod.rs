@@ -10,6 +10,7 @@ mod notifications;
 mod on_socket;
 mod open;
 mod receive;
+mod receivers;
 mod storage;
 mod worked;
 
@@ -19,10 +20,11 @@ use crate::observer::{Event, Observer};
 use crate::time::now;
 use aside::{Aside, Done, LAST_WAIT};
 use auditns_core::{EndpointId, Input, Namespace};
-use auditns_sys::{Listener, clock};
+use auditns_sys::{Endpoints, Listener, clock};
 use connection::Connection;
 use limits::Limits;
 use receive::Parked;
+use receivers::Receivers;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::time::Timespec;
 use std::collections::{BTreeMap, HashMap};
@@ -76,6 +78,8 @@ pub(crate) struct Server<'o> {
     owner: Option<Owner>,
     resolver: Resolver,
     clients: Clients,
+    endpoints: Endpoints,
+    receivers: Receivers,
     limits: Limits,
     aside: Aside<Worked>,
     parked: Parked,
@@ -93,24 +97,27 @@ pub(crate) struct Server<'o> {
 }
 
 impl<'o> Server<'o> {
-    /// `clients` tells strict audit clients from others; `descriptors` is how many this process may have open.
+    /// `clients` tells strict audit clients from others, `endpoints` makes sockets; `descriptors` is how many this process may have open.
     pub(crate) fn new(
         namespace: Namespace,
         listener: Listener,
         log: LogFile,
         clients: Clients,
+        endpoints: Endpoints,
         observer: &'o mut dyn Observer,
         descriptors: usize,
     ) -> io::Result<Server<'o>> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &listener, EventData::new_u64(LISTENER_TOKEN), EventFlags::IN)?;
         listener.enable_sync_wake_up();
-        let aside = Aside::new()?;
-        epoll::add(&epoll, &aside, EventData::new_u64(ASIDE_TOKEN), EventFlags::IN)?;
         let limits = Limits::for_descriptors(descriptors);
+        let listener = Arc::new(listener);
+        let asked = Arc::clone(&listener);
+        let aside = Aside::new(limits.calls, move |notification| asked.is_valid(notification.id))?;
+        epoll::add(&epoll, &aside, EventData::new_u64(ASIDE_TOKEN), EventFlags::IN)?;
         Ok(Server {
             namespace,
-            listener: Arc::new(listener),
+            listener,
             epoll,
             connections: BTreeMap::new(),
             inodes: HashMap::new(),
@@ -118,6 +125,8 @@ impl<'o> Server<'o> {
             owner: None,
             resolver: Resolver::new(limits.processes),
             clients,
+            endpoints,
+            receivers: Receivers::default(),
             limits,
             aside,
             parked: Parked::default(),

@@ -1,11 +1,13 @@
 //! System calls of members that the filter stopped.
 
 use super::Server;
+use super::aside::OnBehalf;
 use super::open::Wanted;
 use super::worked::Worked;
-use crate::identity::{Waiter, signals_process};
+use crate::identity::{Waiter, process_of_pidfd, signals_process};
 use crate::time::now;
 use auditns_core::Input;
+use auditns_sys::identity::details;
 use auditns_sys::{Call, Notification, SignalTarget, call};
 use std::io;
 
@@ -14,7 +16,8 @@ impl Server<'_> {
     pub(super) fn answer(&mut self, notification: &Notification) {
         if call::reads_memory(notification) {
             let notification = *notification;
-            self.aside.work_on_call(notification, move || {
+            let on_behalf = self.on_behalf(notification.tid);
+            self.aside.work_on_call(notification, on_behalf, move || {
                 let call = call::classify(&notification);
                 Some(Worked::Decoded { notification, call })
             });
@@ -23,33 +26,62 @@ impl Server<'_> {
         }
     }
 
+    /// For whom work on a thread's call is done.
+    pub(super) fn on_behalf(&self, tid: u32) -> OnBehalf {
+        // Nobody waits for a caller that is gone.
+        let uid = details::brief(tid).map_or(u32::MAX, |caller| caller.uid);
+        let inside = self.owner.as_ref().and_then(|owner| owner.uid_inside(uid));
+        OnBehalf { uid, privileged: uid == 0 || inside == Some(0) }
+    }
+
     /// Answers one notification, decoded.
     pub(super) fn answer_call(&mut self, notification: &Notification, call: &io::Result<Call>) {
         let id = notification.id;
         match *call {
             Ok(Call::AuditSocket { kind, close_on_exec, nonblocking }) => {
                 let wanted = Wanted { kind, close_on_exec, nonblocking };
-                if let Err(errno) = self.open_endpoint(notification, wanted) {
-                    let _ = self.listener.answer_errno(id, errno.raw_os_error());
-                }
+                self.open(notification, wanted);
             }
             Ok(Call::OnSocket(call)) => self.answer_on_socket(notification, call),
-            Ok(Call::Signal { target, .. }) => {
-                self.note_signal(notification, target);
-                let _ = self.listener.answer_continue(id);
-            }
+            Ok(Call::Signal { target, .. }) => self.answer_signalling(notification, target),
             Ok(Call::Other) | Err(_) => {
                 let _ = self.listener.answer_continue(id);
             }
         }
     }
 
-    fn note_signal(&mut self, notification: &Notification, target: SignalTarget) {
-        let Some(daemon) = self.namespace.daemon() else { return };
-        let Some(owner) = &self.owner else { return };
-        if !signals_process(notification.tid, target, daemon) {
-            return;
+    fn answer_signalling(&mut self, notification: &Notification, target: SignalTarget) {
+        let daemon = self.namespace.daemon();
+        match (daemon, target) {
+            // What the caller calls a pidfd may be any file.
+            (Some(_), SignalTarget::Pidfd(fd)) => {
+                let notification = *notification;
+                let on_behalf = self.on_behalf(notification.tid);
+                self.aside.work_on_call(notification, on_behalf, move || {
+                    let process = process_of_pidfd(notification.tid, fd);
+                    Some(Worked::SignalTarget { notification, process })
+                });
+            }
+            (Some(daemon), target) => {
+                let process = signals_process(notification.tid, target, daemon).then_some(daemon);
+                self.answer_signal(notification, process);
+            }
+            (None, _) => {
+                let _ = self.listener.answer_continue(notification.id);
+            }
         }
+    }
+
+    /// Lets a signal go on to a process, and remembers who sent it if that is the audit daemon.
+    pub(super) fn answer_signal(&mut self, notification: &Notification, process: Option<u32>) {
+        if process.is_some() && process == self.namespace.daemon() {
+            self.note_signal(notification);
+        }
+        let _ = self.listener.answer_continue(notification.id);
+    }
+
+    fn note_signal(&mut self, notification: &Notification) {
+        let Some(owner) = &self.owner else { return };
         let Ok(Waiter { sender, .. }) = self.resolver.waiter(notification.tid, owner) else { return };
         if self.listener.is_valid(notification.id) {
             self.namespace.handle(Input::DaemonSignalled { sender: &sender }, now());

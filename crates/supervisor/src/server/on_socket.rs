@@ -2,116 +2,115 @@
 
 use super::Server;
 use super::callers_memory::{callers_memory, errno, write_name, write_some};
+use super::receivers::Receiver;
 use super::worked::Worked;
 use crate::identity::{Waiter, answers};
 use crate::time::now;
 use auditns_core::socket::{Caller, SOL_NETLINK, SOL_SOCKET, SocketAnswer, SocketQuery, SocketRequest};
-use auditns_core::{EndpointId, Input, Inquiry};
+use auditns_core::{EndpointId, Input, Inquiry, Namespace};
 use auditns_sys::call::{Bytes, OnSocket, Operation, Room};
 use auditns_sys::identity::capabilities::Capability;
 use auditns_sys::{Listener, Notification, descriptors};
 use rustix::io::Errno;
 use std::io;
+use std::sync::Arc;
 
 /// The longest address that the kernel takes from a caller (`struct sockaddr_storage`).
 const ADDRESS_MAX: i32 = 128;
-/// Netlink takes no more of an option's value.
-const VALUE_MAX: i32 = 4;
-/// `SO_PASSCRED`, the same on every architecture auditns serves.
-const PASS_CREDENTIALS: i32 = 16;
-/// `SO_PEEK_OFF`, which netlink sockets do not have.
-const PEEK_OFFSET: i32 = 42;
+/// Netlink takes this much of an option's value, and nothing of a shorter one.
+const VALUE: i32 = 4;
+
+/// Options of level `SOL_SOCKET`, the same on every architecture auditns serves.
+const SO_ERROR: i32 = 4;
+const SO_PASSCRED: i32 = 16;
+
+/// A call on a descriptor with a reserved number, after a look at the caller.
+#[derive(Debug)]
+pub(super) struct Identified {
+    pub(super) notification: Notification,
+    pub(super) call: OnSocket,
+    /// Of the socket with that number; `None` if there is none.
+    pub(super) inode: Option<u64>,
+    /// What the call gives in memory, as far as netlink looks at it.
+    pub(super) given: io::Result<Vec<u8>>,
+}
 
 impl Server<'_> {
+    /// Looks which socket a call is on, and what it gives. It goes on with [`Server::answer_identified`].
     pub(super) fn answer_on_socket(&mut self, notification: &Notification, call: OnSocket) {
-        let OnSocket { fd, operation } = call;
-        let inode = descriptors::socket_inode(notification.tid, fd).ok().flatten();
+        if let Operation::ReceiveFrom { .. } | Operation::ReceiveMessage { .. } = call.operation
+            && let Some(known) = self.receivers.get(notification.tid, call.fd)
+        {
+            self.answer_receive(notification, known, call);
+            return;
+        }
+        let (notification, listener) = (*notification, Arc::clone(&self.listener));
+        let on_behalf = self.on_behalf(notification.tid);
+        self.aside.work_on_call(notification, on_behalf, move || {
+            let inode = descriptors::socket_inode(notification.tid, call.fd).ok().flatten();
+            let given = read_given(&notification, &listener, call.operation);
+            Some(Worked::Identified(Identified { notification, call, inode, given }))
+        });
+    }
+
+    pub(super) fn answer_identified(&mut self, identified: Identified) {
+        let Identified { notification, call, inode, given } = identified;
         let Some((inode, endpoint)) = inode.and_then(|inode| Some((inode, *self.inodes.get(&inode)?))) else {
             // Something else has a reserved number, of which nothing is ours to answer.
             self.feed(Input::StrayCall);
             let _ = self.listener.answer_continue(notification.id);
             return;
         };
-        match operation {
-            Operation::Bind(address) | Operation::Connect(address) if address.length > ADDRESS_MAX => {
-                self.answer_errno(notification, Errno::INVAL);
-            }
-            Operation::Bind(given) | Operation::Connect(given) => {
-                self.fetch(notification, endpoint, operation, given);
+        match call.operation {
+            Operation::Bind(given_at) | Operation::Connect(given_at)
+                if !(0..=ADDRESS_MAX).contains(&given_at.length) =>
+            {
+                self.answer_errno(&notification, Errno::INVAL);
             }
             Operation::SetOption { value, .. } if value.length < 0 => {
-                self.answer_errno(notification, Errno::INVAL);
+                self.answer_errno(&notification, Errno::INVAL);
             }
-            Operation::SetOption { level: SOL_NETLINK, value, .. } => {
-                let value = Bytes { length: value.length.min(VALUE_MAX), ..value };
-                self.fetch(notification, endpoint, operation, value);
-            }
-            Operation::SetOption { level: SOL_SOCKET, option: PEEK_OFFSET, .. } => {
-                self.answer_errno(notification, Errno::OPNOTSUPP);
+            Operation::Bind(_) | Operation::Connect(_) | Operation::SetOption { level: SOL_NETLINK, .. } => {
+                self.answer_request(&notification, endpoint, call.operation, given);
             }
             Operation::SetOption { level: SOL_SOCKET, option, .. } => {
-                if let Some(connection) = self.connections.get_mut(&endpoint)
-                    && option == PASS_CREDENTIALS
-                {
-                    connection.note_credentials_wanted();
-                }
-                let _ = self.listener.answer_continue(notification.id);
+                self.set_general_option(&notification, endpoint, option);
             }
-            Operation::SetOption { .. } => self.answer_errno(notification, Errno::NOPROTOOPT),
-            Operation::Listen | Operation::Shutdown => self.answer_errno(notification, Errno::OPNOTSUPP),
-            Operation::OwnName(room) => self.answer_query(notification, endpoint, SocketQuery::OwnName, room),
+            Operation::SetOption { .. } => self.answer_errno(&notification, Errno::NOPROTOOPT),
+            Operation::Listen | Operation::Shutdown => self.answer_errno(&notification, Errno::OPNOTSUPP),
+            Operation::OwnName(room) => {
+                let answer = self.namespace.query_socket(endpoint, SocketQuery::OwnName);
+                self.answer_query(&notification, answer, room);
+            }
             Operation::PeerName(room) => {
-                self.answer_query(notification, endpoint, SocketQuery::PeerName, room);
+                let answer = self.namespace.query_socket(endpoint, SocketQuery::PeerName);
+                self.answer_query(&notification, answer, room);
             }
             Operation::GetOption { level, option, value } => {
-                let query = SocketQuery::Option { level, option, room: i32::MAX };
-                if self.namespace.query_socket(endpoint, query) == SocketAnswer::Native {
-                    let _ = self.listener.answer_continue(notification.id);
-                } else {
-                    let room = Bytes { at: value.length_at, length: 4 };
-                    self.fetch(notification, endpoint, operation, room);
-                }
+                let answer = self.option(endpoint, level, option, &given);
+                self.answer_query(&notification, answer, value);
             }
             Operation::ReceiveFrom { .. } | Operation::ReceiveMessage { .. } => {
-                self.answer_receive(notification, endpoint, inode, call);
+                let on_behalf = self.on_behalf(notification.tid);
+                let receiver = Receiver { endpoint, inode, on_behalf };
+                self.receivers.note(notification.tid, call.fd, receiver);
+                self.answer_receive(&notification, receiver, call);
             }
         }
     }
 
-    fn answer_errno(&self, notification: &Notification, errno: Errno) {
+    pub(super) fn answer_errno(&self, notification: &Notification, errno: Errno) {
         let _ = self.listener.answer_errno(notification.id, errno.raw_os_error());
     }
 
-    /// Reads what the call gives; it goes on with [`Server::answer_with`].
-    fn fetch(
+    fn answer_request(
         &mut self,
         notification: &Notification,
         endpoint: EndpointId,
         operation: Operation,
-        given: Bytes,
+        given: io::Result<Vec<u8>>,
     ) {
-        let Ok(length) = usize::try_from(given.length) else {
-            self.answer_errno(notification, Errno::INVAL);
-            return;
-        };
-        let (notification, listener) = (*notification, self.listener.clone());
-        self.aside.work_on_call(notification, move || {
-            let mut bytes = vec![0; length];
-            let read = callers_memory(&notification, &listener)
-                .and_then(|memory| if length == 0 { Ok(()) } else { memory.read(given.at, &mut bytes) });
-            Some(Worked::Read { notification, endpoint, operation, bytes: read.map(|()| bytes) })
-        });
-    }
-
-    /// Answers a call of which it is known what it gives.
-    pub(super) fn answer_with(
-        &mut self,
-        notification: &Notification,
-        endpoint: EndpointId,
-        operation: Operation,
-        bytes: io::Result<Vec<u8>>,
-    ) {
-        let bytes = match bytes {
+        let bytes = match given {
             Ok(bytes) => bytes,
             Err(error) => {
                 let _ = self.listener.answer_errno(notification.id, errno(&error));
@@ -122,12 +121,6 @@ impl Server<'_> {
             Operation::Bind(_) => SocketRequest::Bind { address: &bytes },
             Operation::Connect(_) => SocketRequest::Connect { address: &bytes },
             Operation::SetOption { option, .. } => SocketRequest::SetOption { option, value: &bytes },
-            Operation::GetOption { level, option, value } => {
-                let room = bytes.first_chunk().map_or(0, |room| i32::from_ne_bytes(*room));
-                let query = SocketQuery::Option { level, option, room };
-                self.answer_query(notification, endpoint, query, value);
-                return;
-            }
             _ => return,
         };
         let Some(caller) = self.caller(notification, &request) else {
@@ -138,6 +131,53 @@ impl Server<'_> {
         let call = notification.id;
         self.namespace.handle(Input::SocketRequested { endpoint, call, caller: &caller, request }, now());
         self.perform();
+    }
+
+    fn set_general_option(&mut self, notification: &Notification, endpoint: EndpointId, option: i32) {
+        if let Some(refused) = Namespace::refuses_general_option(option) {
+            let _ = self.listener.answer_errno(notification.id, refused.0);
+            return;
+        }
+        if let Some(connection) = self.connections.get_mut(&endpoint)
+            && option == SO_PASSCRED
+        {
+            connection.note_credentials_wanted();
+        }
+        let _ = self.listener.answer_continue(notification.id);
+    }
+
+    /// What an option's value is for a caller that gives this as its room.
+    fn option(
+        &mut self,
+        endpoint: EndpointId,
+        level: i32,
+        option: i32,
+        room: &io::Result<Vec<u8>>,
+    ) -> SocketAnswer {
+        let room = room.as_deref().map(|room| room.first_chunk().map_or(0, |room| i32::from_ne_bytes(*room)));
+        let query = |room| SocketQuery::Option { level, option, room };
+        let answer = self.namespace.query_socket(endpoint, query(room.as_ref().copied().unwrap_or(i32::MAX)));
+        let is_error = (level, option) == (SOL_SOCKET, SO_ERROR);
+        match (answer, room) {
+            // The kernel looks at a foreign level before it looks at the room.
+            (SocketAnswer::Refused(refused), Err(_)) if level != SOL_NETLINK && level != SOL_SOCKET => {
+                SocketAnswer::Refused(refused)
+            }
+            (SocketAnswer::Native, Ok(room))
+                if is_error
+                    && room >= VALUE
+                    && self
+                        .connections
+                        .get_mut(&endpoint)
+                        .is_some_and(super::connection::Connection::take_overrun) =>
+            {
+                let value = auditns_wire::Errno::ENOBUFS.0.to_ne_bytes().to_vec();
+                SocketAnswer::Value { bytes: value, length: VALUE.cast_unsigned() }
+            }
+            (SocketAnswer::Native, _) => SocketAnswer::Native,
+            (_, Err(_)) => SocketAnswer::Refused(auditns_wire::Errno::EFAULT),
+            (answer, Ok(_)) => answer,
+        }
     }
 
     /// Who makes a call. `None` if it is gone or nothing is known of it.
@@ -155,16 +195,10 @@ impl Server<'_> {
         self.listener.is_valid(notification.id).then_some(caller)
     }
 
-    /// Answers a call that asks for something.
-    fn answer_query(
-        &mut self,
-        notification: &Notification,
-        endpoint: EndpointId,
-        query: SocketQuery,
-        room: Room,
-    ) {
-        let answer = self.namespace.query_socket(endpoint, query);
-        let (notification, listener) = (*notification, self.listener.clone());
+    /// Gives a caller what it asked for.
+    fn answer_query(&mut self, notification: &Notification, answer: SocketAnswer, room: Room) {
+        let (notification, listener) = (*notification, Arc::clone(&self.listener));
+        let on_behalf = self.on_behalf(notification.tid);
         match answer {
             SocketAnswer::Native => {
                 let _ = listener.answer_continue(notification.id);
@@ -172,22 +206,42 @@ impl Server<'_> {
             SocketAnswer::Refused(errno) => {
                 let _ = listener.answer_errno(notification.id, errno.0);
             }
-            SocketAnswer::Name(name) => self.aside.work_on_call(notification, move || {
+            SocketAnswer::Name(name) => self.aside.work_on_call(notification, on_behalf, move || {
                 let written = callers_memory(&notification, &listener)
                     .and_then(|memory| write_name(&memory, room, &name));
                 answer_written(&notification, &listener, written);
                 None
             }),
-            SocketAnswer::Value { bytes, length } => self.aside.work_on_call(notification, move || {
-                let written = callers_memory(&notification, &listener).and_then(|memory| {
-                    memory.write(room.length_at, &length.to_ne_bytes())?;
-                    write_some(&memory, room.at, &bytes)
+            SocketAnswer::Value { bytes, length } => {
+                self.aside.work_on_call(notification, on_behalf, move || {
+                    let written = callers_memory(&notification, &listener).and_then(|memory| {
+                        memory.write(room.length_at, &length.to_ne_bytes())?;
+                        write_some(&memory, room.at, &bytes)
+                    });
+                    answer_written(&notification, &listener, written);
+                    None
                 });
-                answer_written(&notification, &listener, written);
-                None
-            }),
+            }
         }
     }
+}
+
+/// Reads what a call gives in its caller's memory, as far as netlink looks at it.
+fn read_given(notification: &Notification, listener: &Listener, operation: Operation) -> io::Result<Vec<u8>> {
+    let given = match operation {
+        Operation::Bind(address) | Operation::Connect(address) if address.length <= ADDRESS_MAX => address,
+        Operation::SetOption { level: SOL_NETLINK, value, .. } if value.length >= VALUE => {
+            Bytes { length: VALUE, ..value }
+        }
+        Operation::GetOption { value, .. } => Bytes { at: value.length_at, length: VALUE },
+        _ => return Ok(Vec::new()),
+    };
+    let length = usize::try_from(given.length).unwrap_or(0);
+    let mut bytes = vec![0; length];
+    if length != 0 {
+        callers_memory(notification, listener)?.read(given.at, &mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 fn answer_written(notification: &Notification, listener: &Listener, written: io::Result<()>) {

@@ -4,13 +4,13 @@ use super::Server;
 use super::connection::Connection;
 use super::limits::FULL_BUFFERS;
 use super::worked::Worked;
-use crate::identity::{Client, Owner, is_go_program};
+use crate::identity::{Client, Executable, Owner, read_executable};
 use crate::observer::Event;
 use crate::time::now;
 use auditns_core::{EndpointId, Input};
 use auditns_sys::filter::reserved;
 use auditns_sys::identity::process;
-use auditns_sys::{Call, InjectError, Notification, descriptors, endpoint};
+use auditns_sys::{EndpointPair, InjectError, Notification, descriptors, endpoint};
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -22,7 +22,7 @@ const NETLINK_TYPES: [i32; 2] = [3, 2];
 const TYPE_MAX: i32 = 10;
 
 /// What the caller asked for.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
     pub(super) kind: i32,
     pub(super) close_on_exec: bool,
@@ -30,25 +30,55 @@ pub(super) struct Wanted {
 }
 
 impl Server<'_> {
-    pub(super) fn open_endpoint(&mut self, notification: &Notification, wanted: Wanted) -> Result<(), Errno> {
+    pub(super) fn open(&mut self, notification: &Notification, wanted: Wanted) {
         let kind = wanted.kind;
         if !NETLINK_TYPES.contains(&kind) {
-            return Err(if (0..=TYPE_MAX).contains(&kind) { Errno::SOCKTNOSUPPORT } else { Errno::INVAL });
+            let exists = (0..=TYPE_MAX).contains(&kind);
+            self.answer_errno(notification, if exists { Errno::SOCKTNOSUPPORT } else { Errno::INVAL });
+            return;
         }
         let tid = notification.tid;
-        let client = match self.clients.of(tid) {
-            Ok(client) => client,
-            Err(executable) => {
-                let notification = *notification;
-                let Wanted { kind, close_on_exec, nonblocking } = wanted;
-                let call = Call::AuditSocket { kind, close_on_exec, nonblocking };
-                self.aside.work_on_call(notification, move || {
-                    let is_go = is_go_program(tid);
-                    Some(Worked::Recognized { notification, call, executable, is_go })
-                });
-                return Ok(());
-            }
+        if let Some(client) = self.clients.of(tid) {
+            self.open_for(notification, wanted, client);
+            return;
+        }
+        let notification = *notification;
+        let on_behalf = self.on_behalf(tid);
+        self.aside.work_on_call(notification, on_behalf, move || {
+            let found = read_executable(tid);
+            Some(Worked::Recognized { notification, wanted, found })
+        });
+    }
+
+    /// Goes on with [`Server::open`] once the caller's executable was looked at.
+    pub(super) fn open_recognized(
+        &mut self,
+        notification: &Notification,
+        wanted: Wanted,
+        found: io::Result<(Executable, bool)>,
+    ) {
+        // What was read is the caller's only if it still waits.
+        let found = found.ok().filter(|_| self.listener.is_valid(notification.id));
+        let client = match found {
+            Some((executable, is_go)) => self.clients.learn(executable, is_go),
+            None => Client::Lenient,
         };
+        self.open_for(notification, wanted, client);
+    }
+
+    fn open_for(&mut self, notification: &Notification, wanted: Wanted, client: Client) {
+        if let Err(errno) = self.open_endpoint(notification, wanted, client) {
+            self.answer_errno(notification, errno);
+        }
+    }
+
+    fn open_endpoint(
+        &mut self,
+        notification: &Notification,
+        wanted: Wanted,
+        client: Client,
+    ) -> Result<(), Errno> {
+        let tid = notification.tid;
         let pid = match process::thread_group_of(tid) {
             Ok(pid) => pid,
             Err(error) => return self.refuse(tid, &error),
@@ -76,7 +106,7 @@ impl Server<'_> {
             self.show(&Event::EndpointRefused { tid, reason: &reason });
             return Err(errno);
         }
-        let pair = match endpoint::endpoint_pair(wanted.nonblocking) {
+        let pair = match self.endpoints.pair(wanted.nonblocking) {
             Ok(pair) => pair,
             Err(error) => return self.refuse(tid, &error),
         };
@@ -97,8 +127,9 @@ impl Server<'_> {
             Err(InjectError::Other(error)) => return self.refuse(tid, &error),
             Err(error @ InjectError::NumberRefused(_)) => return self.refuse(tid, &io::Error::other(error)),
         };
-        let connection = Connection::new(pair.server, inode, pair.refuses_descriptors, opener);
-        self.add_connection(connection, kind, reserved_number);
+        let EndpointPair { server, refuses_descriptors, sent_by, .. } = pair;
+        let connection = Connection::new(server, inode, refuses_descriptors, sent_by, opener);
+        self.add_connection(connection, wanted.kind, reserved_number);
         if !reserved_number {
             self.show(&Event::PlainEndpoint { tid });
         }
@@ -124,7 +155,7 @@ impl Server<'_> {
 
     /// Gives the caller its end, at a reserved number if it has one free. Returns whether it had.
     fn hand_over(
-        &self,
+        &mut self,
         notification: &Notification,
         end: &OwnedFd,
         close_on_exec: bool,
@@ -133,7 +164,10 @@ impl Server<'_> {
         let Notification { id, tid, .. } = *notification;
         if let Some(number) = free_number(tid, client) {
             match self.listener.inject_at(id, end.as_fd(), close_on_exec, number) {
-                Ok(_) => return Ok(true),
+                Ok(_) => {
+                    self.receivers.forget_number(number);
+                    return Ok(true);
+                }
                 Err(InjectError::NumberRefused(_)) => {}
                 Err(error) => return Err(error),
             }
@@ -150,17 +184,27 @@ impl Server<'_> {
     }
 }
 
+/// Most files of a process that gets reserved numbers: so many numbers below are free then that nobody can take them all
+/// between a look and an injection.
+const OPEN_MAX: u64 = 576;
+
 /// A reserved number that is free in the caller's table.
 ///
-/// Nobody else may take the number between this look and the injection, which would close what it names. Other threads
-/// of the caller get the lowest free number for what they open, so the range is theirs to run into only if all below it
-/// are taken; then it is left alone.
+/// Nobody may take the number between this look and the injection, which would close what it names, while all calls of the
+/// namespace wait for that (kernel: `seccomp_handle_addfd`). The filter lets nobody choose a reserved number, and whoever
+/// takes the lowest free one does not come to it as long as enough below are free.
 fn free_number(tid: u32, client: Client) -> Option<u32> {
     let (first, second) = match client {
         Client::Lenient => (reserved::FAST, reserved::STRICT),
         Client::Strict => (reserved::STRICT, reserved::FAST),
     };
-    if !descriptors::is_free(tid, reserved::ALL.start() - 1) {
+    let start = *reserved::ALL.start();
+    let roomy = match descriptors::count(tid) {
+        Some(count) => count <= OPEN_MAX,
+        // Before Linux 6.2 some numbers have to stand for all.
+        None => [1, 2, 3, 4].iter().all(|fifth| descriptors::is_free(tid, start * fifth / 5)),
+    };
+    if !roomy || !descriptors::is_free(tid, start - 1) {
         return None;
     }
     first.rev().chain(second.rev()).find(|number| descriptors::is_free(tid, *number))

@@ -3,7 +3,7 @@
 use super::*;
 use crate::log::Rotation;
 use auditns_core::{Config, Policy};
-use auditns_sys::{LaunchOptions, endpoint, launch};
+use auditns_sys::{Endpoints, LaunchOptions, SentBy, launch};
 use auditns_wire::record::Ids;
 use rustix::io::IoSlice;
 use rustix::net::{
@@ -47,7 +47,9 @@ fn with_server(test: impl FnOnce(&mut Server<'_>)) {
     let (namespace, log) = (Namespace::new(config, now()), LogFile::new(folder.path(), Rotation::default()));
     let mut observer = Deaf;
     let clients = Clients::new(&[]);
-    let mut server = Server::new(namespace, launched.listener, log, clients, &mut observer, 1 << 16).unwrap();
+    let mut server =
+        Server::new(namespace, launched.listener, log, clients, Endpoints::new(), &mut observer, 1 << 16)
+            .unwrap();
     server.owner = Some(Owner::of_first_opener(std::process::id()).unwrap());
     test(&mut server);
 }
@@ -58,7 +60,11 @@ fn endpoint(server: &mut Server<'_>, ours: OwnedFd, refuses_descriptors: bool) -
     let opener = server.resolver.learn(pid, server.owner.as_ref().unwrap()).unwrap();
     // No call is made on the member's end, so its inode number is never looked for.
     let inode = server.last_endpoint;
-    server.add_connection(Connection::new(ours, inode, refuses_descriptors, opener), 3, true)
+    server.add_connection(
+        Connection::new(ours, inode, refuses_descriptors, SentBy::Supervisor, opener),
+        3,
+        true,
+    )
 }
 
 fn turn(server: &mut Server<'_>) {
@@ -98,7 +104,7 @@ fn descriptors_that_close_slowly_hold_nobody_up() {
     with_server(|server| {
         let (hostile, hostile_client) = permissive_pair();
         let hostile = endpoint(server, hostile, false);
-        let pair = endpoint::endpoint_pair(true).unwrap();
+        let pair = server.endpoints.pair(true).unwrap();
         endpoint(server, pair.server, pair.refuses_descriptors);
         let (_peer, stream) = lingering();
         {
@@ -128,7 +134,7 @@ fn answers_that_wait_are_bounded_and_the_oldest_go_first() {
         let mut clients = Vec::new();
         let mut endpoints = Vec::new();
         for _ in 0..12 {
-            let pair = endpoint::endpoint_pair(true).unwrap();
+            let pair = server.endpoints.pair(true).unwrap();
             endpoints.push(endpoint(server, pair.server, pair.refuses_descriptors));
             clients.push(pair.client);
         }
@@ -155,7 +161,7 @@ fn answers_that_wait_are_bounded_and_the_oldest_go_first() {
 #[test]
 fn sockets_of_processes_without_privileges_leave_room_for_the_others() {
     with_server(|server| {
-        server.limits = Limits { sockets: 8, processes: 4 };
+        server.limits = Limits { sockets: 8, processes: 4, calls: 4 };
         let ordinary = crate::testing::Background::ordinary(&["sleep", "60"]);
         let owner = server.owner.as_ref().unwrap();
         let unprivileged = server.resolver.learn(ordinary.pid(), owner).unwrap();
@@ -169,8 +175,8 @@ fn sockets_of_processes_without_privileges_leave_room_for_the_others() {
             assert_eq!(refusal(server, 0, &privileged), None, "{number}");
             assert!(refusal(server, 8 - number, &privileged).is_some(), "what is being closed counts");
             let opener = if number < 4 { unprivileged } else { privileged };
-            let pair = endpoint::endpoint_pair(true).unwrap();
-            let connection = Connection::new(pair.server, 0, true, opener);
+            let pair = server.endpoints.pair(true).unwrap();
+            let connection = Connection::new(pair.server, 0, true, SentBy::Supervisor, opener);
             server.connections.insert(EndpointId(100 + u64::try_from(number).unwrap()), connection);
         }
         assert_eq!(refusal(server, 0, &privileged), Some(rustix::io::Errno::NFILE));
@@ -182,7 +188,7 @@ fn only_so_many_sockets_ever_get_the_buffer_of_a_daemon() {
     with_server(|server| {
         let mut clients = Vec::new();
         for _ in 0..20 {
-            let pair = endpoint::endpoint_pair(true).unwrap();
+            let pair = server.endpoints.pair(true).unwrap();
             let endpoint = endpoint(server, pair.server, true);
             assert_eq!(server.deliver(endpoint, b"record"), auditns_core::Delivery::Sent);
             clients.push(pair.client);
@@ -196,7 +202,7 @@ fn only_so_many_sockets_ever_get_the_buffer_of_a_daemon() {
 #[test]
 fn messages_left_behind_are_handled_at_the_end() {
     with_server(|server| {
-        let pair = endpoint::endpoint_pair(true).unwrap();
+        let pair = server.endpoints.pair(true).unwrap();
         endpoint(server, pair.server, true);
         for _ in 0..50 {
             rustix::io::write(&pair.client, &get()).unwrap();

@@ -1,11 +1,11 @@
 //! What came of work on a call that was done aside.
 
 use super::Server;
+use super::on_socket::Identified;
+use super::open::Wanted;
 use super::receive::Receiving;
 use crate::identity::Executable;
-use auditns_core::EndpointId;
-use auditns_sys::call::Operation;
-use auditns_sys::{Call, Notification};
+use auditns_sys::{Call, Notification, OnSocket};
 use std::io;
 use std::time::Duration;
 
@@ -23,23 +23,26 @@ pub(super) enum Worked {
     Recognized {
         /// The call's notification.
         notification: Notification,
-        /// The call.
-        call: Call,
-        /// The executable.
-        executable: Executable,
-        /// Whether it is one.
-        is_go: io::Result<bool>,
+        /// What it asks for.
+        wanted: Wanted,
+        /// The executable, and whether it is one; an error if that could not be found out.
+        found: io::Result<(Executable, bool)>,
     },
-    /// What a call gives was read from its caller's memory.
-    Read {
+    /// It is known which socket a call is on.
+    Identified(Identified),
+    /// It is known which process a signal goes to, as we see it.
+    SignalTarget {
         /// The call's notification.
         notification: Notification,
-        /// The socket.
-        endpoint: EndpointId,
+        /// The process.
+        process: Option<u32>,
+    },
+    /// The descriptor of a call that receives is another socket than was thought.
+    Misjudged {
+        /// The call's notification.
+        notification: Notification,
         /// The call.
-        operation: Operation,
-        /// The bytes.
-        bytes: io::Result<Vec<u8>>,
+        call: OnSocket,
     },
     /// A call that receives found nothing and has to wait, at most for this time.
     MustWait(Receiving, Option<Duration>),
@@ -50,13 +53,12 @@ impl Server<'_> {
     pub(super) fn go_on(&mut self, worked: Worked) {
         match worked {
             Worked::Decoded { notification, call } => self.answer_call(&notification, &call),
-            Worked::Recognized { notification, call, executable, is_go } => {
-                self.clients.learn(executable, is_go);
-                self.answer_call(&notification, &Ok(call));
+            Worked::Recognized { notification, wanted, found } => {
+                self.open_recognized(&notification, wanted, found);
             }
-            Worked::Read { notification, endpoint, operation, bytes } => {
-                self.answer_with(&notification, endpoint, operation, bytes);
-            }
+            Worked::Identified(identified) => self.answer_identified(identified),
+            Worked::SignalTarget { notification, process } => self.answer_signal(&notification, process),
+            Worked::Misjudged { notification, call } => self.misjudged(&notification, call),
             Worked::MustWait(receiving, time) => self.park(receiving, time),
         }
     }

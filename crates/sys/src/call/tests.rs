@@ -120,7 +120,8 @@ mod i386 {
     use crate::filter::FilterOptions;
     use crate::testing::{below_filter, fork, next, wait};
 
-    const SOCKETS: FilterOptions = FilterOptions { notify_signals: false, refuse_io_uring: false };
+    const SOCKETS: FilterOptions =
+        FilterOptions { notify_signals: false, refuse_io_uring: false, refuse_sender_handles: false };
 
     /// A call by the gate of 32-bit programs. It keeps rbx for the compiler, which reserves it.
     fn int80(number: u32, first: u32, second: u32, third: u32) -> i32 {
@@ -218,7 +219,7 @@ mod i386 {
 #[test]
 fn calls_on_reserved_numbers_are_understood_on_every_architecture() {
     const JUNK: u64 = 0xdead_0000_0000;
-    let arguments = [1016, JUNK + 11, JUNK + 12, JUNK + 13, JUNK + 14, JUNK + 15];
+    let arguments = [870, JUNK + 11, JUNK + 12, JUNK + 13, JUNK + 14, JUNK + 15];
     for calls in &TABLE {
         let narrow = matches!(calls.architecture, Architecture::I386 | Architecture::Arm);
         let pointer = |low: u64| if narrow { low } else { JUNK + low };
@@ -240,7 +241,7 @@ fn calls_on_reserved_numbers_are_understood_on_every_architecture() {
         ];
         for (number, operation) in expected {
             let call = classified(calls.architecture, number, arguments);
-            assert_eq!(call, Call::OnSocket(OnSocket { fd: 1016, operation }), "{number}");
+            assert_eq!(call, Call::OnSocket(OnSocket { fd: 870, operation }), "{number}");
             let elsewhere = classified(calls.architecture, number, [3, 0, 0, 0, 0, 0]);
             assert_eq!(elsewhere, Call::Other, "{number}");
         }
@@ -250,12 +251,12 @@ fn calls_on_reserved_numbers_are_understood_on_every_architecture() {
 #[test]
 fn x32_has_narrow_structures_and_numbers_of_its_own() {
     let x32 =
-        |number: u32| classified(Architecture::X86_64, X32_BIT | number, [1000, 1 << 32 | 7, 5, 0, 0, 0]);
+        |number: u32| classified(Architecture::X86_64, X32_BIT | number, [840, 1 << 32 | 7, 5, 0, 0, 0]);
     let receive = Operation::ReceiveMessage { flags: 5, message: 7, layout: Layout::Narrow };
-    assert_eq!(x32(519), Call::OnSocket(OnSocket { fd: 1000, operation: receive }));
+    assert_eq!(x32(519), Call::OnSocket(OnSocket { fd: 840, operation: receive }));
     assert_eq!(
         x32(49),
-        Call::OnSocket(OnSocket { fd: 1000, operation: Operation::Bind(Bytes { at: 7, length: 5 }) })
+        Call::OnSocket(OnSocket { fd: 840, operation: Operation::Bind(Bytes { at: 7, length: 5 }) })
     );
     for number in [517, 541, 542] {
         assert!(matches!(x32(number), Call::OnSocket(_)), "{number}");

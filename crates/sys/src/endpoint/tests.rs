@@ -1,7 +1,7 @@
 use super::*;
-use crate::testing::{drop_capability, eventually, fork, last_errno, wait};
+use crate::testing::{self, drop_capability, eventually, flags_of, fork, last_errno, wait};
 use rustix::io::IoSlice;
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, sendmsg};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use std::collections::HashSet;
 use std::mem::MaybeUninit;
 use std::thread;
@@ -29,8 +29,8 @@ fn received_by_client(client: &OwnedFd) -> (usize, Vec<u8>) {
 
 #[test]
 fn clients_see_a_twelve_byte_address_with_port_id_zero() {
-    let pair = endpoint_pair(false).unwrap();
-    assert_eq!(send(&pair.server, b"hello").unwrap(), Sent::Sent);
+    let pair = testing::endpoint_pair(false);
+    assert_eq!(send(&pair.server, b"hello", SentBy::Supervisor).unwrap(), Sent::Sent);
     let (length, address) = received_by_client(&pair.client);
     assert_eq!((length, address.len()), (5, 12));
     assert_eq!(address[..3], [1, 0, 0], "family AF_UNIX, abstract name");
@@ -39,11 +39,11 @@ fn clients_see_a_twelve_byte_address_with_port_id_zero() {
 
 #[test]
 fn many_pairs_have_different_names() {
-    let pairs: Vec<EndpointPair> = (0..500).map(|_| endpoint_pair(true).unwrap()).collect();
+    let pairs: Vec<EndpointPair> = (0..500).map(|_| testing::endpoint_pair(true)).collect();
     let names: HashSet<Vec<u8>> = pairs
         .iter()
         .map(|pair| {
-            send(&pair.server, b"x").unwrap();
+            send(&pair.server, b"x", SentBy::Supervisor).unwrap();
             received_by_client(&pair.client).1
         })
         .collect();
@@ -57,8 +57,8 @@ fn a_name_is_random_in_padding_and_groups_only() {
 
 #[test]
 fn nobody_can_connect_to_the_name() {
-    let pair = endpoint_pair(false).unwrap();
-    send(&pair.server, b"x").unwrap();
+    let pair = testing::endpoint_pair(false);
+    send(&pair.server, b"x", SentBy::Supervisor).unwrap();
     let (_, address) = received_by_client(&pair.client);
     let name = SocketAddrUnix::new_abstract_name(&address[3..]).unwrap();
     let stranger =
@@ -69,7 +69,7 @@ fn nobody_can_connect_to_the_name() {
 
 #[test]
 fn messages_carry_the_senders_ids() {
-    let pair = endpoint_pair(false).unwrap();
+    let pair = testing::endpoint_pair(false);
     let child = fork(|| i32::from(rustix::io::write(&pair.client, b"from the child").is_err()));
     assert_eq!(wait(child), 0);
     let own = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
@@ -82,7 +82,7 @@ fn messages_carry_the_senders_ids() {
 
 #[test]
 fn an_empty_message_is_no_end_and_the_end_is_no_message() {
-    let pair = endpoint_pair(false).unwrap();
+    let pair = testing::endpoint_pair(false);
     let mut buffer = [0; 64];
     assert_eq!(receive(&pair.server, &mut buffer).unwrap(), Received::WouldBlock);
     rustix::net::send(&pair.client, b"", SendFlags::empty()).unwrap();
@@ -92,12 +92,12 @@ fn an_empty_message_is_no_end_and_the_end_is_no_message() {
     drop(pair.client);
     // A test that forks at this moment holds a copy for a while.
     eventually("end", || receive(&server, &mut buffer).unwrap() == Received::Closed);
-    assert_eq!(send(&server, b"late").unwrap(), Sent::Closed);
+    assert_eq!(send(&server, b"late", SentBy::Supervisor).unwrap(), Sent::Closed);
 }
 
 #[test]
 fn a_message_before_the_end_is_still_delivered() {
-    let pair = endpoint_pair(false).unwrap();
+    let pair = testing::endpoint_pair(false);
     rustix::io::write(&pair.client, b"last words").unwrap();
     let server = pair.server;
     drop(pair.client);
@@ -108,8 +108,8 @@ fn a_message_before_the_end_is_still_delivered() {
 
 #[test]
 fn an_end_with_unread_answers_is_an_end() {
-    let pair = endpoint_pair(false).unwrap();
-    send(&pair.server, b"never read").unwrap();
+    let pair = testing::endpoint_pair(false);
+    send(&pair.server, b"never read", SentBy::Supervisor).unwrap();
     let server = pair.server;
     drop(pair.client);
     let mut buffer = [0; 64];
@@ -118,7 +118,7 @@ fn an_end_with_unread_answers_is_an_end() {
 
 #[test]
 fn long_messages_tell_their_real_length() {
-    let pair = endpoint_pair(false).unwrap();
+    let pair = testing::endpoint_pair(false);
     let sent = [b'x'; 9000];
     rustix::io::write(&pair.client, &sent).unwrap();
     rustix::io::write(&pair.client, b"next").unwrap();
@@ -148,7 +148,7 @@ fn accept_descriptors(server: &OwnedFd) {
 
 #[test]
 fn attached_descriptors_are_refused_where_the_kernel_can() {
-    let pair = endpoint_pair(false).unwrap();
+    let pair = testing::endpoint_pair(false);
     let (_reader, writer) = rustix::pipe::pipe().unwrap();
     let sent = send_with_descriptors(&pair.client, &writer);
     assert_eq!(sent, if pair.refuses_descriptors { Err(Errno::PERM) } else { Ok(4) });
@@ -156,7 +156,7 @@ fn attached_descriptors_are_refused_where_the_kernel_can() {
 
 #[test]
 fn attached_descriptors_are_noticed_before_they_arrive_and_never_become_ours() {
-    let pair = endpoint_pair(false).unwrap();
+    let pair = testing::endpoint_pair(false);
     accept_descriptors(&pair.server);
     let (reader, writer) = rustix::pipe::pipe().unwrap();
     assert!(!carries_descriptors(&pair.server), "nothing waits");
@@ -182,8 +182,8 @@ fn attached_descriptors_are_noticed_before_they_arrive_and_never_become_ours() {
 
 #[test]
 fn what_was_sent_before_a_close_with_answers_unread_still_arrives() {
-    let pair = endpoint_pair(false).unwrap();
-    send(&pair.server, b"an answer").unwrap();
+    let pair = testing::endpoint_pair(false);
+    send(&pair.server, b"an answer", SentBy::Supervisor).unwrap();
     rustix::io::write(&pair.client, b"one").unwrap();
     rustix::io::write(&pair.client, b"two").unwrap();
     drop(pair.client);
@@ -199,7 +199,7 @@ fn what_was_sent_before_a_close_with_answers_unread_still_arrives() {
 fn room(server: &OwnedFd, length: usize) -> usize {
     let message = vec![b'r'; length];
     let mut queued = 0;
-    while send(server, &message).unwrap() == Sent::Sent {
+    while send(server, &message, SentBy::Supervisor).unwrap() == Sent::Sent {
         queued += 1;
         assert!(queued < 1_000_000, "no bound");
     }
@@ -208,7 +208,7 @@ fn room(server: &OwnedFd, length: usize) -> usize {
 
 #[test]
 fn a_raised_buffer_holds_thousands_of_records_and_a_lowered_one_few() {
-    let pairs: Vec<EndpointPair> = (0..3).map(|_| endpoint_pair(false).unwrap()).collect();
+    let pairs: Vec<EndpointPair> = (0..3).map(|_| testing::endpoint_pair(false)).collect();
     raise_send_buffer(&pairs[1].server).unwrap();
     lower_send_buffer(&pairs[2].server).unwrap();
     let [plain, raised, lowered] = [0, 1, 2].map(|at: usize| room(&pairs[at].server, 300));
@@ -220,11 +220,11 @@ fn a_raised_buffer_holds_thousands_of_records_and_a_lowered_one_few() {
 
 #[test]
 fn several_of_the_longest_messages_fit_at_once() {
-    let pair = endpoint_pair(false).unwrap();
+    let pair = testing::endpoint_pair(false);
     for _ in 0..10 {
-        assert_eq!(send(&pair.server, &[b'm'; 8970]).unwrap(), Sent::Sent);
+        assert_eq!(send(&pair.server, &[b'm'; 8970], SentBy::Supervisor).unwrap(), Sent::Sent);
     }
-    let error = send(&pair.server, &vec![0; 3 * RAISED_SEND_BUFFER]).unwrap_err();
+    let error = send(&pair.server, &vec![0; 3 * RAISED_SEND_BUFFER], SentBy::Supervisor).unwrap_err();
     assert_eq!(error.raw_os_error(), Some(libc::EMSGSIZE));
 }
 
@@ -232,7 +232,7 @@ fn several_of_the_longest_messages_fit_at_once() {
 fn the_clients_limit_is_the_systems() {
     let default: usize =
         std::fs::read_to_string("/proc/sys/net/core/wmem_default").unwrap().trim().parse().unwrap();
-    let pair = endpoint_pair(true).unwrap();
+    let pair = testing::endpoint_pair(true);
     let message = vec![0; default - 31];
     let too_long = rustix::net::send(&pair.client, &message, SendFlags::empty());
     assert_eq!(too_long, Err(Errno::MSGSIZE));
@@ -247,7 +247,7 @@ fn without_privileges_the_buffer_is_as_large_as_permitted() {
         std::fs::read_to_string("/proc/sys/net/core/wmem_max").unwrap().trim().parse().unwrap();
     let in_thread = thread::spawn(|| {
         drop_capability(NET_ADMIN);
-        let pair = endpoint_pair(false).unwrap();
+        let pair = testing::endpoint_pair(false);
         raise_send_buffer(&pair.server).unwrap();
         sockopt::socket_send_buffer_size(&pair.server).unwrap()
     });
@@ -256,14 +256,14 @@ fn without_privileges_the_buffer_is_as_large_as_permitted() {
 
 #[test]
 fn sending_to_nobody_is_no_signal() {
-    let pair = endpoint_pair(false).unwrap();
+    let pair = testing::endpoint_pair(false);
     let server = pair.server;
     drop(pair.client);
     eventually("end", || receive(&server, &mut []).unwrap() == Received::Closed);
     let child = fork(|| {
         // SAFETY: the default disposition runs no code of this process.
         unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
-        match send(&server, b"x") {
+        match send(&server, b"x", SentBy::Supervisor) {
             Ok(Sent::Closed) => 0,
             Ok(_) => 1,
             Err(_) => last_errno(),
@@ -274,12 +274,12 @@ fn sending_to_nobody_is_no_signal() {
 
 #[test]
 fn what_the_member_has_not_received_is_seen() {
-    let pair = endpoint_pair(true).unwrap();
+    let pair = testing::endpoint_pair(true);
     assert!(!has_unread(&pair.server));
     rustix::io::write(&pair.client, b"from the member").unwrap();
     assert!(!has_unread(&pair.server));
-    assert_eq!(send(&pair.server, b"one").unwrap(), Sent::Sent);
-    assert_eq!(send(&pair.server, b"two").unwrap(), Sent::Sent);
+    assert_eq!(send(&pair.server, b"one", SentBy::Supervisor).unwrap(), Sent::Sent);
+    assert_eq!(send(&pair.server, b"two", SentBy::Supervisor).unwrap(), Sent::Sent);
     let mut buffer = [0; 8];
     let peek = rustix::net::RecvFlags::PEEK;
     assert!(rustix::net::recv(&pair.client, &mut buffer, peek).is_ok() && has_unread(&pair.server));
@@ -287,4 +287,73 @@ fn what_the_member_has_not_received_is_seen() {
     assert!(has_unread(&pair.server));
     assert_eq!(rustix::io::read(&pair.client, &mut buffer), Ok(3));
     assert!(!has_unread(&pair.server));
+}
+
+/// `SO_PASSPIDFD` and `SO_PEERPIDFD`.
+const HANDLES: [libc::c_int; 2] = [76, 77];
+
+/// A handle of the pair's maker, as the member gets it.
+fn handle_of_peer(client: &OwnedFd) -> Result<libc::c_int, i32> {
+    let (mut handle, mut length): (libc::c_int, libc::socklen_t) = (-1, 4);
+    let value = (&raw mut handle).cast();
+    // SAFETY: the value has room for the four bytes that the length says.
+    let got =
+        unsafe { libc::getsockopt(client.as_raw_fd(), libc::SOL_SOCKET, HANDLES[1], value, &raw mut length) };
+    if got == 0 { Ok(handle) } else { Err(last_errno()) }
+}
+
+/// The process of a pidfd; 0 or less once it has ended.
+fn process_of(handle: libc::c_int) -> i32 {
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{handle}")).unwrap();
+    let pid = info.lines().find_map(|line| line.strip_prefix("Pid:")).unwrap();
+    pid.trim().parse().unwrap()
+}
+
+#[test]
+fn nothing_about_an_end_leads_to_this_process() {
+    let own = std::process::id().cast_signed();
+    let mut endpoints = Endpoints::new();
+    let SentBy::Nobody(nobody) = endpoints.sent_by() else {
+        eprintln!("only half was tried: naming another sender needs CAP_SYS_ADMIN");
+        return;
+    };
+    assert_ne!(nobody, own);
+    let pair = endpoints.pair(false).unwrap();
+    if let Ok(handle) = handle_of_peer(&pair.client) {
+        assert_ne!(process_of(handle), own);
+    }
+    let on: libc::c_int = 1;
+    let value = (&raw const on).cast();
+    // SAFETY: the value is a live integer of the length given.
+    let set = unsafe { libc::setsockopt(pair.client.as_raw_fd(), libc::SOL_SOCKET, HANDLES[0], value, 4) };
+    if set != 0 {
+        return;
+    }
+    send(&pair.server, b"x", pair.sent_by).unwrap();
+    let mut control = [0_u32; 16];
+    let mut byte = [0_u8; 1];
+    let mut part = libc::iovec { iov_base: byte.as_mut_ptr().cast(), iov_len: 1 };
+    // SAFETY: msghdr is a C structure of integers and pointers, for which all zeros is a valid value.
+    let mut message: libc::msghdr = unsafe { mem::zeroed() };
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = size_of_val(&control);
+    // SAFETY: every pointer in the header describes a live buffer of the length beside it.
+    assert_eq!(unsafe { libc::recvmsg(pair.client.as_raw_fd(), &raw mut message, 0) }, 1);
+    // A control message of length 20 whose data are the descriptor.
+    assert_eq!(control[0], 20);
+    assert!(process_of(control[4].cast_signed()) != own);
+}
+
+#[test]
+fn pairs_are_made_by_a_process_that_has_ended() {
+    let mut endpoints = Endpoints::new();
+    let pairs: Vec<EndpointPair> = (0..3 * nobody::BATCH).map(|_| endpoints.pair(true).unwrap()).collect();
+    for pair in &pairs {
+        let maker = rustix::net::sockopt::socket_peercred(&pair.client).unwrap().pid;
+        assert_ne!(maker.as_raw_nonzero().get(), std::process::id().cast_signed());
+        assert!(std::fs::metadata(format!("/proc/{}", maker.as_raw_nonzero())).is_err());
+        assert!(flags_of(&pair.client).0 && flags_of(&pair.server).0, "closed on exec");
+    }
 }

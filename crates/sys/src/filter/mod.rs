@@ -22,17 +22,18 @@ pub const WATCHED_SIGNALS: [u32; 4] = [1, 10, 12, 15];
 
 /// Descriptor numbers at which members get their audit sockets.
 ///
-/// They lie below 1024, so that `select(2)` takes them and the usual `RLIMIT_NOFILE` of 1024 allows them, and so high
-/// that a process which takes the lowest free number does not come to them with less than 960 descriptors.
+/// They lie below 1024, so that `select(2)` takes them and the usual `RLIMIT_NOFILE` of 1024 allows them, so high that a
+/// process which takes the lowest free number does not come to them with less than 832 descriptors, and away from the
+/// numbers that people like to choose. Programs cannot choose them: `dup2`, `dup3` and `fcntl` refuse.
 pub mod reserved {
     use std::ops::RangeInclusive;
 
     /// For clients that look at what they receive and not at whom it is from: what they receive is not stopped.
-    pub const FAST: RangeInclusive<u32> = 960..=991;
+    pub const FAST: RangeInclusive<u32> = 832..=863;
     /// For clients that want netlink's addresses and control messages with what they receive.
-    pub const STRICT: RangeInclusive<u32> = 992..=1023;
+    pub const STRICT: RangeInclusive<u32> = 864..=895;
     /// Both.
-    pub const ALL: RangeInclusive<u32> = 960..=1023;
+    pub const ALL: RangeInclusive<u32> = 832..=895;
 }
 
 /// What the filter sees of a system call.
@@ -64,12 +65,15 @@ pub struct FilterOptions {
     pub notify_signals: bool,
     /// Refuse `io_uring_setup` with `EPERM`: a ring can open sockets that no filter sees.
     pub refuse_io_uring: bool,
+    /// Refuse `SO_PASSPIDFD` on every socket with `ENOPROTOOPT`, as kernels before 6.5 do: messages would hand out a handle
+    /// of the supervisor; see [`crate::SentBy`].
+    pub refuse_sender_handles: bool,
 }
 
 impl Default for FilterOptions {
     /// Everything on: the complete filter.
     fn default() -> Self {
-        Self { notify_signals: true, refuse_io_uring: true }
+        Self { notify_signals: true, refuse_io_uring: true, refuse_sender_handles: true }
     }
 }
 
@@ -171,6 +175,24 @@ fn rules_of(calls: &Calls, options: FilterOptions) -> Vec<Rule> {
             "what depends on a socket's family is answered as netlink would, at the numbers of audit sockets only",
         )
     }));
+    rules.extend(copies_to_reserved_numbers(calls).into_iter().map(|(syscall, conditions)| {
+        rule(
+            syscall,
+            conditions,
+            Verdict::Errno(EBUSY),
+            "an audit socket is put at a free number; nothing may come there between the look and the put",
+        )
+    }));
+    if options.refuse_sender_handles {
+        rules.extend(setting_options(calls).into_iter().map(|syscall| {
+            rule(
+                syscall,
+                vec![one_of(1, &[SOL_SOCKET]), one_of(2, &[SO_PASSPIDFD])],
+                Verdict::Errno(ENOPROTOOPT),
+                "a handle of a message's sender would be one of the supervisor",
+            )
+        }));
+    }
     if options.notify_signals {
         rules.extend(signal_calls(calls).into_iter().map(|(syscall, argument)| {
             rule(
@@ -193,6 +215,33 @@ fn rules_of(calls: &Calls, options: FilterOptions) -> Vec<Rule> {
 }
 
 const EPERM: u16 = 1;
+const EBUSY: u16 = 16;
+const ENOPROTOOPT: u16 = 92;
+const SOL_SOCKET: u32 = 1;
+const SO_PASSPIDFD: u32 = 76;
+/// `F_DUPFD` and `F_DUPFD_CLOEXEC`: a copy at the lowest free number from the argument on.
+const COPY_FROM: [u32; 2] = [0, 1030];
+
+/// The calls that would copy a descriptor to a reserved number, each with its conditions.
+fn copies_to_reserved_numbers(calls: &Calls) -> Vec<(u32, Vec<Condition>)> {
+    let copy = calls.copy;
+    let reserved = |argument| Condition { argument, test: Test::Within(reserved::ALL) };
+    let mut list = vec![(copy.dup3, vec![reserved(1)])];
+    list.extend(copy.dup2.map(|dup2| (dup2, vec![reserved(1)])));
+    let fcntl = || vec![one_of(1, &COPY_FROM), reserved(2)];
+    list.push((copy.fcntl, fcntl()));
+    list.extend(copy.fcntl64.map(|fcntl64| (fcntl64, fcntl())));
+    list
+}
+
+/// The calls that set a socket's option.
+fn setting_options(calls: &Calls) -> Vec<u32> {
+    let mut list = vec![calls.on_socket.setsockopt];
+    if calls.architecture == Architecture::X86_64 {
+        list.push(X32_SETSOCKOPT);
+    }
+    list
+}
 
 /// The calls that send a signal, each with the number of the argument that names it.
 fn signal_calls(calls: &Calls) -> Vec<(u32, u8)> {

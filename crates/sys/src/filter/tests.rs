@@ -2,7 +2,8 @@ use super::*;
 use crate::arch::{IO_URING_SETUP, X32_BIT};
 use proptest::prelude::*;
 
-const EVERYTHING: FilterOptions = FilterOptions { notify_signals: true, refuse_io_uring: true };
+const EVERYTHING: FilterOptions =
+    FilterOptions { notify_signals: true, refuse_io_uring: true, refuse_sender_handles: true };
 
 fn call(architecture: Architecture, number: u32, arguments: &[u64]) -> SeccompData {
     let mut data = SeccompData { number, architecture: architecture.audit_value(), ..SeccompData::default() };
@@ -91,7 +92,7 @@ fn options_decide_about_signals_and_rings_only() {
     let socket = call(Architecture::Arm, 281, &[16, 3, 9]);
     for notify_signals in [false, true] {
         for refuse_io_uring in [false, true] {
-            let options = FilterOptions { notify_signals, refuse_io_uring };
+            let options = FilterOptions { notify_signals, refuse_io_uring, refuse_sender_handles: false };
             assert_eq!(verdict_of(options, &kill) == Action::Notify, notify_signals);
             assert_eq!(verdict_of(options, &ring) == Action::Errno(1), refuse_io_uring);
             assert_eq!(verdict_of(options, &socket), Action::Notify);
@@ -191,19 +192,19 @@ fn other_sockets_are_never_stopped_and_fast_ones_receive_freely() {
         let stopped =
             |number, fd| verdict_of(EVERYTHING, &call(calls.architecture, number, &[fd])) != Action::Allow;
         for number in [on.bind, on.connect, on.getsockname, on.getpeername, on.setsockopt, on.getsockopt] {
-            assert!(stopped(number, 960) && stopped(number, 991) && stopped(number, 992));
+            assert!(stopped(number, 832) && stopped(number, 863) && stopped(number, 864));
         }
         for number in [on.recvfrom, on.recvmsg] {
-            assert!(!stopped(number, 960) && !stopped(number, 991));
-            assert!(stopped(number, 992) && stopped(number, 1023));
+            assert!(!stopped(number, 832) && !stopped(number, 863));
+            assert!(stopped(number, 864) && stopped(number, 895));
         }
         for number in [on.bind, on.listen, on.shutdown, on.getsockopt, on.recvfrom, on.recvmsg] {
-            for fd in (0..960).chain([1024, 65535, u64::from(u32::MAX)]) {
+            for fd in (0..832).chain([896, 1023, 65535, u64::from(u32::MAX)]) {
                 assert!(!stopped(number, fd), "{number} of {fd}");
             }
         }
     }
-    let x32 = |number: u32| verdict_of(EVERYTHING, &call(Architecture::X86_64, X32_BIT | number, &[1016]));
+    let x32 = |number: u32| verdict_of(EVERYTHING, &call(Architecture::X86_64, X32_BIT | number, &[870]));
     for number in [X32_SETSOCKOPT, X32_GETSOCKOPT, X32_RECVFROM, X32_RECVMSG] {
         assert_eq!(x32(number), Action::Notify);
     }
@@ -226,10 +227,10 @@ fn interesting(known: &'static [u32]) -> impl Strategy<Value = u32> {
 fn any_call() -> impl Strategy<Value = SeccompData> {
     const ARCHITECTURES: &[u32] = &[0xc000_003e, 0x4000_0003, 0xc000_00b7, 0x4000_0028, 0x8000_0016];
     const NUMBERS: &[u32] = &[
-        37, 41, 45, 47, 49, 54, 62, 102, 129, 130, 131, 138, 178, 198, 200, 234, 238, 240, 268, 270, 281,
-        297, 335, 359, 363, 424, 425, 524, 536,
+        25, 33, 37, 41, 45, 47, 49, 54, 55, 62, 63, 72, 102, 129, 130, 131, 138, 178, 198, 200, 234, 238,
+        240, 268, 270, 281, 297, 335, 359, 363, 424, 425, 524, 536,
     ];
-    const VALUES: &[u32] = &[0, 1, 2, 9, 10, 12, 15, 16, 959, 960, 991, 992, 1023, 1024];
+    const VALUES: &[u32] = &[0, 1, 2, 9, 10, 12, 15, 16, 76, 831, 832, 863, 864, 895, 896, 1030];
     let argument = || (interesting(VALUES), prop_oneof![Just(0_u64), any::<u32>().prop_map(u64::from)]);
     (
         interesting(ARCHITECTURES),
@@ -273,8 +274,12 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 2000, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_program_means_what_the_rules_say(data in any_call(), signals: bool, rings: bool) {
-        let options = FilterOptions { notify_signals: signals, refuse_io_uring: rings };
+    fn the_program_means_what_the_rules_say(data in any_call(), signals: bool, rings: bool, handles: bool) {
+        let options = FilterOptions {
+            notify_signals: signals,
+            refuse_io_uring: rings,
+            refuse_sender_handles: handles,
+        };
         let rules = rules(&options);
         prop_assert_eq!(assemble(&rules).unwrap().evaluate(&data), directly(&rules, &data));
     }
@@ -286,4 +291,43 @@ proptest! {
     ) {
         prop_assert_eq!(assemble(&rules).unwrap().evaluate(&data), directly(&rules, &data));
     }
+}
+
+#[test]
+fn reserved_numbers_cannot_be_chosen() {
+    let busy = Action::Errno(16);
+    for calls in &TABLE {
+        let verdict =
+            |number, arguments: &[u64]| verdict_of(EVERYTHING, &call(calls.architecture, number, arguments));
+        let copy = calls.copy;
+        for number in copy.dup2.into_iter().chain([copy.dup3]) {
+            assert_eq!(
+                [831, 832, 895, 896].map(|new| verdict(number, &[3, new])),
+                [Action::Allow, busy, busy, Action::Allow]
+            );
+            assert_eq!(verdict(number, &[832, 3]), Action::Allow, "an audit socket can be copied elsewhere");
+        }
+        for number in copy.fcntl64.into_iter().chain([copy.fcntl]) {
+            for command in [0, 1030] {
+                assert_eq!(verdict(number, &[3, command, 832]), busy);
+                assert_eq!(verdict(number, &[832, command, 10]), Action::Allow);
+            }
+            assert_eq!(verdict(number, &[832, 1, 832]), Action::Allow, "other commands are");
+        }
+    }
+}
+
+#[test]
+fn handles_of_senders_are_refused_on_every_socket_where_asked_for() {
+    let set = |number, arguments: &[u64]| {
+        let data = call(Architecture::X86_64, number, arguments);
+        let without = FilterOptions { refuse_sender_handles: false, ..EVERYTHING };
+        (verdict_of(EVERYTHING, &data), verdict_of(without, &data))
+    };
+    let refused = Action::Errno(92);
+    assert_eq!(set(54, &[5, 1, 76]), (refused, Action::Allow));
+    assert_eq!(set(X32_BIT | X32_SETSOCKOPT, &[5, 1, 76]), (refused, Action::Allow));
+    assert_eq!(set(54, &[5, 1, 16]), (Action::Allow, Action::Allow));
+    assert_eq!(set(54, &[5, 6, 76]), (Action::Allow, Action::Allow));
+    assert_eq!(set(54, &[870, 1, 76]), (Action::Notify, Action::Notify), "where we can tell, we do");
 }

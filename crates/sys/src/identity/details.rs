@@ -97,6 +97,8 @@ pub struct Brief {
     pub parent: u32,
     /// The real user id.
     pub uid: u32,
+    /// The effective user id.
+    pub euid: u32,
     /// The real group id.
     pub gid: u32,
 }
@@ -107,13 +109,15 @@ pub struct Brief {
 /// `ESRCH` if there is no such task.
 pub fn brief(pid: u32) -> io::Result<Brief> {
     let status = procfs::read_text(pid, "status")?;
+    let users = ids(&status, "Uid")?;
     let pids = procfs::status_field(&status, "NStgid")?.split_ascii_whitespace();
     let own_pid = pids.last().and_then(|id| id.parse().ok());
     Ok(Brief {
         pid: number(&status, "Tgid")?,
         own_pid: own_pid.ok_or_else(|| procfs::malformed("NStgid"))?,
         parent: number(&status, "PPid")?,
-        uid: ids(&status, "Uid")?.real,
+        uid: users.real,
+        euid: users.effective,
         gid: ids(&status, "Gid")?.real,
     })
 }

@@ -26,7 +26,7 @@ fn output(launched: &mut Launched) -> String {
 
 fn quiet() -> LaunchOptions {
     LaunchOptions {
-        filter: FilterOptions { notify_signals: false, refuse_io_uring: true },
+        filter: FilterOptions { notify_signals: false, refuse_io_uring: true, refuse_sender_handles: false },
         loginuid: LoginuidReset::Keep,
         keep_ignored: Vec::new(),
     }
@@ -137,7 +137,8 @@ fn a_login_uid_that_cannot_be_unset_is_reported_or_an_error() {
 
 #[test]
 fn a_second_listener_is_refused_with_its_reason() {
-    let nothing = FilterOptions { notify_signals: false, refuse_io_uring: false };
+    let nothing =
+        FilterOptions { notify_signals: false, refuse_io_uring: false, refuse_sender_handles: false };
     let (error, ()) = below_filter(
         nothing,
         || spawn(shell("true"), &quiet()).unwrap_err(),

@@ -1,12 +1,14 @@
 use super::*;
 use crate::call::{Call, classify};
-use crate::endpoint::endpoint_pair;
 use crate::filter::FilterOptions;
-use crate::testing::{audit_socket, below_filter, call, eventually, flags_of, fork, next, signal, wait};
+use crate::testing::{
+    audit_socket, below_filter, call, endpoint_pair, eventually, flags_of, fork, next, signal, wait,
+};
 use std::os::fd::FromRawFd;
 use std::sync::mpsc;
 
-const SOCKETS: FilterOptions = FilterOptions { notify_signals: false, refuse_io_uring: false };
+const SOCKETS: FilterOptions =
+    FilterOptions { notify_signals: false, refuse_io_uring: false, refuse_sender_handles: false };
 
 /// Takes over what a call returned as descriptor.
 fn owned(number: i64) -> OwnedFd {
@@ -21,7 +23,7 @@ fn serve(listener: &Listener) -> OwnedFd {
     let Call::AuditSocket { close_on_exec, nonblocking, .. } = classify(&notification).unwrap() else {
         panic!("{notification:?}")
     };
-    let pair = endpoint_pair(nonblocking).unwrap();
+    let pair = endpoint_pair(nonblocking);
     assert!(listener.is_valid(notification.id));
     let number = listener.inject(notification.id, pair.client.as_fd(), close_on_exec).unwrap();
     assert!(number >= 0);
@@ -59,7 +61,10 @@ fn an_injected_socket_reaches_the_supervisor_and_back() {
             if credentials.pid == std::process::id()),
         "{received:?}"
     );
-    assert_eq!(crate::endpoint::send(&server, b"answer").unwrap(), crate::Sent::Sent);
+    assert_eq!(
+        crate::endpoint::send(&server, b"answer", crate::endpoint::SentBy::Supervisor).unwrap(),
+        crate::Sent::Sent
+    );
     assert_eq!(rustix::io::read(&client, &mut buffer).unwrap(), 6);
 }
 
@@ -77,7 +82,8 @@ fn answers_arrive_as_given() {
 
 #[test]
 fn continue_lets_the_kernel_answer() {
-    let options = FilterOptions { notify_signals: true, refuse_io_uring: false };
+    let options =
+        FilterOptions { notify_signals: true, refuse_io_uring: false, refuse_sender_handles: false };
     // No process has this id: ids end at 2^22.
     let member = || call(libc::SYS_kill, [0x7fff_fff0, 12, 0]);
     let (result, ()) =
@@ -103,7 +109,8 @@ fn nothing_else_is_notified_and_receive_does_not_block() {
 
 #[test]
 fn io_uring_is_refused_without_asking() {
-    let options = FilterOptions { notify_signals: false, refuse_io_uring: true };
+    let options =
+        FilterOptions { notify_signals: false, refuse_io_uring: true, refuse_sender_handles: false };
     let (result, ()) = below_filter(
         options,
         || call(libc::SYS_io_uring_setup, [8, 0, 0]),
@@ -160,7 +167,7 @@ fn a_full_table_is_told_apart_and_the_call_can_still_be_answered() {
     };
     let (errno, ()) = below_filter(SOCKETS, member, |listener| {
         let notification = next(&listener);
-        let pair = endpoint_pair(false).unwrap();
+        let pair = endpoint_pair(false);
         let injected = listener.inject(notification.id, pair.client.as_fd(), true);
         assert!(matches!(injected, Err(InjectError::TableFull)), "{injected:?}");
         assert!(listener.is_valid(notification.id));
@@ -176,7 +183,7 @@ fn a_killed_caller_is_gone() {
         let notification = next(&listener);
         signal(notification.tid, libc::SIGKILL);
         eventually("the call is gone", || !listener.is_valid(notification.id));
-        let pair = endpoint_pair(false).unwrap();
+        let pair = endpoint_pair(false);
         let injected = listener.inject(notification.id, pair.client.as_fd(), true);
         assert!(matches!(injected, Err(InjectError::Gone)), "{injected:?}");
         let answered = listener.answer_errno(notification.id, libc::EPERM).unwrap_err();
@@ -244,27 +251,27 @@ fn ids_that_nobody_has_are_refused() {
 fn a_socket_is_injected_at_the_number_asked_for_or_the_call_still_waits() {
     let member = || {
         let limited = fork(|| {
-            let limit = libc::rlimit { rlim_cur: 900, rlim_max: 900 };
+            let limit = libc::rlimit { rlim_cur: 800, rlim_max: 800 };
             // SAFETY: the pointer names a live structure.
             unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
-            i32::from(audit_socket(libc::SOCK_RAW) >= 900)
+            i32::from(audit_socket(libc::SOCK_RAW) >= 800)
         });
         (owned(audit_socket(libc::SOCK_RAW)), wait(limited))
     };
     let ((client, limited), ()) = below_filter(SOCKETS, member, |listener| {
         for _ in 0..2 {
             let notification = next(&listener);
-            let pair = endpoint_pair(false).unwrap();
+            let pair = endpoint_pair(false);
             let client = pair.client.as_fd();
-            match listener.inject_at(notification.id, client, true, 1015) {
-                Ok(number) => assert_eq!(number, 1015),
-                Err(InjectError::NumberRefused(1015)) => {
-                    assert!(listener.inject(notification.id, client, true).unwrap() < 900);
+            match listener.inject_at(notification.id, client, true, 863) {
+                Ok(number) => assert_eq!(number, 863),
+                Err(InjectError::NumberRefused(863)) => {
+                    assert!(listener.inject(notification.id, client, true).unwrap() < 800);
                 }
                 other => panic!("{other:?}"),
             }
         }
     });
-    assert_eq!((std::os::fd::AsRawFd::as_raw_fd(&client), limited), (1015, 0));
+    assert_eq!((std::os::fd::AsRawFd::as_raw_fd(&client), limited), (863, 0));
     assert!(flags_of(&client).0);
 }

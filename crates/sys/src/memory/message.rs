@@ -101,23 +101,33 @@ impl Message {
         if count > PARTS_MAX {
             return Err(io::Error::from_raw_os_error(libc::EMSGSIZE));
         }
-        let step = layout.word() as u64;
-        let mut parts = Vec::new();
-        for part in 0..count {
-            let at = parts_at.checked_add(part * 2 * step).ok_or_else(fault)?;
-            let length_at = at.checked_add(step).ok_or_else(fault)?;
-            parts.push(Space { at: layout.get(memory, at)?, length: layout.get(memory, length_at)? });
+        let word_length = layout.word();
+        let mut array = vec![0; usize::try_from(count).unwrap_or(0) * 2 * word_length];
+        if !array.is_empty() {
+            memory.read(parts_at, &mut array)?;
         }
+        let number = |bytes: &[u8]| match layout {
+            Layout::Wide => bytes.try_into().map_or(0, u64::from_ne_bytes),
+            Layout::Narrow => u64::from(bytes.try_into().map_or(0, u32::from_ne_bytes)),
+        };
+        let parts = array.chunks_exact(2 * word_length).map(|part| {
+            let (at, length) = part.split_at(word_length);
+            Space { at: number(at), length: number(length) }
+        });
+        let parts = parts.collect();
         let control = Space { at: word(offsets.control)?, length: word(offsets.control_length)? };
         let name = Space { at: name_at, length: u64::from(name_length) };
         Ok(Message { name, parts, control, layout, at })
     }
 
-    /// Whether the kernel may accept the parts: it refuses lengths beyond those of an `ssize_t` and addresses of its own
-    /// before it receives anything (kernel: `import_iovec`).
+    /// Whether the kernel accepts the parts for certain: it refuses lengths beyond those of an `ssize_t` and addresses that
+    /// no program has before it receives anything (kernel: `import_iovec`).
     pub fn is_plausible(&self) -> bool {
-        let half = 1_u64 << 63;
-        self.parts.iter().all(|part| part.length < half && part.at.saturating_add(part.length) < half)
+        let (longest, end) = match self.layout {
+            Layout::Wide => (i64::MAX as u64, 1 << 47),
+            Layout::Narrow => (i32::MAX as u64, 1 << 32),
+        };
+        self.parts.iter().all(|part| part.length <= longest && part.at.saturating_add(part.length) <= end)
     }
 
     /// Bytes of a datagram that there is room for.

@@ -80,7 +80,7 @@ fn impossible_messages_get_the_kernels_errors() {
     assert_eq!(endless.room(), u64::MAX);
     assert!(!endless.is_plausible());
     for (at, length, plausible) in
-        [(8_u64, 8_u64, true), (8, 1 << 63, false), (0xffff_8000_0000_0000, 1, false)]
+        [(8_u64, 8_u64, true), (8, 1 << 63, false), (0xffff_8000_0000_0000, 1, false), (1 << 47, 0, true)]
     {
         let message = parse(&[0, 0, address(&[at, length]), 1, 0, 0, 0]).unwrap();
         assert_eq!(message.is_plausible(), plausible, "{at:#x} {length:#x}");

@@ -1,5 +1,6 @@
 //! Calls on audit sockets (kernel: `netlink_bind`, `netlink_connect`, `netlink_setsockopt`, `netlink_getsockopt`).
 
+use super::super::Namespace;
 use super::request::{ASK, message};
 use super::rig::{ALL, Member, Rig};
 use crate::action::EndpointId;
@@ -238,15 +239,22 @@ fn general_options_tell_of_a_netlink_socket_without_a_peer() {
     let nobody = [[0; 4], [0xff; 4], [0xff; 4]].concat();
     assert_eq!(general(&rig, 17, 16), SocketAnswer::Value { bytes: nobody, length: 12 });
     assert_eq!(general(&rig, 59, 16), SocketAnswer::Refused(Errno::ENODATA));
-    assert_eq!(general(&rig, 42, 4), SocketAnswer::Refused(Errno::EOPNOTSUPP));
     assert_eq!(general(&rig, 77, 4), SocketAnswer::Refused(Errno::ENODATA));
     let name = Address::default().encode().to_vec();
     assert_eq!(general(&rig, 28, 12), SocketAnswer::Value { bytes: name, length: 12 });
     assert_eq!(general(&rig, 28, 13), SocketAnswer::Refused(Errno::EINVAL));
-    for number in [1, 2, 4, 7, 8, 16, 20, 31] {
+    assert_eq!(general(&rig, 31, 64), SocketAnswer::Refused(Errno::ENOPROTOOPT));
+    for number in [42, 76, 83] {
+        assert_eq!(general(&rig, number, 4), SocketAnswer::Refused(Errno::EOPNOTSUPP), "{number}");
+        assert_eq!(Namespace::refuses_general_option(number), Some(Errno::EOPNOTSUPP), "{number}");
+    }
+    assert_eq!(Namespace::refuses_general_option(16), None);
+    for number in [1, 2, 4, 7, 8, 16, 20] {
         assert_eq!(general(&rig, number, 16), SocketAnswer::Native, "{number}");
     }
-    assert_eq!(get(&rig, &member, 999, 1, 4), SocketAnswer::Refused(Errno::ENOPROTOOPT));
+    for room in [4, -1] {
+        assert_eq!(get(&rig, &member, 999, 1, room), SocketAnswer::Refused(Errno::ENOPROTOOPT));
+    }
     rig.close(member.endpoint);
     assert_eq!(general(&rig, 3, 16), SocketAnswer::Native);
 }

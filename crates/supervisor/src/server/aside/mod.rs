@@ -22,7 +22,21 @@ use std::time::{Duration, Instant};
 /// Most datagrams whose paths are looked up at a time. Beyond, all paths of a datagram get `ENOMEM`.
 const LOOKUPS: usize = 16;
 /// Most calls worked on at a time. Beyond, they wait, and with them their callers.
-const CALLS: usize = 64;
+pub(super) const CALLS: usize = 64;
+/// Descriptors that work on a call opens at most: the caller's memory, its pidfd, a copy of its socket.
+pub(super) const DESCRIPTORS_PER_CALL: usize = 3;
+/// Waiting work is gone through for callers that are gone whenever it has doubled, from this number on.
+const LATER: usize = 128;
+
+/// For whom work on a call is done. One user's calls, which may take any time, leave threads for those of others, and all
+/// users' leave some for those with privileges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OnBehalf {
+    /// The caller's user id.
+    pub(super) uid: u32,
+    /// It is root, of the host or inside.
+    pub(super) privileged: bool,
+}
 
 /// A datagram that waits for its paths.
 #[derive(Debug)]
@@ -44,36 +58,47 @@ pub(super) enum Done<W> {
     NoThread(Notification),
 }
 
-enum Result<W> {
+enum Finished<W> {
     Paths(EndpointId, PathAnswers),
-    Call(Option<Done<W>>),
+    Call(OnBehalf, Option<Done<W>>),
 }
 
 /// Some work on a call.
 struct CallWork<W> {
     notification: Notification,
+    on_behalf: OnBehalf,
     run: Box<dyn FnOnce() -> Option<W> + Send>,
 }
 
 /// The threads, and what they have done.
 pub(super) struct Aside<W> {
     pool: Pool,
-    results: Receiver<Result<W>>,
-    channel: Channel<Result<W>>,
+    results: Receiver<Finished<W>>,
+    channel: Channel<Finished<W>>,
     /// Readable when something is done.
     ready: Arc<OwnedFd>,
     waiting: BTreeMap<EndpointId, Waiting>,
-    calls: usize,
+    /// Most calls worked on at a time.
+    calls_max: usize,
+    /// Calls worked on, by user.
+    calls: BTreeMap<u32, usize>,
+    unprivileged_calls: usize,
     later: VecDeque<CallWork<W>>,
+    /// When waiting work is gone through next.
+    prune_at: usize,
+    is_waiting: Box<dyn Fn(&Notification) -> bool>,
     look_up: fn(u32, &[PathQuestion]) -> PathAnswers,
 }
 
 impl<W: Send + 'static> Aside<W> {
-    /// Nothing runs yet.
+    /// Nothing runs yet. `calls_max` is 4 to [`CALLS`]; `is_waiting` tells whether a caller still waits.
     ///
     /// # Errors
     /// Those of `eventfd(2)`.
-    pub(super) fn new() -> io::Result<Aside<W>> {
+    pub(super) fn new(
+        calls_max: usize,
+        is_waiting: impl Fn(&Notification) -> bool + 'static,
+    ) -> io::Result<Aside<W>> {
         let (channel, results) = channel();
         let ready = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         Ok(Aside {
@@ -82,8 +107,12 @@ impl<W: Send + 'static> Aside<W> {
             channel,
             ready,
             waiting: BTreeMap::new(),
-            calls: 0,
+            calls_max,
+            calls: BTreeMap::new(),
+            unprivileged_calls: 0,
             later: VecDeque::new(),
+            prune_at: LATER,
+            is_waiting: Box::new(is_waiting),
             look_up: path_answers,
         })
     }
@@ -94,7 +123,7 @@ impl<W: Send + 'static> Aside<W> {
         let refused = questions.iter().map(|question| (question.clone(), Err(Errno::ENOMEM))).collect();
         let (endpoint, pid, look_up) = (waiting.endpoint, waiting.sender.process.pid, self.look_up);
         let started = self.waiting.len() < LOOKUPS
-            && self.start(move || Result::Paths(endpoint, look_up(pid, &questions)));
+            && self.start(move || Finished::Paths(endpoint, look_up(pid, &questions)));
         if started {
             self.waiting.insert(endpoint, waiting);
             None
@@ -109,22 +138,37 @@ impl<W: Send + 'static> Aside<W> {
     pub(super) fn work_on_call(
         &mut self,
         notification: Notification,
+        on_behalf: OnBehalf,
         run: impl FnOnce() -> Option<W> + Send + 'static,
     ) {
-        self.later.push_back(CallWork { notification, run: Box::new(run) });
+        self.later.push_back(CallWork { notification, on_behalf, run: Box::new(run) });
+        if self.later.len() >= self.prune_at {
+            self.later.retain(|work| (self.is_waiting)(&work.notification));
+            self.prune_at = LATER.max(2 * self.later.len());
+        }
         self.start_calls();
     }
 
     fn start_calls(&mut self) {
-        while self.calls < CALLS
-            && let Some(work) = self.later.pop_front()
+        while let Some(at) = self.later.iter().position(|work| self.may_start(work.on_behalf))
+            && let Some(CallWork { notification, on_behalf, run }) = self.later.remove(at)
         {
-            self.calls += 1;
-            let notification = work.notification;
-            if !self.start(move || Result::Call((work.run)().map(Done::Worked))) {
-                tell(&self.channel, &self.ready, Result::Call(Some(Done::NoThread(notification))));
+            *self.calls.entry(on_behalf.uid).or_default() += 1;
+            self.unprivileged_calls += usize::from(!on_behalf.privileged);
+            if !self.start(move || Finished::Call(on_behalf, run().map(Done::Worked))) {
+                let none = Finished::Call(on_behalf, Some(Done::NoThread(notification)));
+                tell(&self.channel, &self.ready, none);
             }
         }
+    }
+
+    fn may_start(&self, on_behalf: OnBehalf) -> bool {
+        let all: usize = self.calls.values().sum();
+        let own = self.calls.get(&on_behalf.uid).copied().unwrap_or(0);
+        let quarter = self.calls_max / 4;
+        all < self.calls_max
+            && own < quarter
+            && (on_behalf.privileged || self.unprivileged_calls < self.calls_max - quarter)
     }
 
     /// The next thing that is done.
@@ -148,15 +192,21 @@ impl<W: Send + 'static> Aside<W> {
         None
     }
 
-    fn take(&mut self, result: Result<W>) -> Option<Done<W>> {
+    fn take(&mut self, result: Finished<W>) -> Option<Done<W>> {
         match result {
-            Result::Paths(endpoint, paths) => {
+            Finished::Paths(endpoint, paths) => {
                 let mut waiting = self.waiting.remove(&endpoint)?;
                 waiting.answers.paths = paths;
                 Some(Done::LookedUp(Box::new(waiting)))
             }
-            Result::Call(done) => {
-                self.calls -= 1;
+            Finished::Call(on_behalf, done) => {
+                if let Some(count) = self.calls.get_mut(&on_behalf.uid) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.calls.remove(&on_behalf.uid);
+                    }
+                }
+                self.unprivileged_calls -= usize::from(!on_behalf.privileged);
                 self.start_calls();
                 done
             }
@@ -168,13 +218,13 @@ impl<W: Send + 'static> Aside<W> {
         let _ = rustix::io::read(&self.ready, &mut [0; 8]);
     }
 
-    fn start(&self, work: impl FnOnce() -> Result<W> + Send + 'static) -> bool {
+    fn start(&self, work: impl FnOnce() -> Finished<W> + Send + 'static) -> bool {
         let (channel, ready) = (self.channel.clone(), Arc::clone(&self.ready));
         self.pool.start(move || tell(&channel, &ready, work()))
     }
 }
 
-fn tell<W>(channel: &Channel<Result<W>>, ready: &OwnedFd, result: Result<W>) {
+fn tell<W>(channel: &Channel<Finished<W>>, ready: &OwnedFd, result: Finished<W>) {
     if channel.send(result).is_ok() {
         // It can fail only where it is readable already.
         let _ = rustix::io::write(ready, &1_u64.to_ne_bytes());

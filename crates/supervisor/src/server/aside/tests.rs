@@ -48,7 +48,7 @@ fn is_ready(aside: &Aside<u64>, seconds: i64) -> bool {
 
 #[test]
 fn answers_come_back_with_their_datagram() {
-    let mut aside: Aside<u64> = Aside::new().unwrap();
+    let mut aside: Aside<u64> = Aside::new(CALLS, |_| true).unwrap();
     aside.look_up = answered;
     assert!(!is_ready(&aside, 0));
     for endpoint in 1..4 {
@@ -66,7 +66,7 @@ fn answers_come_back_with_their_datagram() {
 
 #[test]
 fn look_ups_that_never_end_leave_the_others_an_error_and_nobody_waiting() {
-    let mut aside: Aside<u64> = Aside::new().unwrap();
+    let mut aside: Aside<u64> = Aside::new(CALLS, |_| true).unwrap();
     aside.look_up = stuck;
     for endpoint in 0..LOOKUPS as u64 {
         assert!(aside.look_up(waiting(endpoint), vec![question()]).is_none());
@@ -78,13 +78,28 @@ fn look_ups_that_never_end_leave_the_others_an_error_and_nobody_waiting() {
     assert!(start.elapsed() < Duration::from_secs(5) && !is_ready(&aside, 0));
 }
 
+const ROOT: OnBehalf = OnBehalf { uid: 0, privileged: true };
+
+fn ordinary(uid: u32) -> OnBehalf {
+    OnBehalf { uid, privileged: false }
+}
+
+fn never() -> Option<u64> {
+    std::thread::sleep(Duration::from_secs(600));
+    None
+}
+
+fn running(aside: &Aside<u64>) -> usize {
+    aside.calls.values().sum()
+}
+
 #[test]
 fn calls_beyond_the_number_worked_on_at_a_time_wait_their_turn() {
-    let mut aside: Aside<u64> = Aside::new().unwrap();
+    let mut aside: Aside<u64> = Aside::new(CALLS, |_| true).unwrap();
     let calls = 3 * CALLS as u64;
     for id in 0..calls {
-        aside.work_on_call(notification(id), move || Some(id));
-        assert!(aside.calls <= CALLS);
+        aside.work_on_call(notification(id), ordinary(u32::try_from(id % 7).unwrap()), move || Some(id));
+        assert!(running(&aside) <= CALLS);
     }
     let mut seen = Vec::new();
     let start = Instant::now();
@@ -96,23 +111,42 @@ fn calls_beyond_the_number_worked_on_at_a_time_wait_their_turn() {
     }
     seen.sort_unstable();
     assert!(seen.into_iter().eq(0..calls));
-    assert_eq!((aside.calls, aside.later.len()), (0, 0));
+    assert_eq!((running(&aside), aside.unprivileged_calls, aside.later.len()), (0, 0, 0));
 }
 
 #[test]
-fn work_that_never_ends_holds_up_nothing_below_the_bound() {
-    let mut aside: Aside<u64> = Aside::new().unwrap();
-    for id in 1..CALLS as u64 {
-        aside.work_on_call(notification(id), || {
-            std::thread::sleep(Duration::from_secs(600));
-            None
-        });
-    }
-    for id in 1000..1010 {
-        aside.work_on_call(notification(id), move || Some(id));
-        assert!(is_ready(&aside, 10));
+fn one_users_stuck_calls_leave_threads_for_others_and_all_users_for_root() {
+    let mut aside: Aside<u64> = Aside::new(CALLS, |_| true).unwrap();
+    let serves = |aside: &mut Aside<u64>, on_behalf, id| {
+        aside.work_on_call(notification(id), on_behalf, move || Some(id));
+        let served = is_ready(aside, 1);
         aside.acknowledge();
-        let done = aside.next();
-        assert!(matches!(done, Some(Done::Worked(worked)) if worked == id), "{done:?}");
+        served && matches!(aside.next(), Some(Done::Worked(worked)) if worked == id)
+    };
+    for id in 0..2 * CALLS as u64 {
+        aside.work_on_call(notification(id), ordinary(1000), never);
     }
+    assert_eq!(running(&aside), CALLS / 4);
+    assert!(serves(&mut aside, ordinary(1001), 1000), "another user");
+    for uid in 1001..1100 {
+        aside.work_on_call(notification(u64::from(uid)), ordinary(uid), never);
+    }
+    assert_eq!(running(&aside), CALLS - CALLS / 4);
+    assert!(serves(&mut aside, ROOT, 2000));
+    assert!(!serves(&mut aside, ordinary(2000), 2001), "they have used up what is theirs");
+}
+
+#[test]
+fn work_for_callers_that_are_gone_does_not_pile_up() {
+    let mut aside: Aside<u64> = Aside::new(4, |notification| notification.id >= 10_000).unwrap();
+    aside.work_on_call(notification(10_000), ordinary(1000), never);
+    for id in 0..5000 {
+        aside.work_on_call(notification(id), ordinary(1000), never);
+        assert!(aside.later.len() <= LATER);
+    }
+    for id in 10_000..10_200 {
+        aside.work_on_call(notification(id), ordinary(1000), never);
+    }
+    let waiting = aside.later.iter().filter(|work| work.notification.id >= 10_000).count();
+    assert_eq!(waiting, 200, "nobody who waits is dropped");
 }

@@ -17,26 +17,22 @@ pub(super) use receiving::Receiving;
 
 use super::Server;
 use super::connection::Connection;
+use super::receivers::Receiver;
 use super::worked::Worked;
-use auditns_core::EndpointId;
 use auditns_sys::call::{OnSocket, Operation, Room};
-use auditns_sys::{Notification, descriptors, endpoint};
-use receiving::{Answer, Socket};
+use auditns_sys::{Notification, endpoint};
+use parked::End;
+use receiving::{Answer, Socket, Waits};
 use rustix::io::Errno;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Messages of the caller that are answered before it receives: in the kernel they are when `send` returns.
 const ANSWERED_FIRST: usize = 16;
 
 impl Server<'_> {
-    pub(super) fn answer_receive(
-        &mut self,
-        notification: &Notification,
-        endpoint: EndpointId,
-        inode: u64,
-        call: OnSocket,
-    ) {
+    pub(super) fn answer_receive(&mut self, notification: &Notification, receiver: Receiver, call: OnSocket) {
+        let endpoint = receiver.endpoint;
         for _ in 0..ANSWERED_FIRST {
             let reads = self.connections.get(&endpoint).is_some_and(Connection::may_read);
             if !reads || !self.read_message(endpoint) {
@@ -45,52 +41,52 @@ impl Server<'_> {
             self.perform();
         }
         self.update_interest(endpoint);
-        if self.connections.get_mut(&endpoint).is_some_and(Connection::take_overrun) {
-            let _ = self.listener.answer_errno(notification.id, Errno::NOBUFS.raw_os_error());
+        let Some(connection) = self.connections.get_mut(&endpoint) else {
+            self.misjudged(notification, call);
+            return;
+        };
+        if connection.take_overrun() {
+            self.answer_errno(notification, Errno::NOBUFS);
             return;
         }
-        let OnSocket { fd, operation } = call;
         let socket = Socket {
             in_group: self.namespace.is_in_group(endpoint),
             was_in_group: self.namespace.was_in_group(endpoint),
-            holds_datagram: self.holds_datagram(endpoint),
+            holds_datagram: endpoint::has_unread(&*connection),
             packet_info: self.calls_are_ours && self.namespace.shows_packet_info(endpoint),
-            credentials: self.calls_are_ours
-                && self.connections.get(&endpoint).is_some_and(Connection::are_credentials_wanted),
+            credentials: self.calls_are_ours && connection.are_credentials_wanted(),
         };
         let notification = *notification;
-        self.start_receiving(Receiving { notification, endpoint, fd, inode, operation, socket });
+        self.start_receiving(Receiving { notification, receiver, call, socket, waits: Waits::NotYet });
     }
 
-    /// Whether something waits to be received on the member's end.
-    fn holds_datagram(&self, endpoint: EndpointId) -> bool {
-        self.connections.get(&endpoint).is_some_and(endpoint::has_unread)
+    /// A thread's number means another socket than was thought: it is looked at again.
+    pub(super) fn misjudged(&mut self, notification: &Notification, call: OnSocket) {
+        self.receivers.forget_number(call.fd);
+        self.answer_on_socket(notification, call);
     }
 
     fn start_receiving(&mut self, receiving: Receiving) {
-        let Receiving { notification, fd, operation, socket, .. } = receiving;
-        let (Operation::ReceiveFrom { flags, .. } | Operation::ReceiveMessage { flags, .. }) = operation
+        let Receiving { notification, receiver, call, socket, .. } = receiving;
+        let (Operation::ReceiveFrom { flags, .. } | Operation::ReceiveMessage { flags, .. }) = call.operation
         else {
             return;
         };
         if flags & flags::OUT_OF_BAND != 0 {
-            let _ = self.listener.answer_errno(notification.id, Errno::OPNOTSUPP.raw_os_error());
+            self.answer_errno(&notification, Errno::OPNOTSUPP);
             return;
         }
-        let nonblocking = || {
-            flags & flags::DONTWAIT != 0 || descriptors::is_nonblocking(notification.tid, fd).unwrap_or(false)
-        };
-        if !socket.holds_datagram && nonblocking() {
+        if !socket.holds_datagram && flags & flags::DONTWAIT != 0 {
             // The kernel leaves the caller's memory alone when there is nothing.
-            let _ = self.listener.answer_errno(notification.id, Errno::AGAIN.raw_os_error());
+            self.answer_errno(&notification, Errno::AGAIN);
             return;
         }
-        if matches!(operation, Operation::ReceiveFrom { address: Room { at: 0, .. }, .. }) {
+        if matches!(call.operation, Operation::ReceiveFrom { address: Room { at: 0, .. }, .. }) {
             let _ = self.listener.answer_continue(notification.id);
             return;
         }
         let listener = Arc::clone(&self.listener);
-        self.aside.work_on_call(notification, move || {
+        self.aside.work_on_call(notification, receiver.on_behalf, move || {
             let answer = receiving.answer(&listener).unwrap_or(Answer::Continue);
             let id = notification.id;
             let _ = match answer {
@@ -98,20 +94,25 @@ impl Server<'_> {
                 Answer::Value(value) => listener.answer_value(id, value),
                 Answer::Errno(errno) => listener.answer_errno(id, errno),
                 Answer::Wait(time) => return Some(Worked::MustWait(receiving, time)),
+                Answer::OtherSocket => return Some(Worked::Misjudged { notification, call }),
             };
             None
         });
     }
 
-    /// A call found nothing to receive.
-    pub(super) fn park(&mut self, receiving: Receiving, time: Option<Duration>) {
-        let arrived = !receiving.socket.holds_datagram && self.holds_datagram(receiving.endpoint);
-        if arrived {
-            self.start_again(receiving);
-            return;
+    /// A call found nothing to receive. `time` is how long one that waits for the first time waits at most.
+    pub(super) fn park(&mut self, mut receiving: Receiving, time: Option<Duration>) {
+        if receiving.waits == Waits::NotYet {
+            receiving.waits = match time.and_then(|time| Instant::now().checked_add(time)) {
+                Some(deadline) => Waits::Until(deadline),
+                None => Waits::ForEver,
+            };
         }
-        let at_once = !self.holds_datagram(receiving.endpoint);
-        if !self.parked.add(receiving, time, at_once) {
+        let holds_datagram =
+            self.connections.get(&receiving.receiver.endpoint).is_some_and(endpoint::has_unread);
+        if holds_datagram && !receiving.socket.holds_datagram {
+            self.start_again(receiving);
+        } else if !self.parked.add(receiving, !holds_datagram) {
             // Better without control messages than not at all.
             let _ = self.listener.answer_continue(receiving.notification.id);
         }
@@ -124,21 +125,20 @@ impl Server<'_> {
 
     /// Lets parked calls go on for which there is a datagram, and those that wait no longer.
     pub(super) fn serve_parked(&mut self) {
-        for receiving in self.parked.take_if(|receiving| {
-            let Some(connection) = self.connections.get(&receiving.endpoint) else { return false };
-            endpoint::has_unread(connection)
-        }) {
+        let ready = self.parked.take_if(|receiving| {
+            self.connections.get(&receiving.receiver.endpoint).is_some_and(endpoint::has_unread)
+        });
+        for receiving in ready {
             self.start_again(receiving);
         }
-        for (receiving, end) in
-            self.parked.take_ended(&self.listener, |endpoint| self.connections.contains_key(&endpoint))
-        {
+        let is_open = |endpoint| self.connections.contains_key(&endpoint);
+        for (receiving, end) in self.parked.take_ended(&self.listener, is_open) {
             let id = receiving.notification.id;
             let _ = match end {
-                parked::End::Gone => Ok(()),
-                parked::End::TimedOut => self.listener.answer_errno(id, Errno::AGAIN.raw_os_error()),
+                End::Gone => Ok(()),
+                End::TimedOut => self.listener.answer_errno(id, Errno::AGAIN.raw_os_error()),
                 // The kernel decides what becomes of a call that is interrupted, or that has lost its socket.
-                parked::End::Signalled | parked::End::SocketClosed => self.listener.answer_continue(id),
+                End::Signalled | End::SocketClosed => self.listener.answer_continue(id),
             };
         }
     }

@@ -1,21 +1,24 @@
 //! Calls that wait for something to receive, without a thread each.
 
-use super::receiving::Receiving;
+use super::receiving::{Receiving, Waits};
 use auditns_core::EndpointId;
 use auditns_sys::Listener;
-use auditns_sys::identity::signals::has_pending_signal;
+use auditns_sys::identity::signals::{Pending, pending};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Most calls parked at a time in one namespace.
 const CALLS: usize = 256;
 
-/// How often parked calls are looked at: a call that waits here is not told of signals, so a signal to its thread has
-/// to be seen.
+/// How often some of the parked calls are looked at: a call that waits here is not told of signals, so a signal to its
+/// thread has to be seen.
 const LOOK: Duration = Duration::from_millis(10);
+/// Calls looked at each time; with more of them parked, each one's turn comes later, and nobody pays more.
+const LOOKED_AT: usize = 16;
 
 /// Why a call waits no longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(in crate::server) enum End {
     /// Its thread was killed.
     Gone,
     /// `SO_RCVTIMEO` has passed.
@@ -31,27 +34,54 @@ struct Call {
     receiving: Receiving,
     /// It is not tried again before this.
     not_before: Instant,
-    deadline: Option<Instant>,
+    /// A signal waited for its process when it was looked at last.
+    saw_signal: bool,
 }
 
-/// The parked calls.
+impl Call {
+    /// Why it waits no longer; `None` if it does.
+    fn end(
+        &mut self,
+        listener: &Listener,
+        is_open: impl Fn(EndpointId) -> bool,
+        now: Instant,
+    ) -> Option<End> {
+        let Receiving { notification, receiver, waits, .. } = &self.receiving;
+        let signal = pending(notification.tid);
+        // A signal of the process may be another thread's to take: then it is gone when it is looked at again.
+        let is_ours = signal == Pending::Own || (signal == Pending::Shared && self.saw_signal);
+        self.saw_signal = signal != Pending::Nothing;
+        if !listener.is_valid(notification.id) {
+            Some(End::Gone)
+        } else if matches!(waits, Waits::Until(deadline) if *deadline <= now) {
+            Some(End::TimedOut)
+        } else if !is_open(receiver.endpoint) {
+            Some(End::SocketClosed)
+        } else if is_ours {
+            Some(End::Signalled)
+        } else {
+            None
+        }
+    }
+}
+
+/// The parked calls, those first that were not looked at for longest.
 #[derive(Debug, Default)]
 pub(in crate::server) struct Parked {
-    calls: Vec<Call>,
+    calls: VecDeque<Call>,
     look_at: Option<Instant>,
 }
 
 impl Parked {
-    /// Parks a call, at most for this time. One that found nothing although its socket is not empty is not tried again
-    /// at once: the member may have made what is there invisible (`SO_PEEK_OFF`). Returns whether there was room.
-    pub(super) fn add(&mut self, receiving: Receiving, time: Option<Duration>, at_once: bool) -> bool {
+    /// Parks a call. One that found nothing although its socket is not empty is not tried again at once: the member may
+    /// have made what is there invisible (`SO_PEEK_OFF`). Returns whether there was room.
+    pub(super) fn add(&mut self, receiving: Receiving, at_once: bool) -> bool {
         if self.calls.len() >= CALLS {
             return false;
         }
         let now = Instant::now();
         let not_before = if at_once { now } else { now + LOOK };
-        let deadline = time.and_then(|time| now.checked_add(time));
-        self.calls.push(Call { receiving, not_before, deadline });
+        self.calls.push_back(Call { receiving, not_before, saw_signal: false });
         self.look_at.get_or_insert(now + LOOK);
         true
     }
@@ -61,13 +91,24 @@ impl Parked {
         self.look_at.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
-    /// Takes out the calls of which this is true, oldest first.
+    /// Takes out the calls of which this is true.
     pub(super) fn take_if(&mut self, ready: impl Fn(&Receiving) -> bool) -> Vec<Receiving> {
         if self.calls.is_empty() {
             return Vec::new();
         }
         let now = Instant::now();
-        self.take_where(|call| (call.not_before <= now && ready(&call.receiving)).then_some(call.receiving))
+        let mut taken = Vec::new();
+        self.calls.retain(|call| {
+            let take = call.not_before <= now && ready(&call.receiving);
+            if take {
+                taken.push(call.receiving);
+            }
+            !take
+        });
+        if self.calls.is_empty() {
+            self.look_at = None;
+        }
+        taken
     }
 
     /// Takes out the calls that wait no longer, if it is time to look at them.
@@ -80,56 +121,36 @@ impl Parked {
         if self.look_at.is_none_or(|at| at > now) {
             return Vec::new();
         }
-        let ended = self.take_where(|call| {
-            let notification = &call.receiving.notification;
-            let end = if !listener.is_valid(notification.id) {
-                End::Gone
-            } else if call.deadline.is_some_and(|deadline| deadline <= now) {
-                End::TimedOut
-            } else if !is_open(call.receiving.endpoint) {
-                End::SocketClosed
-            } else if has_pending_signal(notification.tid) {
-                End::Signalled
-            } else {
-                return None;
-            };
-            Some((call.receiving, end))
-        });
+        let mut ended = Vec::new();
+        for _ in 0..self.calls.len().min(LOOKED_AT) {
+            let Some(mut call) = self.calls.pop_front() else { break };
+            match call.end(listener, &is_open, now) {
+                Some(end) => ended.push((call.receiving, end)),
+                None => self.calls.push_back(call),
+            }
+        }
         self.look_at = (!self.calls.is_empty()).then(|| now + LOOK);
         ended
-    }
-
-    fn take_where<T>(&mut self, mut select: impl FnMut(&Call) -> Option<T>) -> Vec<T> {
-        let mut taken = Vec::new();
-        self.calls.retain(|call| match select(call) {
-            Some(value) => {
-                taken.push(value);
-                false
-            }
-            None => true,
-        });
-        if self.calls.is_empty() {
-            self.look_at = None;
-        }
-        taken
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::aside::OnBehalf;
     use crate::server::receive::receiving::Socket;
-    use auditns_sys::call::{Operation, Room};
+    use crate::server::receivers::Receiver;
+    use auditns_sys::call::{OnSocket, Operation, Room};
     use auditns_sys::{LaunchOptions, Notification, SeccompData, launch};
     use std::process::{Command, Stdio};
 
     fn receiving(number: u64) -> Receiving {
+        let on_behalf = OnBehalf { uid: 0, privileged: true };
+        let operation = Operation::ReceiveFrom { flags: 0, address: Room { at: 0, length_at: 0 } };
         Receiving {
             notification: Notification { id: number, tid: 1, data: SeccompData::default() },
-            endpoint: EndpointId(number % 2),
-            fd: 1000,
-            inode: 1,
-            operation: Operation::ReceiveFrom { flags: 0, address: Room { at: 0, length_at: 0 } },
+            receiver: Receiver { endpoint: EndpointId(number % 2), inode: 1, on_behalf },
+            call: OnSocket { fd: 870, operation },
             socket: Socket {
                 in_group: false,
                 was_in_group: false,
@@ -137,6 +158,7 @@ mod tests {
                 packet_info: true,
                 credentials: false,
             },
+            waits: Waits::ForEver,
         }
     }
 
@@ -145,14 +167,14 @@ mod tests {
         let mut parked = Parked::default();
         assert_eq!(parked.rest(), None);
         for number in 0..CALLS as u64 {
-            assert!(parked.add(receiving(number), None, true));
+            assert!(parked.add(receiving(number), true));
         }
-        assert!(!parked.add(receiving(1000), None, true));
+        assert!(!parked.add(receiving(1000), true));
         assert!(parked.rest().is_some_and(|rest| rest <= LOOK));
-        let taken = parked.take_if(|receiving| receiving.endpoint == EndpointId(1));
+        let taken = parked.take_if(|receiving| receiving.receiver.endpoint == EndpointId(1));
         let ids: Vec<u64> = taken.iter().map(|receiving| receiving.notification.id).collect();
         assert!(ids.len() == CALLS / 2 && ids.is_sorted());
-        assert!(parked.add(receiving(1000), None, false), "there is room again");
+        assert!(parked.add(receiving(1000), false), "there is room again");
         parked.take_if(|_| true);
         assert!(parked.rest().is_some(), "one of them is not tried at once");
         std::thread::sleep(LOOK);
@@ -161,12 +183,30 @@ mod tests {
     }
 
     #[test]
+    fn all_calls_get_their_turn_to_be_looked_at() {
+        let mut child = Command::new("cat");
+        child.stdin(Stdio::piped());
+        let mut launched = launch::spawn(child, &LaunchOptions::default()).unwrap();
+        let mut parked = Parked::default();
+        for number in 0..3 * LOOKED_AT as u64 {
+            parked.add(receiving(number), true);
+        }
+        for turn in 1..=3 {
+            std::thread::sleep(LOOK);
+            let ended = parked.take_ended(&launched.listener, |_| true);
+            assert_eq!((ended.len(), parked.calls.len()), (LOOKED_AT, (3 - turn) * LOOKED_AT));
+        }
+        launched.child.kill().unwrap();
+        launched.child.wait().unwrap();
+    }
+
+    #[test]
     fn calls_of_threads_that_are_gone_are_dropped_in_time() {
         let mut child = Command::new("cat");
         child.stdin(Stdio::piped());
         let mut launched = launch::spawn(child, &LaunchOptions::default()).unwrap();
         let mut parked = Parked::default();
-        parked.add(receiving(1), None, true);
+        parked.add(receiving(1), true);
         assert!(parked.take_ended(&launched.listener, |_| true).is_empty(), "it is not time yet");
         std::thread::sleep(LOOK);
         let ended = parked.take_ended(&launched.listener, |_| true);

@@ -1,28 +1,40 @@
 //! One call that receives, and how it is answered.
 
 use crate::server::callers_memory::{callers_memory, write_some};
-use auditns_core::EndpointId;
-use auditns_sys::call::{Layout, Operation, Room};
+use crate::server::receivers::Receiver;
+use auditns_sys::call::{Layout, OnSocket, Operation, Room};
 use auditns_sys::memory::{Memory, Message};
 use auditns_sys::{Listener, Notification, descriptors};
 use auditns_wire::address::Address;
 use auditns_wire::header::HEADER_LENGTH;
 use auditns_wire::record;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use std::io;
-use std::time::Duration;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 /// A call that receives.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::server) struct Receiving {
     pub(in crate::server) notification: Notification,
-    pub(in crate::server) endpoint: EndpointId,
-    /// Descriptor in the caller's table, and the inode of the socket that it was.
-    pub(super) fd: u32,
-    pub(super) inode: u64,
-    pub(super) operation: Operation,
+    /// The socket that the descriptor was.
+    pub(super) receiver: Receiver,
+    pub(super) call: OnSocket,
     /// What is known of the socket.
     pub(super) socket: Socket,
+    pub(super) waits: Waits,
+}
+
+/// How long a call waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waits {
+    /// It was not looked at yet.
+    NotYet,
+    /// `SO_RCVTIMEO` is set.
+    Until(Instant),
+    ForEver,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,14 +62,24 @@ pub(super) enum Answer {
     Errno(i32),
     /// It waits for a datagram, at most for this time.
     Wait(Option<Duration>),
+    /// The descriptor is another socket by now.
+    OtherSocket,
 }
 
 impl Receiving {
     /// # Errors
     /// Anything that keeps us from answering better than the socket below does.
     pub(super) fn answer(&self, listener: &Listener) -> io::Result<Answer> {
+        let tid = self.notification.tid;
+        if descriptors::socket_inode(tid, self.call.fd)? != Some(self.receiver.inode) {
+            return Ok(Answer::OtherSocket);
+        }
+        // The kernel leaves the caller's memory alone when there is nothing.
+        if !self.socket.holds_datagram && self.copy().is_ok_and(|end| is_nonblocking(&end)) {
+            return Ok(Answer::Errno(Errno::AGAIN.raw_os_error()));
+        }
         let memory = callers_memory(&self.notification, listener)?;
-        match self.operation {
+        match self.call.operation {
             Operation::ReceiveFrom { address, .. } => {
                 self.write_address(&memory, address)?;
                 Ok(Answer::Continue)
@@ -81,8 +103,9 @@ impl Receiving {
         flags: i32,
         layout: Layout,
     ) -> io::Result<Answer> {
-        let wants_control = message.control.at != 0 && message.control.length != 0;
-        if wants_control && message.is_plausible() && (self.socket.packet_info || self.socket.credentials) {
+        let has_control = message.control.at != 0 && message.control.length != 0;
+        let wants_control = self.socket.packet_info || (self.socket.credentials && has_control);
+        if wants_control && message.is_plausible() {
             return self.take(memory, listener, message, flags, layout);
         }
         if message.name.at != 0 {
@@ -110,7 +133,7 @@ impl Receiving {
             // Answers are there already. What is still to come to a member of a group are records.
             self.socket.in_group
         } else if self.socket.was_in_group {
-            let end = descriptors::copy(self.notification.tid, self.fd, self.inode)?;
+            let end = self.copy()?;
             let mut beginning = [0; HEADER_LENGTH];
             match rustix::net::recv(
                 &end,
@@ -125,4 +148,14 @@ impl Receiving {
         };
         Ok(Address { port: 0, groups: u32::from(to_group) })
     }
+
+    /// The member's end.
+    pub(super) fn copy(&self) -> io::Result<OwnedFd> {
+        descriptors::copy(self.notification.tid, self.call.fd, self.receiver.inode)
+    }
+}
+
+/// Whether calls on a socket do not wait.
+pub(super) fn is_nonblocking(end: &OwnedFd) -> bool {
+    rustix::fs::fcntl_getfl(end).is_ok_and(|flags| flags.contains(OFlags::NONBLOCK))
 }

@@ -2,15 +2,14 @@
 
 use super::control::{Extras, messages};
 use super::flags as flag;
-use super::receiving::{Answer, Receiving};
+use super::receiving::{Answer, Receiving, is_nonblocking};
 use crate::server::callers_memory::write_some;
+use auditns_sys::Listener;
 use auditns_sys::call::Layout;
 use auditns_sys::memory::{Memory, Message};
-use auditns_sys::{Listener, descriptors};
 use auditns_wire::address::Address;
 use auditns_wire::header::HEADER_LENGTH;
 use auditns_wire::record;
-use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use rustix::net::sockopt::{self, Timeout};
@@ -30,22 +29,22 @@ impl Receiving {
         flags: i32,
         layout: Layout,
     ) -> io::Result<Answer> {
-        let end = descriptors::copy(self.notification.tid, self.fd, self.inode)?;
-        let mut buffer = vec![0; usize::try_from(message.room().min(DATAGRAM_MAX)).unwrap_or(0)];
-        let mut beginning = [0; HEADER_LENGTH];
+        let end = self.copy()?;
+        let room = usize::try_from(message.room().min(DATAGRAM_MAX)).unwrap_or(0);
+        // What is shorter than a header is no record: so much is read whatever the caller has room for.
+        let mut buffer = vec![0; room.max(HEADER_LENGTH)];
         let mut how = RecvFlags::DONTWAIT | RecvFlags::TRUNC;
         how.set(RecvFlags::PEEK, flags & flag::PEEK != 0);
         if !listener.is_valid(self.notification.id) {
             return Ok(Answer::Continue);
         }
-        let peeked = rustix::net::recv(&end, &mut beginning, how | RecvFlags::PEEK);
-        let received = peeked.and_then(|peeked| Ok((peeked, rustix::net::recv(&end, &mut buffer, how)?)));
-        let ((seen, seen_length), (copied, length)) = match received {
+        let (read, length) = match rustix::net::recv(&end, &mut buffer, how) {
             Ok(received) => received,
             Err(Errno::AGAIN) => return nothing(&end, flags),
             Err(errno) => return Ok(Answer::Errno(errno.raw_os_error())),
         };
-        let group = u32::from(record::is_multicast(&beginning[..seen], seen_length));
+        let copied = read.min(room);
+        let group = u32::from(record::is_multicast(&buffer[..read], length));
         let extras = Extras {
             group: self.socket.packet_info.then_some(group),
             credentials: sockopt::socket_passcred(&end).unwrap_or(false),
@@ -62,13 +61,15 @@ impl Receiving {
         let name = Address { port: 0, groups: group }.encode();
         let written = (|| {
             message.write_data(memory, &buffer[..copied])?;
-            write_some(memory, message.control.at, &control)?;
+            // The kernel makes nothing of control messages that cannot be written (`put_cmsg`).
+            let control_length =
+                write_some(memory, message.control.at, &control).map_or(0, |()| control.len());
             if message.name.at != 0 {
                 let room = usize::try_from(message.name.length).unwrap_or(usize::MAX);
                 write_some(memory, message.name.at, &name[..room.min(name.len())])?;
                 message.write_name_length(memory, u32::try_from(name.len()).unwrap_or(0))?;
             }
-            message.write_outcome(memory, control.len(), shown)
+            message.write_outcome(memory, control_length, shown)
         })();
         Ok(match written {
             Ok(()) => Answer::Value(i64::try_from(returned).unwrap_or(i64::MAX)),
@@ -79,8 +80,7 @@ impl Receiving {
 
 /// There is nothing to receive.
 fn nothing(end: &OwnedFd, flags: i32) -> io::Result<Answer> {
-    let nonblocking = flags & flag::DONTWAIT != 0 || rustix::fs::fcntl_getfl(end)?.contains(OFlags::NONBLOCK);
-    if nonblocking {
+    if flags & flag::DONTWAIT != 0 || is_nonblocking(end) {
         return Ok(Answer::Errno(Errno::AGAIN.raw_os_error()));
     }
     Ok(Answer::Wait(sockopt::socket_timeout(end, Timeout::Recv)?))

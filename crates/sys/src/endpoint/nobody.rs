@@ -1,0 +1,109 @@
+//! Processes that have ended, to stand where the kernel would name this one.
+//!
+//! A member can ask the kernel for a handle (pidfd) of whoever made the pair of which it holds one end (`SO_PEERPIDFD`)
+//! and of whoever sent it a message (`SO_PASSPIDFD`), whatever pid namespaces lie between. With a handle of the supervisor
+//! and `CAP_SYS_PTRACE` it could take the supervisor's descriptors. So pairs are made by a process that has ended, and
+//! messages name one as their sender.
+
+use crate::raw;
+use rustix::io::Errno;
+use std::ffi::c_void;
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+
+/// The child makes a few system calls on it and nothing else.
+const STACK: usize = 64 * 1024;
+
+/// Pairs made at a time, so that starting a process costs little for each.
+pub(super) const BATCH: usize = 8;
+
+/// Both ends of a pair, close-on-exec and not blocking.
+pub(super) type Ends = (OwnedFd, OwnedFd);
+
+/// A process that has ended and is not waited for: its number stays taken, and a handle of it is good for nothing.
+#[derive(Debug)]
+pub(super) struct Nobody(libc::pid_t);
+
+impl Nobody {
+    pub(super) fn new() -> io::Result<Nobody> {
+        start(&mut (), end, 0).map(Nobody)
+    }
+
+    pub(super) fn pid(&self) -> libc::pid_t {
+        self.0
+    }
+}
+
+impl Drop for Nobody {
+    fn drop(&mut self) {
+        let _ = wait(self.0);
+    }
+}
+
+/// Makes a batch of pairs, or as many of it as there are descriptors for; at least one.
+pub(super) fn pairs() -> io::Result<Vec<Ends>> {
+    let mut made = Made { pairs: [[-1; 2]; BATCH], errno: 0 };
+    let child = start(&mut made, make, libc::CLONE_FILES)?;
+    wait(child)?;
+    // SAFETY: the child has just made the descriptors in the table that it shared, and nobody else knows them.
+    let own = |number| unsafe { OwnedFd::from_raw_fd(number) };
+    let made_pairs = made.pairs.into_iter().filter(|[one, _]| *one >= 0);
+    let ends: Vec<Ends> = made_pairs.map(|[one, other]| (own(one), own(other))).collect();
+    if ends.is_empty() { Err(io::Error::from_raw_os_error(made.errno)) } else { Ok(ends) }
+}
+
+/// What the child leaves.
+struct Made {
+    pairs: [[RawFd; 2]; BATCH],
+    errno: libc::c_int,
+}
+
+/// Makes pairs until it cannot. Runs in the child, with its parent's memory.
+extern "C" fn make(made: *mut c_void) -> libc::c_int {
+    // SAFETY: the parent passes a `Made` that it does not touch before the child has ended.
+    let made = unsafe { &mut *made.cast::<Made>() };
+    let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    for pair in &mut made.pairs {
+        // SAFETY: the pointer names room for two descriptors.
+        if unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, pair.as_mut_ptr()) } < 0 {
+            *pair = [-1; 2];
+            made.errno = io::Error::last_os_error().raw_os_error().unwrap_or(libc::EMFILE);
+            break;
+        }
+    }
+    0
+}
+
+extern "C" fn end(_: *mut c_void) -> libc::c_int {
+    0
+}
+
+/// Starts a process that runs `body` on the memory of this one (and with `CLONE_FILES` on its descriptors) while the
+/// calling thread waits, and returns once it has ended. It sends no signal when it does.
+fn start<T>(
+    argument: &mut T,
+    body: extern "C" fn(*mut c_void) -> libc::c_int,
+    flags: libc::c_int,
+) -> io::Result<libc::pid_t> {
+    let mut stack = vec![0_u128; STACK / size_of::<u128>()];
+    let top = stack.as_mut_ptr_range().end;
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | flags;
+    let argument = std::ptr::from_mut(argument);
+    // SAFETY: the stack is live, aligned and used by nobody else; with CLONE_VFORK this thread does nothing before the
+    // child has ended. The body makes system calls only, takes no lock and allocates nothing, and the argument is what it
+    // expects: `start` is called with a matching pair in this file alone.
+    raw::check(unsafe { libc::clone(body, top.cast(), flags, argument.cast()) })
+}
+
+/// Waits for a process that was started here.
+fn wait(child: libc::pid_t) -> io::Result<()> {
+    loop {
+        let mut status = 0;
+        // SAFETY: the pointer names a live integer.
+        match raw::check(unsafe { libc::waitpid(child, &raw mut status, libc::__WALL) }) {
+            Ok(_) => return Ok(()),
+            Err(error) if error.raw_os_error() == Some(Errno::INTR.raw_os_error()) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
