@@ -224,7 +224,7 @@ clone3({flags=CLONE_VM|CLONE_THREAD, child_tid=0x7f, exit_signal=0} => {parent_t
 clone(child_stack=NULL, flags=SIGCHLD) = 13
 ioctl(6, SECCOMP_IOCTL_NOTIF_RECV, {id=0xfffffffffffffffe, pid=13, flags=0, data={nr=__NR_socket, arch=AUDIT_ARCH_X86_64, instruction_pointer=0x7f, args=[0x10, 0x80003, 0x9, 0x55, 0, 0]}}) = 0
 ioctl(6, SECCOMP_IOCTL_NOTIF_RECV, 0x7ffc) = -1 ENOENT (No such file or directory)
-ioctl(6, SECCOMP_IOCTL_NOTIF_RECV, {id=0, pid=13, flags=0, data={nr=__NR_bind, arch=AUDIT_ARCH_X86_64, instruction_pointer=0x7f, args=[0x3ff, 0x7f, 0xc, 0, 0, 0]}}) = 0
+ioctl(6, SECCOMP_IOCTL_NOTIF_RECV, {id=0, pid=13, flags=0, data={nr=__NR_bind, arch=AUDIT_ARCH_X86_64, instruction_pointer=0x7f, args=[0x37f, 0x7f, 0xc, 0, 0, 0]}}) = 0
 ioctl(6, SECCOMP_IOCTL_NOTIF_RECV, {id=0x1, pid=13, flags=0, data={nr=__NR_kill, arch=AUDIT_ARCH_X86_64, instruction_pointer=0x7f, args=[0x5, 0xf, 0xc, 0, 0, 0]}}) = 0
 +++ exited with 0 +++
 ";
