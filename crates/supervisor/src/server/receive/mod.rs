@@ -30,6 +30,10 @@ use std::time::{Duration, Instant};
 /// Messages of the caller that are answered before it receives: in the kernel they are when `send` returns.
 const ANSWERED_FIRST: usize = 16;
 
+/// `ERESTARTSYS`: what the kernel itself makes of an interrupted notification. As a signal waits for the thread, the kernel
+/// turns it into `EINTR` or makes the call again, as the signal's handler wants it, and no program sees it.
+const RESTART: i32 = 512;
+
 impl Server<'_> {
     pub(super) fn answer_receive(&mut self, notification: &Notification, receiver: Receiver, call: OnSocket) {
         let endpoint = receiver.endpoint;
@@ -137,8 +141,13 @@ impl Server<'_> {
             let _ = match end {
                 End::Gone => Ok(()),
                 End::TimedOut => self.listener.answer_errno(id, Errno::AGAIN.raw_os_error()),
-                // The kernel decides what becomes of a call that is interrupted, or that has lost its socket.
-                End::Signalled | End::SocketClosed => self.listener.answer_continue(id),
+                // As `sock_intr_errno` of the kernel.
+                End::Interrupted if receiving.waits == Waits::ForEver => {
+                    self.listener.answer_errno(id, RESTART)
+                }
+                End::Interrupted => self.listener.answer_errno(id, Errno::INTR.raw_os_error()),
+                // The kernel decides what becomes of a call that may be interrupted, or that has lost its socket.
+                End::PerhapsInterrupted | End::SocketClosed => self.listener.answer_continue(id),
             };
         }
     }

@@ -24,7 +24,9 @@ pub(in crate::server) enum End {
     /// `SO_RCVTIMEO` has passed.
     TimedOut,
     /// A signal waits for its thread.
-    Signalled,
+    Interrupted,
+    /// A signal waits for its process, and no other thread has taken it.
+    PerhapsInterrupted,
     /// The last descriptor of its socket was closed.
     SocketClosed,
 }
@@ -49,16 +51,17 @@ impl Call {
         let Receiving { notification, receiver, waits, .. } = &self.receiving;
         let signal = pending(notification.tid);
         // A signal of the process may be another thread's to take: then it is gone when it is looked at again.
-        let is_ours = signal == Pending::Own || (signal == Pending::Shared && self.saw_signal);
-        self.saw_signal = signal != Pending::Nothing;
+        let saw_signal = std::mem::replace(&mut self.saw_signal, signal == Pending::Shared);
         if !listener.is_valid(notification.id) {
             Some(End::Gone)
         } else if matches!(waits, Waits::Until(deadline) if *deadline <= now) {
             Some(End::TimedOut)
         } else if !is_open(receiver.endpoint) {
             Some(End::SocketClosed)
-        } else if is_ours {
-            Some(End::Signalled)
+        } else if signal == Pending::Own {
+            Some(End::Interrupted)
+        } else if signal == Pending::Shared && saw_signal {
+            Some(End::PerhapsInterrupted)
         } else {
             None
         }
