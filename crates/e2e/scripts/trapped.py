@@ -6,6 +6,7 @@ trapped.py SCENARIO [ARGUMENT...]: fails by an exception. auditns is the parent.
 import array
 import ctypes
 import errno
+import fcntl
 import os
 import resource
 import signal
@@ -20,7 +21,9 @@ import traceback
 libc = ctypes.CDLL(None, use_errno=True)
 SUPERVISOR = os.getppid()
 SOL_NETLINK, NO_ENOBUFS, PEEK_OFFSET = 270, 5, 42
-STRICT = range(992, 1024)
+RESERVED, STRICT = range(832, 896), range(864, 896)
+# Sockets that auditns makes in advance.
+ADVANCE = 16
 UNSHARE_FILES = 0x400
 
 
@@ -95,10 +98,23 @@ def ended(pid: int) -> None:
     os.waitpid(pid, 0)
 
 
-def until(holds, patience: float = 10) -> None:
+def settled(before: list) -> None:
+    """What auditns has open is what it had open, but for sockets that it makes in advance."""
+    def sockets(targets: list) -> list:
+        return [target for target in targets if target.startswith("socket:")]
+
+    def same() -> bool:
+        now = descriptors()
+        others = [[at for at in targets if at not in sockets(targets)] for targets in (before, now)]
+        return others[0] == others[1] and len(sockets(now)) <= len(sockets(before)) + ADVANCE
+
+    until(same, 20, lambda: (before, descriptors()))
+
+
+def until(holds, patience: float = 10, state=lambda: "") -> None:
     end = time.monotonic() + patience
     while not holds():
-        assert time.monotonic() < end, "never came to be"
+        assert time.monotonic() < end, f"never came to be {state()}"
         time.sleep(0.02)
 
 
@@ -146,7 +162,7 @@ def killed() -> None:
         if number % 16 == 0:
             promptly(own.getsockname)
             promptly(lambda: answered(own))
-    until(lambda: descriptors() == before)
+    settled(before)
     assert ticks() <= 2
     # Threads without work end.
     until(lambda: threads() <= rested, 30)
@@ -190,7 +206,7 @@ def unanswered(folder: str) -> int:
 
 
 def memory(folder: str) -> None:
-    """Memory that never answers, below and beyond the bound of 64 calls."""
+    """Memory that never answers, below and beyond the bound of 48 calls of users other than root."""
     try:
         os.close(os.open("/dev/fuse", os.O_RDWR))
     except OSError:
@@ -211,30 +227,33 @@ def memory(folder: str) -> None:
                 lambda at: libc.recvmsg(control.fileno(), ctypes.c_void_p(at), 0),
                 lambda at: libc.setsockopt(shared.fileno(), SOL_NETLINK, NO_ENOBUFS, ctypes.c_void_p(at), 4),
             ]
-            pids = [child(lambda at=at: calls[at % 4](page + 4096 * at)) for at in range(count)]
+
+            def call(at: int) -> None:
+                user = 54321 + at % 5
+                os.setresuid(user, user, user)
+                calls[at % 4](page + 4096 * at)
+
+            pids = [child(lambda at=at: call(at)) for at in range(count)]
             os.write(ready[1], array.array("i", pids).tobytes())
             time.sleep(60)
 
         pid = child(server)
         callers = array.array("i", os.read(ready[0], 4 * count))
-        until(lambda: threads() >= min(count, 64))
+        until(lambda: threads() >= min(count, 48), state=threads)
         return pid, callers
 
     for count in (20, 70):
         server, callers = hide(count)
-        if count < 64:
-            for _ in range(50):
-                promptly(lambda: answered(own))
-                promptly(own.getsockname)
-                promptly(lambda: audit().close())
-        else:
-            # Messages need no memory looked at.
+        # Root is served while other users take all that they may.
+        for _ in range(50):
             promptly(lambda: answered(own))
+            promptly(own.getsockname)
+            promptly(lambda: audit().close())
         for caller in callers:
             os.kill(caller, signal.SIGKILL)
         ended(server)
         promptly(own.getsockname)
-        until(lambda: descriptors() == before)
+        settled(before)
     assert ticks() <= 2
     until(lambda: threads() <= rested, 30)
 
@@ -248,7 +267,7 @@ def arguments(program: str, seeds: str, count: str) -> None:
         for layout in ([], ["x32"]):
             subprocess.run([program, seed, count, *layout], check=True, stdout=subprocess.DEVNULL)
         promptly(lambda: answered(own))
-    until(lambda: descriptors() == before)
+    settled(before)
     grown = kilobytes() - started
     assert grown < 8000, f"{grown} kB"
     assert ticks() <= 2
@@ -282,17 +301,34 @@ def crowd() -> None:
     os._exit(0)
 
 
+def fill(last: int) -> list:
+    """Takes all numbers up to this one."""
+    taken = [os.open("/dev/null", os.O_RDONLY)]
+    while taken[-1] < last:
+        taken.append(os.dup(taken[0]))
+    return taken
+
+
 def copies() -> None:
     """Other sockets at reserved numbers, and audit sockets that come and go or are passed on."""
     plain = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    os.dup2(plain.fileno(), 1000)
-    other = socket.socket(fileno=1000)
-    other.bind(("127.0.0.1", 0))
-    name = other.getsockname()
+    plain.bind(("127.0.0.1", 0))
+    for copy in (lambda: os.dup2(plain.fileno(), 880), lambda: fcntl.fcntl(plain, fcntl.F_DUPFD, 880)):
+        try:
+            copy()
+            raise AssertionError("a reserved number can be chosen")
+        except OSError as error:
+            assert error.errno == errno.EBUSY, error
+    filled = fill(869)
+    stray = socket.socket(fileno=os.dup(plain.fileno()))
+    assert stray.fileno() in STRICT
+    name = stray.getsockname()
     assert name[0] == "127.0.0.1" and name == plain.getsockname()
     plain.sendto(b"x", name)
-    assert other.recvfrom(10) == (b"x", name)
-    other.close()
+    assert stray.recvfrom(10) == (b"x", name)
+    stray.close()
+    for number in filled:
+        os.close(number)
 
     faults = []
 
@@ -316,10 +352,12 @@ def copies() -> None:
     one, another = socket.socketpair(socket.AF_UNIX)
 
     def stranger() -> None:
+        # What is passed on comes to the lowest free number.
+        fill(869)
         _, rights, _, _ = another.recvmsg(1, 100)
         (number,) = array.array("i", rights[0][2])
-        os.dup2(number, 1005)
-        passed = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 9, fileno=1005)
+        assert number in STRICT
+        passed = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 9, fileno=number)
         assert passed.getsockname()[1] == 0
         passed.bind((0, 1))
         assert passed.getsockname()[1] == 1
@@ -362,17 +400,15 @@ def tables() -> None:
 
     def full() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
-        null = os.open("/dev/null", os.O_RDONLY)
-        while os.dup(null) < 965:
-            pass
+        fill(899)
         endpoint = audit()
-        assert endpoint.fileno() == 966
+        assert endpoint.fileno() == 900
         answered(endpoint)
 
     def many() -> None:
         endpoints = [audit() for _ in range(70)]
         numbers = {endpoint.fileno() for endpoint in endpoints}
-        assert numbers >= set(range(960, 1024)) and len([number for number in numbers if number < 960]) == 6
+        assert numbers >= set(RESERVED) and len(numbers) == 70 and min(numbers) < RESERVED[0]
         for endpoint in endpoints:
             answered(endpoint)
 

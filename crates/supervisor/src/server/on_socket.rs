@@ -56,9 +56,10 @@ impl Server<'_> {
     pub(super) fn answer_identified(&mut self, identified: Identified) {
         let Identified { notification, call, inode, given } = identified;
         let Some((inode, endpoint)) = inode.and_then(|inode| Some((inode, *self.inodes.get(&inode)?))) else {
-            // Something else has a reserved number, of which nothing is ours to answer.
-            self.feed(Input::StrayCall);
-            let _ = self.listener.answer_continue(notification.id);
+            // Something else has a reserved number, of which nothing is ours to answer; or the caller is gone.
+            if self.listener.answer_continue(notification.id).is_ok() {
+                self.feed(Input::StrayCall);
+            }
             return;
         };
         match call.operation {

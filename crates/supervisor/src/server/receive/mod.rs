@@ -76,8 +76,9 @@ impl Server<'_> {
         else {
             return;
         };
+        // The socket below refuses this as netlink does.
         if flags & flags::OUT_OF_BAND != 0 {
-            self.answer_errno(&notification, Errno::OPNOTSUPP);
+            let _ = self.listener.answer_continue(notification.id);
             return;
         }
         if !socket.holds_datagram && flags & flags::DONTWAIT != 0 {
