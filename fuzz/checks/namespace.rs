@@ -112,7 +112,6 @@ impl Edge {
                 endpoint: EndpointId(u64::from(number)),
                 kind: 3,
                 pid: u32::from(number) + 1,
-                reserved_number: true,
             });
         }
         edge

@@ -20,6 +20,9 @@ pub enum Input<'a> {
         /// Thread-group id of the opener in its own pid namespace: the port id if whoever uses the socket first is not
         /// known.
         pid: u32,
+    },
+    /// A socket that was opened is in the member's table.
+    EndpointHandedOver {
         /// Whether its number is one at which calls on it reach the supervisor.
         reserved_number: bool,
     },

@@ -119,11 +119,13 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus,
     let signals = SignalFd::block(&blocked).map_err(serve("blocking signals"))?;
     let starter = starter();
     let endpoints = Endpoints::new();
+    let shows_sender = endpoints.sent_by() == SentBy::Supervisor;
     let launch = LaunchOptions {
         filter: FilterOptions {
             notify_signals: true,
-            refuse_io_uring: could_reach_the_hosts_audit(),
-            refuse_sender_handles: endpoints.sent_by() == SentBy::Supervisor,
+            // A ring opens sockets and sets options without a system call that the filter sees.
+            refuse_io_uring: could_reach_the_hosts_audit() || shows_sender,
+            refuse_sender_handles: shows_sender,
         },
         loginuid: options.loginuid,
         keep_ignored,

@@ -29,6 +29,9 @@ pub const LOWERED_SEND_BUFFER: usize = 32 * 1024;
 /// `SO_PASSRIGHTS`, the same on every architecture of [`crate::arch`].
 const SO_PASSRIGHTS: libc::c_int = 83;
 
+/// Pairs that are left when more are made.
+const RESERVE: usize = 8;
+
 /// Attempts to find a free name before giving up: with 40 random bits even a second one is rare.
 const NAME_ATTEMPTS: usize = 16;
 
@@ -60,16 +63,18 @@ pub struct EndpointPair {
 pub struct Endpoints {
     ready: Vec<nobody::Ends>,
     nobody: Option<Nobody>,
+    /// Where pairs are made; in the own network namespace without `CAP_SYS_ADMIN`.
+    network: Option<OwnedFd>,
 }
 
 impl Endpoints {
     /// Descriptors that are open for pairs to come.
-    pub const DESCRIPTORS: usize = 2 * nobody::BATCH;
+    pub const DESCRIPTORS: usize = 2 * (RESERVE + nobody::BATCH);
 
     /// No pair is made yet.
     pub fn new() -> Endpoints {
         let nobody = Nobody::new().ok().filter(|nobody| may_name(nobody.pid()));
-        Endpoints { ready: Vec::new(), nobody }
+        Endpoints { ready: Vec::new(), nobody, network: nobody::network().ok() }
     }
 
     /// Whom members see as the sender of what is sent to them.
@@ -84,8 +89,13 @@ impl Endpoints {
     /// `EADDRINUSE` if no free name was found, which means that somebody fills the abstract name space of this network
     /// namespace.
     pub fn pair(&mut self, nonblocking: bool) -> io::Result<EndpointPair> {
-        if self.ready.is_empty() {
-            self.ready = nobody::pairs()?;
+        if self.ready.len() <= RESERVE {
+            match nobody::pairs(self.network.as_ref()) {
+                Ok(pairs) => self.ready.extend(pairs),
+                // There is a reserve for when members leave no room for one more process.
+                Err(error) if self.ready.is_empty() => return Err(error),
+                Err(_) => {}
+            }
         }
         let (server, client) = self.ready.pop().ok_or(io::ErrorKind::OutOfMemory)?;
         endpoint_pair(server, client, nonblocking, self.sent_by())
@@ -100,7 +110,7 @@ impl Default for Endpoints {
 
 /// Whether the kernel lets this process name another one as the sender of a message.
 fn may_name(pid: libc::pid_t) -> bool {
-    let Ok(pairs) = nobody::pairs() else { return false };
+    let Ok(pairs) = nobody::pairs(None) else { return false };
     pairs.first().is_some_and(|(one, _)| send(one, b"?", SentBy::Nobody(pid)).is_ok())
 }
 

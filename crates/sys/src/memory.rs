@@ -62,7 +62,8 @@ impl Memory {
     }
 
     /// Brings pages in by a read. `/proc/PID/mem` would wait for them in a way that not even the end of this process
-    /// interrupts, with a lock of the member's memory held, and could not wait for a page-fault handler at all.
+    /// interrupts, with a lock of the member's memory held, and could not wait for a page-fault handler at all. A member
+    /// that takes a page away in between has that all the same.
     fn touch(&self, at: u64, length: u64) -> io::Result<()> {
         let end = at.checked_add(length).ok_or_else(fault)?;
         let mut next = at;

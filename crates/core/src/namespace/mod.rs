@@ -93,8 +93,8 @@ impl Namespace {
     /// Takes one event. Collect what follows from it with [`Namespace::poll_action`].
     pub fn handle(&mut self, input: Input<'_>, now: Now) {
         match input {
-            Input::EndpointOpened { endpoint, kind, pid, reserved_number } => {
-                self.endpoints.open(endpoint, kind, pid);
+            Input::EndpointOpened { endpoint, kind, pid } => self.endpoints.open(endpoint, kind, pid),
+            Input::EndpointHandedOver { reserved_number } => {
                 self.counters.sockets += 1;
                 self.counters.plain_sockets += u64::from(!reserved_number);
             }

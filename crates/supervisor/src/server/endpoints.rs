@@ -151,7 +151,7 @@ impl Server<'_> {
         Some(connection)
     }
 
-    fn close(&mut self, endpoint: EndpointId) {
+    pub(super) fn close(&mut self, endpoint: EndpointId) {
         if self.remove(endpoint).is_some() {
             self.feed(Input::EndpointClosed { endpoint });
         }

@@ -7,6 +7,7 @@ mod connection;
 mod endpoints;
 mod limits;
 mod notifications;
+mod numbers;
 mod on_socket;
 mod open;
 mod receive;
@@ -23,6 +24,7 @@ use auditns_core::{EndpointId, Input, Namespace};
 use auditns_sys::{Endpoints, Listener, clock};
 use connection::Connection;
 use limits::Limits;
+use numbers::Numbers;
 use receive::Parked;
 use receivers::Receivers;
 use rustix::event::epoll::{self, EventData, EventFlags};
@@ -79,6 +81,7 @@ pub(crate) struct Server<'o> {
     resolver: Resolver,
     clients: Clients,
     endpoints: Endpoints,
+    numbers: Numbers,
     receivers: Receivers,
     limits: Limits,
     aside: Aside<Worked>,
@@ -126,6 +129,7 @@ impl<'o> Server<'o> {
             resolver: Resolver::new(limits.processes),
             clients,
             endpoints,
+            numbers: Numbers::default(),
             receivers: Receivers::default(),
             limits,
             aside,
@@ -225,9 +229,7 @@ impl<'o> Server<'o> {
                 self.update_interest(endpoint);
             }
             Done::Worked(worked) => self.go_on(worked),
-            Done::NoThread(notification) => {
-                let _ = self.listener.answer_errno(notification.id, rustix::io::Errno::NOMEM.raw_os_error());
-            }
+            Done::NoThread(notification) => self.answer_without_thread(&notification),
         }
     }
 

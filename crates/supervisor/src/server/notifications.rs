@@ -9,6 +9,7 @@ use crate::time::now;
 use auditns_core::Input;
 use auditns_sys::identity::details;
 use auditns_sys::{Call, Notification, SignalTarget, call};
+use rustix::io::Errno;
 use std::io;
 
 impl Server<'_> {
@@ -26,10 +27,23 @@ impl Server<'_> {
         }
     }
 
+    /// Answers a call for which there is no thread.
+    pub(super) fn answer_without_thread(&mut self, notification: &Notification) {
+        let opens = call::reads_memory(notification)
+            || matches!(call::classify(notification), Ok(Call::AuditSocket { .. }));
+        let errno = if opens {
+            let error = io::Error::other("no thread can be started");
+            self.refuse(notification.tid, &error)
+        } else {
+            Errno::NOMEM
+        };
+        self.answer_errno(notification, errno);
+    }
+
     /// For whom work on a thread's call is done.
     pub(super) fn on_behalf(&self, tid: u32) -> OnBehalf {
         // Nobody waits for a caller that is gone.
-        let uid = details::brief(tid).map_or(u32::MAX, |caller| caller.uid);
+        let uid = details::brief(tid).map_or(u32::MAX, |caller| caller.euid);
         let inside = self.owner.as_ref().and_then(|owner| owner.uid_inside(uid));
         OnBehalf { uid, privileged: uid == 0 || inside == Some(0) }
     }

@@ -3,17 +3,18 @@
 use super::Server;
 use super::connection::Connection;
 use super::limits::FULL_BUFFERS;
+use super::numbers::Claim;
 use super::worked::Worked;
 use crate::identity::{Client, Executable, Owner, read_executable};
 use crate::observer::Event;
 use crate::time::now;
 use auditns_core::{EndpointId, Input};
-use auditns_sys::filter::reserved;
 use auditns_sys::identity::process;
-use auditns_sys::{EndpointPair, InjectError, Notification, descriptors, endpoint};
+use auditns_sys::{EndpointPair, InjectError, Listener, Notification, descriptors, endpoint};
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// `SOCK_RAW` and `SOCK_DGRAM`, the types of netlink sockets.
@@ -81,14 +82,14 @@ impl Server<'_> {
         let tid = notification.tid;
         let pid = match process::thread_group_of(tid) {
             Ok(pid) => pid,
-            Err(error) => return self.refuse(tid, &error),
+            Err(error) => return Err(self.refuse(tid, &error)),
         };
         if self.owner.is_none() {
             match Owner::of_first_opener(tid) {
                 // Settled for good, so it must have been the caller that was looked at.
                 Ok(owner) if self.listener.is_valid(notification.id) => self.owner = Some(owner),
                 Ok(_) => return Ok(()),
-                Err(error) => return self.refuse(tid, &error),
+                Err(error) => return Err(self.refuse(tid, &error)),
             }
         }
         let Some(owner) = &mut self.owner else { return Err(Errno::PROTONOSUPPORT) };
@@ -96,7 +97,7 @@ impl Server<'_> {
         let mapped = self.resolver.learn_maps(pid, owner);
         let opener = match learned {
             Ok(opener) => opener,
-            Err(error) => return self.refuse(tid, &error),
+            Err(error) => return Err(self.refuse(tid, &error)),
         };
         if let Some(mapped) = mapped {
             self.namespace.handle(Input::OwnerMapped(mapped), now());
@@ -108,104 +109,99 @@ impl Server<'_> {
         }
         let pair = match self.endpoints.pair(wanted.nonblocking) {
             Ok(pair) => pair,
-            Err(error) => return self.refuse(tid, &error),
+            Err(error) => return Err(self.refuse(tid, &error)),
         };
         if self.connections.len() >= FULL_BUFFERS {
             let _ = endpoint::lower_send_buffer(&pair.server);
         }
         let inode = match descriptors::inode(&pair.client) {
             Ok(inode) => inode,
-            Err(error) => return self.refuse(tid, &error),
+            Err(error) => return Err(self.refuse(tid, &error)),
         };
-        if !self.listener.is_valid(notification.id) {
-            return Ok(());
-        }
-        let reserved_number = match self.hand_over(notification, &pair.client, wanted.close_on_exec, client) {
-            Ok(reserved_number) => reserved_number,
-            Err(InjectError::Gone) => return Ok(()),
-            Err(InjectError::TableFull) => return Err(Errno::MFILE),
-            Err(InjectError::Other(error)) => return self.refuse(tid, &error),
-            Err(error @ InjectError::NumberRefused(_)) => return self.refuse(tid, &io::Error::other(error)),
-        };
-        let EndpointPair { server, refuses_descriptors, sent_by, .. } = pair;
+        let EndpointPair { server, client: end, refuses_descriptors, sent_by } = pair;
         let connection = Connection::new(server, inode, refuses_descriptors, sent_by, opener);
-        self.add_connection(connection, wanted.kind, reserved_number);
-        if !reserved_number {
-            self.show(&Event::PlainEndpoint { tid });
-        }
+        // Before the member has its end: it may call something on it at once.
+        let endpoint = self.add_connection(connection, wanted.kind);
+        let (notification, listener) = (*notification, Arc::clone(&self.listener));
+        let on_behalf = self.on_behalf(tid);
+        // Whom audit does nothing for gets no reserved number: putting a socket there can make others wait.
+        let numbers = opener.is_privileged().then(|| self.numbers.clone());
+        // The injection is done by the caller's thread, whenever that gets to run.
+        self.aside.work_on_call(notification, on_behalf, move || {
+            let number = numbers.and_then(|numbers| numbers.take(pid, tid, client));
+            let outcome = hand_over(&listener, notification.id, &end, wanted.close_on_exec, number.as_ref());
+            Some(Worked::HandedOver { notification, endpoint, outcome })
+        });
         Ok(())
     }
 
-    /// Takes up a socket that a member has.
-    pub(super) fn add_connection(
-        &mut self,
-        connection: Connection,
-        kind: i32,
-        reserved_number: bool,
-    ) -> EndpointId {
+    /// Takes up a socket.
+    pub(super) fn add_connection(&mut self, connection: Connection, kind: i32) -> EndpointId {
         self.last_endpoint += 1;
         let endpoint = EndpointId(self.last_endpoint);
         let pid = connection.opener().own_pid();
         self.inodes.insert(connection.inode(), endpoint);
         self.connections.insert(endpoint, connection);
-        self.namespace.handle(Input::EndpointOpened { endpoint, kind, pid, reserved_number }, now());
+        self.namespace.handle(Input::EndpointOpened { endpoint, kind, pid }, now());
         self.update_interest(endpoint);
         endpoint
     }
 
-    /// Gives the caller its end, at a reserved number if it has one free. Returns whether it had.
-    fn hand_over(
+    /// Goes on when the caller has its end, at a reserved number or another one, or cannot have it.
+    pub(super) fn handed_over(
         &mut self,
         notification: &Notification,
-        end: &OwnedFd,
-        close_on_exec: bool,
-        client: Client,
-    ) -> Result<bool, InjectError> {
-        let Notification { id, tid, .. } = *notification;
-        if let Some(number) = free_number(tid, client) {
-            match self.listener.inject_at(id, end.as_fd(), close_on_exec, number) {
-                Ok(_) => {
+        endpoint: EndpointId,
+        outcome: Result<Option<u32>, InjectError>,
+    ) {
+        let error = match outcome {
+            Ok(number) => {
+                let reserved_number = number.is_some();
+                self.feed(Input::EndpointHandedOver { reserved_number });
+                if let Some(number) = number {
                     self.receivers.forget_number(number);
-                    return Ok(true);
+                } else if self.connections.get(&endpoint).is_some_and(|known| known.opener().is_privileged())
+                {
+                    self.show(&Event::PlainEndpoint { tid: notification.tid });
                 }
-                Err(InjectError::NumberRefused(_)) => {}
-                Err(error) => return Err(error),
+                return;
+            }
+            Err(error) => error,
+        };
+        self.close(endpoint);
+        match error {
+            InjectError::Gone => {}
+            InjectError::TableFull => self.answer_errno(notification, Errno::MFILE),
+            InjectError::Other(_) | InjectError::NumberRefused(_) => {
+                let errno = self.refuse(notification.tid, &io::Error::other(error));
+                self.answer_errno(notification, errno);
             }
         }
-        self.listener.inject(id, end.as_fd(), close_on_exec).map(|_| false)
     }
 
     /// An error of ours must not keep anybody from logging in: "no audit here" is what PAM, sudo and sshd accept.
-    fn refuse(&mut self, tid: u32, error: &io::Error) -> Result<(), Errno> {
+    pub(super) fn refuse(&mut self, tid: u32, error: &io::Error) -> Errno {
         if error.raw_os_error() != Some(Errno::SRCH.raw_os_error()) {
             self.show(&Event::EndpointRefused { tid, reason: &error.to_string() });
         }
-        Err(Errno::PROTONOSUPPORT)
+        Errno::PROTONOSUPPORT
     }
 }
 
-/// Most files of a process that gets reserved numbers: so many numbers below are free then that nobody can take them all
-/// between a look and an injection.
-const OPEN_MAX: u64 = 576;
-
-/// A reserved number that is free in the caller's table.
-///
-/// Nobody may take the number between this look and the injection, which would close what it names, while all calls of the
-/// namespace wait for that (kernel: `seccomp_handle_addfd`). The filter lets nobody choose a reserved number, and whoever
-/// takes the lowest free one does not come to it as long as enough below are free.
-fn free_number(tid: u32, client: Client) -> Option<u32> {
-    let (first, second) = match client {
-        Client::Lenient => (reserved::FAST, reserved::STRICT),
-        Client::Strict => (reserved::STRICT, reserved::FAST),
-    };
-    let start = *reserved::ALL.start();
-    let roomy = match descriptors::count(tid) {
-        Some(count) => count <= OPEN_MAX,
-        // Before Linux 6.2 some numbers have to stand for all.
-        None => [1, 2, 3, 4].iter().all(|fifth| descriptors::is_free(tid, start * fifth / 5)),
-    };
-    if !roomy || !descriptors::is_free(tid, start - 1) {
-        return None;
+/// Gives the caller its end, at the reserved number if there is one. Returns the number where it was used.
+fn hand_over(
+    listener: &Listener,
+    id: u64,
+    end: &OwnedFd,
+    close_on_exec: bool,
+    number: Option<&Claim>,
+) -> Result<Option<u32>, InjectError> {
+    if let Some(Claim { number, .. }) = number {
+        match listener.inject_at(id, end.as_fd(), close_on_exec, *number) {
+            Ok(_) => return Ok(Some(*number)),
+            Err(InjectError::NumberRefused(_)) => {}
+            Err(error) => return Err(error),
+        }
     }
-    first.rev().chain(second.rev()).find(|number| descriptors::is_free(tid, *number))
+    listener.inject(id, end.as_fd(), close_on_exec).map(|_| None)
 }

@@ -60,11 +60,7 @@ fn endpoint(server: &mut Server<'_>, ours: OwnedFd, refuses_descriptors: bool) -
     let opener = server.resolver.learn(pid, server.owner.as_ref().unwrap()).unwrap();
     // No call is made on the member's end, so its inode number is never looked for.
     let inode = server.last_endpoint;
-    server.add_connection(
-        Connection::new(ours, inode, refuses_descriptors, SentBy::Supervisor, opener),
-        3,
-        true,
-    )
+    server.add_connection(Connection::new(ours, inode, refuses_descriptors, SentBy::Supervisor, opener), 3)
 }
 
 fn turn(server: &mut Server<'_>) {

@@ -5,7 +5,8 @@ use super::on_socket::Identified;
 use super::open::Wanted;
 use super::receive::Receiving;
 use crate::identity::Executable;
-use auditns_sys::{Call, Notification, OnSocket};
+use auditns_core::EndpointId;
+use auditns_sys::{Call, InjectError, Notification, OnSocket};
 use std::io;
 use std::time::Duration;
 
@@ -27,6 +28,15 @@ pub(super) enum Worked {
         wanted: Wanted,
         /// The executable, and whether it is one; an error if that could not be found out.
         found: io::Result<(Executable, bool)>,
+    },
+    /// A caller has its socket, at this reserved number or at another one; or it cannot have it.
+    HandedOver {
+        /// The call's notification.
+        notification: Notification,
+        /// The socket.
+        endpoint: EndpointId,
+        /// What came of it.
+        outcome: Result<Option<u32>, InjectError>,
     },
     /// It is known which socket a call is on.
     Identified(Identified),
@@ -55,6 +65,9 @@ impl Server<'_> {
             Worked::Decoded { notification, call } => self.answer_call(&notification, &call),
             Worked::Recognized { notification, wanted, found } => {
                 self.open_recognized(&notification, wanted, found);
+            }
+            Worked::HandedOver { notification, endpoint, outcome } => {
+                self.handed_over(&notification, endpoint, outcome);
             }
             Worked::Identified(identified) => self.answer_identified(identified),
             Worked::SignalTarget { notification, process } => self.answer_signal(&notification, process),

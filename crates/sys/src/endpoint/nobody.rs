@@ -4,12 +4,15 @@
 //! and of whoever sent it a message (`SO_PASSPIDFD`), whatever pid namespaces lie between. With a handle of the supervisor
 //! and `CAP_SYS_PTRACE` it could take the supervisor's descriptors. So pairs are made by a process that has ended, and
 //! messages name one as their sender.
+//!
+//! A socket belongs to the network namespace in which it was made, and its holder can ask for that too (`SIOCGSKNS`), or
+//! take abstract names there. So pairs are made in a network namespace of their own, where nothing else is.
 
 use crate::raw;
 use rustix::io::Errno;
 use std::ffi::c_void;
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 /// The child makes a few system calls on it and nothing else.
 const STACK: usize = 64 * 1024;
@@ -40,9 +43,26 @@ impl Drop for Nobody {
     }
 }
 
-/// Makes a batch of pairs, or as many of it as there are descriptors for; at least one.
-pub(super) fn pairs() -> io::Result<Vec<Ends>> {
-    let mut made = Made { pairs: [[-1; 2]; BATCH], errno: 0 };
+/// A network namespace where nothing is.
+///
+/// # Errors
+/// `EPERM` without `CAP_SYS_ADMIN` in the own user namespace.
+pub(super) fn network() -> io::Result<OwnedFd> {
+    let mut network = Network { fd: -1, errno: 0 };
+    let child = start(&mut network, leave_network, libc::CLONE_FILES)?;
+    wait(child)?;
+    if network.fd < 0 {
+        return Err(io::Error::from_raw_os_error(network.errno));
+    }
+    // SAFETY: the child has just opened the descriptor in the table that it shared, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(network.fd) })
+}
+
+/// Makes a batch of pairs in this network namespace, or in the own one; or as many of it as there are descriptors for, at
+/// least one.
+pub(super) fn pairs(network: Option<&OwnedFd>) -> io::Result<Vec<Ends>> {
+    let network = network.map_or(-1, AsRawFd::as_raw_fd);
+    let mut made = Made { network, pairs: [[-1; 2]; BATCH], errno: 0 };
     let child = start(&mut made, make, libc::CLONE_FILES)?;
     wait(child)?;
     // SAFETY: the child has just made the descriptors in the table that it shared, and nobody else knows them.
@@ -53,7 +73,29 @@ pub(super) fn pairs() -> io::Result<Vec<Ends>> {
 }
 
 /// What the child leaves.
+struct Network {
+    fd: RawFd,
+    errno: libc::c_int,
+}
+
+/// Enters a new network namespace and opens it. Runs in the child, with its parent's memory.
+extern "C" fn leave_network(network: *mut c_void) -> libc::c_int {
+    // SAFETY: the parent passes a `Network` that it does not touch before the child has ended.
+    let network = unsafe { &mut *network.cast::<Network>() };
+    // SAFETY: takes a number and changes the child alone.
+    let left = unsafe { libc::unshare(libc::CLONE_NEWNET) };
+    if left == 0 {
+        // SAFETY: the path is a string that ends with a zero.
+        network.fd = unsafe { libc::open(c"/proc/self/ns/net".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
+    }
+    network.errno = errno();
+    0
+}
+
+/// What the child gets and leaves.
 struct Made {
+    /// Where to make pairs; -1 for the own network namespace.
+    network: RawFd,
     pairs: [[RawFd; 2]; BATCH],
     errno: libc::c_int,
 }
@@ -62,16 +104,26 @@ struct Made {
 extern "C" fn make(made: *mut c_void) -> libc::c_int {
     // SAFETY: the parent passes a `Made` that it does not touch before the child has ended.
     let made = unsafe { &mut *made.cast::<Made>() };
+    // SAFETY: takes numbers and changes the child alone.
+    if made.network >= 0 && unsafe { libc::setns(made.network, libc::CLONE_NEWNET) } < 0 {
+        made.errno = errno();
+        return 0;
+    }
     let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     for pair in &mut made.pairs {
         // SAFETY: the pointer names room for two descriptors.
         if unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, pair.as_mut_ptr()) } < 0 {
             *pair = [-1; 2];
-            made.errno = io::Error::last_os_error().raw_os_error().unwrap_or(libc::EMFILE);
+            made.errno = errno();
             break;
         }
     }
     0
+}
+
+/// The error number of the last call.
+fn errno() -> libc::c_int {
+    io::Error::last_os_error().raw_os_error().unwrap_or(libc::EMFILE)
 }
 
 extern "C" fn end(_: *mut c_void) -> libc::c_int {

@@ -357,3 +357,22 @@ fn pairs_are_made_by_a_process_that_has_ended() {
         assert!(flags_of(&pair.client).0 && flags_of(&pair.server).0, "closed on exec");
     }
 }
+
+#[test]
+fn pairs_belong_to_a_network_namespace_where_nothing_is() {
+    let mut endpoints = Endpoints::new();
+    if endpoints.network.is_none() {
+        eprintln!("nothing was tried: a network namespace needs CAP_SYS_ADMIN");
+        return;
+    }
+    let pair = endpoints.pair(true).unwrap();
+    for end in [&pair.client, &pair.server] {
+        // SAFETY: SIOCGSKNS takes no argument and returns a descriptor.
+        let network = unsafe { libc::ioctl(end.as_raw_fd(), 0x894c) };
+        assert!(network >= 0);
+        let of_socket = std::fs::metadata(format!("/proc/self/fd/{network}")).unwrap();
+        let own = std::fs::metadata("/proc/self/ns/net").unwrap();
+        let inode = |data: &std::fs::Metadata| std::os::unix::fs::MetadataExt::ino(data);
+        assert_ne!(inode(&of_socket), inode(&own));
+    }
+}

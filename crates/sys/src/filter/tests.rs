@@ -309,7 +309,12 @@ fn reserved_numbers_cannot_be_chosen() {
         }
         for number in copy.fcntl64.into_iter().chain([copy.fcntl]) {
             for command in [0, 1030] {
-                assert_eq!(verdict(number, &[3, command, 832]), busy);
+                for from in [832, 895] {
+                    assert_eq!(verdict(number, &[3, command, from]), busy);
+                }
+                for from in [0, 10, 831, 896] {
+                    assert_eq!(verdict(number, &[3, command, from]), Action::Allow);
+                }
                 assert_eq!(verdict(number, &[832, command, 10]), Action::Allow);
             }
             assert_eq!(verdict(number, &[832, 1, 832]), Action::Allow, "other commands are");

@@ -141,7 +141,8 @@ impl Rig {
     pub(super) fn open(&mut self, pid: u32) -> EndpointId {
         self.opened += 1;
         let endpoint = EndpointId(self.opened);
-        self.input(Input::EndpointOpened { endpoint, kind: 3, pid, reserved_number: true });
+        self.input(Input::EndpointOpened { endpoint, kind: 3, pid });
+        self.input(Input::EndpointHandedOver { reserved_number: true });
         endpoint
     }
 

@@ -32,7 +32,7 @@ const LATER: usize = 128;
 /// users' leave some for those with privileges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OnBehalf {
-    /// The caller's user id.
+    /// The caller's effective user id: a program with more rights than its user is not held up by that user's calls.
     pub(super) uid: u32,
     /// It is root, of the host or inside.
     pub(super) privileged: bool,
@@ -83,7 +83,10 @@ pub(super) struct Aside<W> {
     /// Calls worked on, by user.
     calls: BTreeMap<u32, usize>,
     unprivileged_calls: usize,
-    later: VecDeque<CallWork<W>>,
+    /// Work that waits, by user.
+    later: BTreeMap<u32, VecDeque<CallWork<W>>>,
+    /// How much waits.
+    waiting_calls: usize,
     /// When waiting work is gone through next.
     prune_at: usize,
     is_waiting: Box<dyn Fn(&Notification) -> bool>,
@@ -110,7 +113,8 @@ impl<W: Send + 'static> Aside<W> {
             calls_max,
             calls: BTreeMap::new(),
             unprivileged_calls: 0,
-            later: VecDeque::new(),
+            later: BTreeMap::new(),
+            waiting_calls: 0,
             prune_at: LATER,
             is_waiting: Box::new(is_waiting),
             look_up: path_answers,
@@ -141,18 +145,22 @@ impl<W: Send + 'static> Aside<W> {
         on_behalf: OnBehalf,
         run: impl FnOnce() -> Option<W> + Send + 'static,
     ) {
-        self.later.push_back(CallWork { notification, on_behalf, run: Box::new(run) });
-        if self.later.len() >= self.prune_at {
-            self.later.retain(|work| (self.is_waiting)(&work.notification));
-            self.prune_at = LATER.max(2 * self.later.len());
+        let work = CallWork { notification, on_behalf, run: Box::new(run) };
+        self.later.entry(on_behalf.uid).or_default().push_back(work);
+        self.waiting_calls += 1;
+        if self.waiting_calls >= self.prune_at {
+            self.later.retain(|_, queue| {
+                queue.retain(|work| (self.is_waiting)(&work.notification));
+                !queue.is_empty()
+            });
+            self.waiting_calls = self.later.values().map(VecDeque::len).sum();
+            self.prune_at = LATER.max(2 * self.waiting_calls);
         }
         self.start_calls();
     }
 
     fn start_calls(&mut self) {
-        while let Some(at) = self.later.iter().position(|work| self.may_start(work.on_behalf))
-            && let Some(CallWork { notification, on_behalf, run }) = self.later.remove(at)
-        {
+        while let Some(CallWork { notification, on_behalf, run }) = self.next_to_start() {
             *self.calls.entry(on_behalf.uid).or_default() += 1;
             self.unprivileged_calls += usize::from(!on_behalf.privileged);
             if !self.start(move || Finished::Call(on_behalf, run().map(Done::Worked))) {
@@ -160,6 +168,19 @@ impl<W: Send + 'static> Aside<W> {
                 tell(&self.channel, &self.ready, none);
             }
         }
+    }
+
+    fn next_to_start(&mut self) -> Option<CallWork<W>> {
+        let startable =
+            |queue: &VecDeque<CallWork<W>>| queue.front().is_some_and(|work| self.may_start(work.on_behalf));
+        let uid = self.later.iter().find(|(_, queue)| startable(queue)).map(|(uid, _)| *uid)?;
+        let queue = self.later.get_mut(&uid)?;
+        let work = queue.pop_front();
+        if queue.is_empty() {
+            self.later.remove(&uid);
+        }
+        self.waiting_calls -= usize::from(work.is_some());
+        work
     }
 
     fn may_start(&self, on_behalf: OnBehalf) -> bool {

@@ -71,7 +71,7 @@ impl Server<'_> {
     }
 
     fn start_receiving(&mut self, receiving: Receiving) {
-        let Receiving { notification, receiver, call, socket, .. } = receiving;
+        let Receiving { notification, receiver, call, .. } = receiving;
         let (Operation::ReceiveFrom { flags, .. } | Operation::ReceiveMessage { flags, .. }) = call.operation
         else {
             return;
@@ -79,11 +79,6 @@ impl Server<'_> {
         // The socket below refuses this as netlink does.
         if flags & flags::OUT_OF_BAND != 0 {
             let _ = self.listener.answer_continue(notification.id);
-            return;
-        }
-        if !socket.holds_datagram && flags & flags::DONTWAIT != 0 {
-            // The kernel leaves the caller's memory alone when there is nothing.
-            self.answer_errno(&notification, Errno::AGAIN);
             return;
         }
         if matches!(call.operation, Operation::ReceiveFrom { address: Room { at: 0, .. }, .. }) {

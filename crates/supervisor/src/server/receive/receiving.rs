@@ -1,5 +1,6 @@
 //! One call that receives, and how it is answered.
 
+use super::flags as flag;
 use crate::server::callers_memory::{callers_memory, write_some};
 use crate::server::receivers::Receiver;
 use auditns_sys::call::{Layout, OnSocket, Operation, Room};
@@ -75,7 +76,7 @@ impl Receiving {
             return Ok(Answer::OtherSocket);
         }
         // The kernel leaves the caller's memory alone when there is nothing.
-        if !self.socket.holds_datagram && self.copy().is_ok_and(|end| is_nonblocking(&end)) {
+        if !self.socket.holds_datagram && self.must_not_wait() {
             return Ok(Answer::Errno(Errno::AGAIN.raw_os_error()));
         }
         let memory = callers_memory(&self.notification, listener)?;
@@ -147,6 +148,14 @@ impl Receiving {
             false
         };
         Ok(Address { port: 0, groups: u32::from(to_group) })
+    }
+
+    fn must_not_wait(&self) -> bool {
+        let flags = match self.call.operation {
+            Operation::ReceiveFrom { flags, .. } | Operation::ReceiveMessage { flags, .. } => flags,
+            _ => 0,
+        };
+        flags & flag::DONTWAIT != 0 || self.copy().is_ok_and(|end| is_nonblocking(&end))
     }
 
     /// The member's end.
