@@ -38,6 +38,7 @@ pub(crate) struct Terminal {
     losses: Limiter,
     log: Limiter,
     endpoints: Limiter,
+    plain: Limiter,
     writer: LineWriter,
 }
 
@@ -51,6 +52,7 @@ impl Terminal {
             losses: Limiter::default(),
             log: Limiter::default(),
             endpoints: Limiter::default(),
+            plain: Limiter::default(),
             writer: LineWriter::new(Box::new(std::io::stderr())),
         }
     }
@@ -151,10 +153,10 @@ impl Observer for Terminal {
                 &format!("an audit socket of a member was closed: {reason}"),
             ),
             Event::PlainEndpoint { tid } => self.limited(
-                |terminal| &mut terminal.endpoints,
+                |terminal| &mut terminal.plain,
                 &format!(
-                    "the thread {tid} got an audit socket for messages only: its limit on open files is below 896, or more \
-                     than 576 are open; raise the limit if something does not work"
+                    "the thread {tid} got an audit socket for messages only: its limit on open files is below 896, more \
+                     than 576 are open, or 64 of them are audit sockets"
                 ),
             ),
             Event::AnswersDropped { bytes } => self.limited(

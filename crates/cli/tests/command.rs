@@ -207,9 +207,10 @@ expect(status()[2], os.getpid())
     Namespace::new("strict").flags(&["--policy", "strict"]).member(script).succeeded();
 }
 
-/// A ring opens sockets that no filter sees, which matters where the kernel would let them reach the host's audit.
+/// A ring opens sockets that no filter sees, which matters where the kernel would let them reach the host's audit, and sets
+/// options, which matters where messages show the supervisor as their sender.
 #[test]
-fn rings_are_refused_to_who_could_reach_the_hosts_audit_and_to_nobody_else() {
+fn rings_are_refused_where_they_could_reach_the_hosts_audit_or_the_supervisor_and_nowhere_else() {
     let script = r"
 parameters = ctypes.create_string_buffer(256)
 ctypes.set_errno(0)
@@ -218,11 +219,15 @@ print(libc.syscall(425, 4, parameters) >= 0, ctypes.get_errno())
     let prelude = include_str!("common/member.py");
     let outside =
         start(Command::new(PYTHON).arg("-c").arg(format!("{prelude}\n{script}"))).wait().succeeded();
-    let inside = Namespace::new("ring").member(script).succeeded();
-    assert_eq!(inside.stdout.trim(), "False 1");
-    let folder = tempfile::tempdir().unwrap();
-    let mut command = Command::new("unshare");
-    command.args(["-Ur", PROGRAM, "run", "--name", "ring", "--log-dir"]).arg(folder.path()).arg("--");
-    let mapped = start(as_member(&mut command, script)).wait().succeeded();
-    assert_eq!(mapped.stdout, outside.stdout, "as without auditns");
+    let below = |words: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).args([PROGRAM, "run", "--name", "ring", "--log-dir"]);
+        command.arg(folder.path()).arg("--");
+        start(as_member(&mut command, script)).wait().succeeded().stdout
+    };
+    assert_eq!(below(&["env"]).trim(), "False 1");
+    assert_eq!(below(&["unshare", "-Ur"]).trim(), "False 1", "it cannot name another process as the sender");
+    let without_audit = ["setpriv", "--bounding-set", "-audit_write,-audit_control"];
+    assert_eq!(below(&without_audit), outside.stdout, "as without auditns");
 }

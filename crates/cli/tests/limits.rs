@@ -23,7 +23,7 @@ endpoints.append(audit())
 "#;
     let outcome = Namespace::new("sockets").member(script).succeeded();
     assert!(outcome.stderr.contains("256 audit sockets of this process are open"), "{outcome:?}");
-    assert!(outcome.stderr.lines().count() < 20, "{outcome:?}");
+    assert!(outcome.stderr.lines().count() < 30, "{outcome:?}");
 }
 
 #[test]
@@ -64,7 +64,7 @@ until(again)
     let outcome = Namespace::new("many").member(script).succeeded();
     assert!(outcome.stderr.contains("2048 audit sockets of processes without privileges"), "{outcome:?}");
     assert!(outcome.stderr.contains("4096 audit sockets of this namespace"), "{outcome:?}");
-    assert!(outcome.stderr.lines().count() < 30, "{outcome:?}");
+    assert!(outcome.stderr.lines().count() < 40, "{outcome:?}");
 }
 
 #[test]
@@ -140,7 +140,8 @@ expect(asked(endpoint, user(b"kept")), ("error", 0))
     assert!(outcome.stderr.contains("cannot be written (No such file or directory"), "{outcome:?}");
     assert!(outcome.stderr.contains("3 records are not in it"), "{outcome:?}");
     let log = namespace.log();
-    assert!(log.contains("msg='kept'") && !log.contains("missed") && !log.contains("refused"), "{log}");
+    let has = |text: &str| log.contains(&format!("msg='{text}'"));
+    assert!(has("kept") && !has("missed") && !has("refused"), "{log}");
 }
 
 #[test]

@@ -29,9 +29,6 @@ pub const LOWERED_SEND_BUFFER: usize = 32 * 1024;
 /// `SO_PASSRIGHTS`, the same on every architecture of [`crate::arch`].
 const SO_PASSRIGHTS: libc::c_int = 83;
 
-/// Pairs that are left when more are made.
-const RESERVE: usize = 8;
-
 /// Attempts to find a free name before giving up: with 40 random bits even a second one is rare.
 const NAME_ATTEMPTS: usize = 16;
 
@@ -65,16 +62,28 @@ pub struct Endpoints {
     nobody: Option<Nobody>,
     /// Where pairs are made; in the own network namespace without `CAP_SYS_ADMIN`.
     network: Option<OwnedFd>,
+    /// Pairs made at a time, and left when more are made.
+    advance: usize,
 }
 
 impl Endpoints {
-    /// Descriptors that are open for pairs to come.
-    pub const DESCRIPTORS: usize = 2 * (RESERVE + nobody::BATCH);
+    /// The most pairs that are made at a time.
+    pub const ADVANCE_MAX: usize = nobody::BATCH;
+
+    /// Descriptors that are open for pairs to come if so many are made at a time.
+    pub const fn descriptors(advance: usize) -> usize {
+        4 * advance
+    }
 
     /// No pair is made yet.
     pub fn new() -> Endpoints {
         let nobody = Nobody::new().ok().filter(|nobody| may_name(nobody.pid()));
-        Endpoints { ready: Vec::new(), nobody, network: nobody::network().ok() }
+        Endpoints { ready: Vec::new(), nobody, network: nobody::network().ok(), advance: Self::ADVANCE_MAX }
+    }
+
+    /// How many pairs are made at a time, 1 to [`Self::ADVANCE_MAX`]; as many are left for when no more can be made.
+    pub fn set_advance(&mut self, advance: usize) {
+        self.advance = advance.clamp(1, Self::ADVANCE_MAX);
     }
 
     /// Whom members see as the sender of what is sent to them.
@@ -89,8 +98,8 @@ impl Endpoints {
     /// `EADDRINUSE` if no free name was found, which means that somebody fills the abstract name space of this network
     /// namespace.
     pub fn pair(&mut self, nonblocking: bool) -> io::Result<EndpointPair> {
-        if self.ready.len() <= RESERVE {
-            match nobody::pairs(self.network.as_ref()) {
+        if self.ready.len() < self.advance {
+            match nobody::pairs(self.network.as_ref(), self.advance) {
                 Ok(pairs) => self.ready.extend(pairs),
                 // There is a reserve for when members leave no room for one more process.
                 Err(error) if self.ready.is_empty() => return Err(error),
@@ -110,7 +119,7 @@ impl Default for Endpoints {
 
 /// Whether the kernel lets this process name another one as the sender of a message.
 fn may_name(pid: libc::pid_t) -> bool {
-    let Ok(pairs) = nobody::pairs(None) else { return false };
+    let Ok(pairs) = nobody::pairs(None, 1) else { return false };
     pairs.first().is_some_and(|(one, _)| send(one, b"?", SentBy::Nobody(pid)).is_ok())
 }
 

@@ -88,6 +88,11 @@ impl Connection {
         self.credentials_wanted
     }
 
+    /// Whether whoever receives next is to be told that records were left out.
+    pub(super) fn has_overrun(&self) -> bool {
+        self.overrun
+    }
+
     /// Whether whoever receives now is to be told, once, that records were left out.
     pub(super) fn take_overrun(&mut self) -> bool {
         std::mem::take(&mut self.overrun)

@@ -17,10 +17,14 @@ pub(super) struct Limits {
     pub(super) processes: usize,
     /// Calls whose callers' memory is looked at, at a time.
     pub(super) calls: usize,
+    /// Sockets that are made at a time.
+    pub(super) advance: usize,
 }
 
 /// Most open audit sockets of one namespace.
 const SOCKETS: usize = 4096;
+/// One for whoever holds one, and one for a login.
+const SOCKETS_MIN: usize = 2;
 /// Most processes of one namespace whose files are kept open.
 const PROCESSES: usize = 128;
 /// Open audit sockets that one process opened.
@@ -29,7 +33,7 @@ const PER_PROCESS: usize = 256;
 const RESERVE: usize = 64;
 /// The least of which each user can have one.
 const CALLS_MIN: usize = 4;
-/// The least that works for one path at a time. With fewer than some 88 descriptors in all there is none to spare.
+/// The least that works for one path at a time. With fewer than some 56 descriptors in all there is none to spare.
 const RESERVE_MIN: usize = 24;
 
 /// Sockets up to this number get the system's own buffers, those beyond it small ones, so that a member which reads no
@@ -45,11 +49,13 @@ impl Limits {
         let processes = (descriptors / 16).clamp(1, PROCESSES);
         let reserve = (descriptors / 4).clamp(RESERVE_MIN, RESERVE);
         let calls = (descriptors / 32).clamp(CALLS_MIN, CALLS);
+        let advance = (descriptors / 32).clamp(1, Endpoints::ADVANCE_MAX);
         let others = reserve
             + processes * DESCRIPTORS_PER_PROCESS
             + calls * DESCRIPTORS_PER_CALL
-            + Endpoints::DESCRIPTORS;
-        Limits { sockets: descriptors.saturating_sub(others).clamp(1, SOCKETS), processes, calls }
+            + Endpoints::descriptors(advance);
+        let sockets = descriptors.saturating_sub(others).clamp(SOCKETS_MIN, SOCKETS);
+        Limits { sockets, processes, calls, advance }
     }
 
     /// Sockets of processes for which audit can do nothing. They may not take the last ones, which logins need.
@@ -94,7 +100,7 @@ mod tests {
     #[test]
     fn usual_limits_on_descriptors_leave_the_numbers_as_documented() {
         for descriptors in [8192, 1 << 20, usize::MAX] {
-            let limits = Limits { sockets: 4096, processes: 128, calls: 64 };
+            let limits = Limits { sockets: 4096, processes: 128, calls: 64, advance: 8 };
             assert_eq!(Limits::for_descriptors(descriptors), limits, "{descriptors}");
             assert_eq!(limits.unprivileged(), 2048);
         }
@@ -103,13 +109,13 @@ mod tests {
     #[test]
     fn few_descriptors_are_shared_out_and_never_promised_twice() {
         for descriptors in 16..5000 {
-            let Limits { sockets, processes, calls } = Limits::for_descriptors(descriptors);
+            let Limits { sockets, processes, calls, advance } = Limits::for_descriptors(descriptors);
             assert!(sockets >= 1 && processes >= 1 && calls >= CALLS_MIN, "{descriptors}");
             let used = sockets
                 + processes * DESCRIPTORS_PER_PROCESS
                 + calls * DESCRIPTORS_PER_CALL
-                + Endpoints::DESCRIPTORS;
-            assert!(used + RESERVE_MIN <= descriptors || descriptors < 88, "{descriptors}: {used}");
+                + Endpoints::descriptors(advance);
+            assert!(used + RESERVE_MIN <= descriptors || descriptors < 56, "{descriptors}: {used}");
         }
     }
 }

@@ -106,7 +106,7 @@ impl<'o> Server<'o> {
         listener: Listener,
         log: LogFile,
         clients: Clients,
-        endpoints: Endpoints,
+        mut endpoints: Endpoints,
         observer: &'o mut dyn Observer,
         descriptors: usize,
     ) -> io::Result<Server<'o>> {
@@ -114,6 +114,7 @@ impl<'o> Server<'o> {
         epoll::add(&epoll, &listener, EventData::new_u64(LISTENER_TOKEN), EventFlags::IN)?;
         listener.enable_sync_wake_up();
         let limits = Limits::for_descriptors(descriptors);
+        endpoints.set_advance(limits.advance);
         let listener = Arc::new(listener);
         let asked = Arc::clone(&listener);
         let aside = Aside::new(limits.calls, move |notification| asked.is_valid(notification.id))?;

@@ -157,7 +157,7 @@ fn answers_that_wait_are_bounded_and_the_oldest_go_first() {
 #[test]
 fn sockets_of_processes_without_privileges_leave_room_for_the_others() {
     with_server(|server| {
-        server.limits = Limits { sockets: 8, processes: 4, calls: 4 };
+        server.limits = Limits { sockets: 8, processes: 4, calls: 4, advance: 1 };
         let ordinary = crate::testing::Background::ordinary(&["sleep", "60"]);
         let owner = server.owner.as_ref().unwrap();
         let unprivileged = server.resolver.learn(ordinary.pid(), owner).unwrap();

@@ -4,6 +4,7 @@ use super::Server;
 use super::on_socket::Identified;
 use super::open::Wanted;
 use super::receive::Receiving;
+use super::receivers::Receiver;
 use crate::identity::Executable;
 use auditns_core::EndpointId;
 use auditns_sys::{Call, InjectError, Notification, OnSocket};
@@ -47,6 +48,15 @@ pub(super) enum Worked {
         /// The process.
         process: Option<u32>,
     },
+    /// A call that receives is to be told that records were left out.
+    Overrun {
+        /// The call's notification.
+        notification: Notification,
+        /// The socket.
+        receiver: Receiver,
+        /// The call.
+        call: OnSocket,
+    },
     /// The descriptor of a call that receives is another socket than was thought.
     Misjudged {
         /// The call's notification.
@@ -71,6 +81,9 @@ impl Server<'_> {
             }
             Worked::Identified(identified) => self.answer_identified(identified),
             Worked::SignalTarget { notification, process } => self.answer_signal(&notification, process),
+            Worked::Overrun { notification, receiver, call } => {
+                self.tell_overrun(&notification, receiver, call);
+            }
             Worked::Misjudged { notification, call } => self.misjudged(&notification, call),
             Worked::MustWait(receiving, time) => self.park(receiving, time),
         }

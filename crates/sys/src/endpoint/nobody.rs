@@ -17,7 +17,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 /// The child makes a few system calls on it and nothing else.
 const STACK: usize = 64 * 1024;
 
-/// Pairs made at a time, so that starting a process costs little for each.
+/// Pairs made at a time at most, so that starting a process costs little for each.
 pub(super) const BATCH: usize = 8;
 
 /// Both ends of a pair, close-on-exec and not blocking.
@@ -48,7 +48,7 @@ impl Drop for Nobody {
 /// # Errors
 /// `EPERM` without `CAP_SYS_ADMIN` in the own user namespace.
 pub(super) fn network() -> io::Result<OwnedFd> {
-    let mut network = Network { fd: -1, errno: 0 };
+    let mut network = Network { fd: -1, errno: libc::EAGAIN };
     let child = start(&mut network, leave_network, libc::CLONE_FILES)?;
     wait(child)?;
     if network.fd < 0 {
@@ -58,11 +58,11 @@ pub(super) fn network() -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(network.fd) })
 }
 
-/// Makes a batch of pairs in this network namespace, or in the own one; or as many of it as there are descriptors for, at
-/// least one.
-pub(super) fn pairs(network: Option<&OwnedFd>) -> io::Result<Vec<Ends>> {
+/// Makes pairs in this network namespace, or in the own one: so many, at most [`BATCH`], or as many as there are
+/// descriptors for, at least one.
+pub(super) fn pairs(network: Option<&OwnedFd>, count: usize) -> io::Result<Vec<Ends>> {
     let network = network.map_or(-1, AsRawFd::as_raw_fd);
-    let mut made = Made { network, pairs: [[-1; 2]; BATCH], errno: 0 };
+    let mut made = Made { network, count, pairs: [[-1; 2]; BATCH], errno: libc::EAGAIN };
     let child = start(&mut made, make, libc::CLONE_FILES)?;
     wait(child)?;
     // SAFETY: the child has just made the descriptors in the table that it shared, and nobody else knows them.
@@ -75,12 +75,13 @@ pub(super) fn pairs(network: Option<&OwnedFd>) -> io::Result<Vec<Ends>> {
 /// What the child leaves.
 struct Network {
     fd: RawFd,
+    /// Why there is none; `EAGAIN` if the child was killed before it could say.
     errno: libc::c_int,
 }
 
 /// Enters a new network namespace and opens it. Runs in the child, with its parent's memory.
 extern "C" fn leave_network(network: *mut c_void) -> libc::c_int {
-    // SAFETY: the parent passes a `Network` that it does not touch before the child has ended.
+    // SAFETY: the parent passes a `Network` that it does not touch before the child has let go of it.
     let network = unsafe { &mut *network.cast::<Network>() };
     // SAFETY: takes a number and changes the child alone.
     let left = unsafe { libc::unshare(libc::CLONE_NEWNET) };
@@ -96,13 +97,15 @@ extern "C" fn leave_network(network: *mut c_void) -> libc::c_int {
 struct Made {
     /// Where to make pairs; -1 for the own network namespace.
     network: RawFd,
+    count: usize,
     pairs: [[RawFd; 2]; BATCH],
+    /// Why there are no more; as in [`Network`].
     errno: libc::c_int,
 }
 
 /// Makes pairs until it cannot. Runs in the child, with its parent's memory.
 extern "C" fn make(made: *mut c_void) -> libc::c_int {
-    // SAFETY: the parent passes a `Made` that it does not touch before the child has ended.
+    // SAFETY: the parent passes a `Made` that it does not touch before the child has let go of it.
     let made = unsafe { &mut *made.cast::<Made>() };
     // SAFETY: takes numbers and changes the child alone.
     if made.network >= 0 && unsafe { libc::setns(made.network, libc::CLONE_NEWNET) } < 0 {
@@ -110,7 +113,7 @@ extern "C" fn make(made: *mut c_void) -> libc::c_int {
         return 0;
     }
     let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    for pair in &mut made.pairs {
+    for pair in made.pairs.iter_mut().take(made.count) {
         // SAFETY: the pointer names room for two descriptors.
         if unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, pair.as_mut_ptr()) } < 0 {
             *pair = [-1; 2];
@@ -131,7 +134,7 @@ extern "C" fn end(_: *mut c_void) -> libc::c_int {
 }
 
 /// Starts a process that runs `body` on the memory of this one (and with `CLONE_FILES` on its descriptors) while the
-/// calling thread waits, and returns once it has ended. It sends no signal when it does.
+/// calling thread waits, and returns once it uses this memory no more because it ends. It sends no signal when it does.
 fn start<T>(
     argument: &mut T,
     body: extern "C" fn(*mut c_void) -> libc::c_int,
@@ -142,7 +145,7 @@ fn start<T>(
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | flags;
     let argument = std::ptr::from_mut(argument);
     // SAFETY: the stack is live, aligned and used by nobody else; with CLONE_VFORK this thread does nothing before the
-    // child has ended. The body makes system calls only, takes no lock and allocates nothing, and the argument is what it
+    // child has let go of the memory. The body makes system calls only, takes no lock and allocates nothing, and the argument is what it
     // expects: `start` is called with a matching pair in this file alone.
     raw::check(unsafe { libc::clone(body, top.cast(), flags, argument.cast()) })
 }

@@ -49,11 +49,8 @@ impl Server<'_> {
             self.misjudged(notification, call);
             return;
         };
-        if connection.take_overrun() {
-            self.answer_errno(notification, Errno::NOBUFS);
-            return;
-        }
         let socket = Socket {
+            overrun: connection.has_overrun(),
             in_group: self.namespace.is_in_group(endpoint),
             was_in_group: self.namespace.was_in_group(endpoint),
             holds_datagram: endpoint::has_unread(&*connection),
@@ -71,7 +68,7 @@ impl Server<'_> {
     }
 
     fn start_receiving(&mut self, receiving: Receiving) {
-        let Receiving { notification, receiver, call, .. } = receiving;
+        let Receiving { notification, receiver, call, socket, .. } = receiving;
         let (Operation::ReceiveFrom { flags, .. } | Operation::ReceiveMessage { flags, .. }) = call.operation
         else {
             return;
@@ -81,7 +78,9 @@ impl Server<'_> {
             let _ = self.listener.answer_continue(notification.id);
             return;
         }
-        if matches!(call.operation, Operation::ReceiveFrom { address: Room { at: 0, .. }, .. }) {
+        let wants_no_address =
+            matches!(call.operation, Operation::ReceiveFrom { address: Room { at: 0, .. }, .. });
+        if wants_no_address && !socket.overrun {
             let _ = self.listener.answer_continue(notification.id);
             return;
         }
@@ -94,10 +93,20 @@ impl Server<'_> {
                 Answer::Value(value) => listener.answer_value(id, value),
                 Answer::Errno(errno) => listener.answer_errno(id, errno),
                 Answer::Wait(time) => return Some(Worked::MustWait(receiving, time)),
+                Answer::Overrun => return Some(Worked::Overrun { notification, receiver, call }),
                 Answer::OtherSocket => return Some(Worked::Misjudged { notification, call }),
             };
             None
         });
+    }
+
+    /// A call is to be told that records were left out, unless another one was.
+    pub(super) fn tell_overrun(&mut self, notification: &Notification, receiver: Receiver, call: OnSocket) {
+        if self.connections.get_mut(&receiver.endpoint).is_some_and(Connection::take_overrun) {
+            self.answer_errno(notification, Errno::NOBUFS);
+        } else {
+            self.answer_receive(notification, receiver, call);
+        }
     }
 
     /// A call found nothing to receive. `time` is how long one that waits for the first time waits at most.

@@ -155,6 +155,7 @@ mod tests {
             receiver: Receiver { endpoint: EndpointId(number % 2), inode: 1, on_behalf },
             call: OnSocket { fd: 870, operation },
             socket: Socket {
+                overrun: false,
                 in_group: false,
                 was_in_group: false,
                 holds_datagram: false,

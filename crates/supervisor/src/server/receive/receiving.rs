@@ -41,6 +41,8 @@ pub(super) enum Waits {
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 pub(super) struct Socket {
+    /// Whoever receives next is to be told that records were left out.
+    pub(super) overrun: bool,
     /// It gets records as a member of a group.
     pub(super) in_group: bool,
     /// It may hold some.
@@ -63,6 +65,8 @@ pub(super) enum Answer {
     Errno(i32),
     /// It waits for a datagram, at most for this time.
     Wait(Option<Duration>),
+    /// Records were left out.
+    Overrun,
     /// The descriptor is another socket by now.
     OtherSocket,
 }
@@ -74,6 +78,9 @@ impl Receiving {
         let tid = self.notification.tid;
         if descriptors::socket_inode(tid, self.call.fd)? != Some(self.receiver.inode) {
             return Ok(Answer::OtherSocket);
+        }
+        if self.socket.overrun {
+            return Ok(Answer::Overrun);
         }
         // The kernel leaves the caller's memory alone when there is nothing.
         if !self.socket.holds_datagram && self.must_not_wait() {
