@@ -125,12 +125,13 @@ impl Server<'_> {
         let (notification, listener) = (*notification, Arc::clone(&self.listener));
         let on_behalf = self.on_behalf(tid);
         // Whom audit does nothing for gets no reserved number: putting a socket there can make others wait.
-        let numbers = opener.is_privileged().then(|| self.numbers.clone());
+        let privileged = opener.is_privileged();
+        let numbers = privileged.then(|| self.numbers.clone());
         // The injection is done by the caller's thread, whenever that gets to run.
         self.aside.work_on_call(notification, on_behalf, move || {
             let number = numbers.and_then(|numbers| numbers.take(pid, tid, client));
             let outcome = hand_over(&listener, notification.id, &end, wanted.close_on_exec, number.as_ref());
-            Some(Worked::HandedOver { notification, endpoint, outcome })
+            Some(Worked::HandedOver { notification, endpoint, privileged, outcome })
         });
         Ok(())
     }
@@ -152,6 +153,7 @@ impl Server<'_> {
         &mut self,
         notification: &Notification,
         endpoint: EndpointId,
+        privileged: bool,
         outcome: Result<Option<u32>, InjectError>,
     ) {
         let error = match outcome {
@@ -160,8 +162,7 @@ impl Server<'_> {
                 self.feed(Input::EndpointHandedOver { reserved_number });
                 if let Some(number) = number {
                     self.receivers.forget_number(number);
-                } else if self.connections.get(&endpoint).is_some_and(|known| known.opener().is_privileged())
-                {
+                } else if privileged {
                     self.show(&Event::PlainEndpoint { tid: notification.tid });
                 }
                 return;

@@ -36,6 +36,8 @@ pub(super) enum Worked {
         notification: Notification,
         /// The socket.
         endpoint: EndpointId,
+        /// Audit can do something for the caller, so that it should have got a reserved number.
+        privileged: bool,
         /// What came of it.
         outcome: Result<Option<u32>, InjectError>,
     },
@@ -76,8 +78,8 @@ impl Server<'_> {
             Worked::Recognized { notification, wanted, found } => {
                 self.open_recognized(&notification, wanted, found);
             }
-            Worked::HandedOver { notification, endpoint, outcome } => {
-                self.handed_over(&notification, endpoint, outcome);
+            Worked::HandedOver { notification, endpoint, privileged, outcome } => {
+                self.handed_over(&notification, endpoint, privileged, outcome);
             }
             Worked::Identified(identified) => self.answer_identified(identified),
             Worked::SignalTarget { notification, process } => self.answer_signal(&notification, process),
