@@ -1,5 +1,7 @@
 /* 32-bit programs without a C library, so that no 32-bit library must be installed. */
 
+#include "i386-call.h"
+
 typedef unsigned int u32;
 typedef unsigned short u16;
 
@@ -17,27 +19,6 @@ struct message {
     u32 sequence, pid;
     u32 body[16];
 };
-
-int call(u32 number, u32 a, u32 b, u32 c, u32 d, u32 e, u32 f);
-__asm__(".globl call\n"
-        "call:\n"
-        "push %ebp\n"
-        "push %edi\n"
-        "push %esi\n"
-        "push %ebx\n"
-        "mov 20(%esp), %eax\n"
-        "mov 24(%esp), %ebx\n"
-        "mov 28(%esp), %ecx\n"
-        "mov 32(%esp), %edx\n"
-        "mov 36(%esp), %esi\n"
-        "mov 40(%esp), %edi\n"
-        "mov 44(%esp), %ebp\n"
-        "int $0x80\n"
-        "pop %ebx\n"
-        "pop %esi\n"
-        "pop %edi\n"
-        "pop %ebp\n"
-        "ret\n");
 
 /* How a program makes its socket calls is what the programs differ in. */
 static int audit_socket(void);
