@@ -3,8 +3,7 @@
 mod summary;
 mod way;
 
-use crate::command::{Failure, root, step};
-use crate::test::release_program;
+use crate::command::{Failure, release_program, root, step};
 use auditns_bench::report::Report;
 use clap::Args;
 use std::collections::BTreeMap;

@@ -68,3 +68,9 @@ pub(crate) fn output(program: impl AsRef<OsStr>, arguments: &[&str]) -> Result<V
         Err(error) => Err(Failure::new(format!("{command:?} could not be started ({error})"))),
     }
 }
+
+/// Builds a program of this repository as it is shipped.
+pub(crate) fn release_program(name: &str) -> Result<PathBuf, Failure> {
+    cargo(&["build", "--quiet", "--release", "--package", name])?;
+    Ok(target().join("release").join(name))
+}

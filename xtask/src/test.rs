@@ -1,6 +1,6 @@
 //! The tests, from the fast ones to the real ones.
 
-use crate::command::{self, Failure, cargo, command, run, step, target};
+use crate::command::{self, Failure, cargo, command, release_program, run, step};
 use crate::{bench, packages};
 use std::path::PathBuf;
 
@@ -72,10 +72,4 @@ pub(crate) fn deny() -> Result<(), Failure> {
 pub(crate) fn release_build() -> Result<PathBuf, Failure> {
     step("release build");
     release_program("auditns")
-}
-
-/// Builds a program of this repository as it is shipped.
-pub(crate) fn release_program(name: &str) -> Result<PathBuf, Failure> {
-    cargo(&["build", "--quiet", "--release", "--package", name])?;
-    Ok(target().join("release").join(name))
 }

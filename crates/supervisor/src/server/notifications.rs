@@ -2,8 +2,7 @@
 
 use super::Server;
 use super::aside::OnBehalf;
-use super::open::Wanted;
-use super::worked::Worked;
+use super::worked::{Wanted, Worked};
 use crate::identity::{Waiter, process_of_pidfd, signals_process};
 use crate::time::now;
 use auditns_core::Input;

@@ -3,7 +3,7 @@
 use super::Server;
 use super::callers_memory::{callers_memory, errno, write_name, write_some};
 use super::receivers::Receiver;
-use super::worked::Worked;
+use super::worked::{Identified, Worked};
 use crate::identity::{Waiter, answers};
 use crate::time::now;
 use auditns_core::socket::{Caller, SOL_NETLINK, SOL_SOCKET, SocketAnswer, SocketQuery, SocketRequest};
@@ -23,17 +23,6 @@ const VALUE: i32 = 4;
 /// Options of level `SOL_SOCKET`, the same on every architecture auditns serves.
 const SO_ERROR: i32 = 4;
 const SO_PASSCRED: i32 = 16;
-
-/// A call on a descriptor with a reserved number, after a look at the caller.
-#[derive(Debug)]
-pub(super) struct Identified {
-    pub(super) notification: Notification,
-    pub(super) call: OnSocket,
-    /// Of the socket with that number; `None` if there is none.
-    pub(super) inode: Option<u64>,
-    /// What the call gives in memory, as far as netlink looks at it.
-    pub(super) given: io::Result<Vec<u8>>,
-}
 
 impl Server<'_> {
     /// Looks which socket a call is on, and what it gives. It goes on with [`Server::answer_identified`].

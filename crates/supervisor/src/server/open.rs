@@ -4,7 +4,7 @@ use super::Server;
 use super::connection::Connection;
 use super::limits::FULL_BUFFERS;
 use super::numbers::Claim;
-use super::worked::Worked;
+use super::worked::{Wanted, Worked};
 use crate::identity::{Client, Executable, Owner, read_executable};
 use crate::observer::Event;
 use crate::time::now;
@@ -21,14 +21,6 @@ use std::sync::atomic::Ordering;
 const NETLINK_TYPES: [i32; 2] = [3, 2];
 /// Highest type number that exists (`SOCK_PACKET`).
 const TYPE_MAX: i32 = 10;
-
-/// What the caller asked for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Wanted {
-    pub(super) kind: i32,
-    pub(super) close_on_exec: bool,
-    pub(super) nonblocking: bool,
-}
 
 impl Server<'_> {
     pub(super) fn open(&mut self, notification: &Notification, wanted: Wanted) {

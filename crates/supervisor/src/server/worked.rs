@@ -1,15 +1,32 @@
 //! What came of work on a call that was done aside.
 
 use super::Server;
-use super::on_socket::Identified;
-use super::open::Wanted;
-use super::receive::Receiving;
+use super::receive::receiving::Receiving;
 use super::receivers::Receiver;
 use crate::identity::Executable;
 use auditns_core::EndpointId;
 use auditns_sys::{Call, InjectError, Notification, OnSocket};
 use std::io;
 use std::time::Duration;
+
+/// What the caller of `socket(2)` asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub(super) kind: i32,
+    pub(super) close_on_exec: bool,
+    pub(super) nonblocking: bool,
+}
+
+/// A call on a descriptor with a reserved number, after a look at the caller.
+#[derive(Debug)]
+pub(super) struct Identified {
+    pub(super) notification: Notification,
+    pub(super) call: OnSocket,
+    /// Of the socket with that number; `None` if there is none.
+    pub(super) inode: Option<u64>,
+    /// What the call gives in memory, as far as netlink looks at it.
+    pub(super) given: io::Result<Vec<u8>>,
+}
 
 /// A call that goes on.
 #[derive(Debug)]

@@ -9,11 +9,10 @@
 mod control;
 mod flags;
 mod parked;
-mod receiving;
+pub(super) mod receiving;
 mod take;
 
 pub(super) use parked::Parked;
-pub(super) use receiving::Receiving;
 
 use super::Server;
 use super::connection::Connection;
@@ -22,7 +21,7 @@ use super::worked::Worked;
 use auditns_sys::call::{OnSocket, Operation, Room};
 use auditns_sys::{Notification, endpoint};
 use parked::End;
-use receiving::{Answer, Socket, Waits};
+use receiving::{Answer, Receiving, Socket, Waits};
 use rustix::io::Errno;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
