@@ -231,3 +231,12 @@ print(libc.syscall(425, 4, parameters) >= 0, ctypes.get_errno())
     let without_audit = ["setpriv", "--bounding-set", "-audit_write,-audit_control"];
     assert_eq!(below(&without_audit), outside.stdout, "as without auditns");
 }
+
+#[test]
+fn sockets_opened_in_the_last_instant_are_counted() {
+    for _ in 0..10 {
+        let namespace = Namespace::new("last");
+        namespace.member("held = [audit(), audit(), audit()]\nos._exit(0)").succeeded();
+        assert!(namespace.log().contains(" sockets=3 plain_sockets=0 "), "{}", namespace.log());
+    }
+}

@@ -45,7 +45,10 @@ pub enum InjectError {
 /// Put it into epoll for `EPOLLIN`: readable means that [`Listener::receive`] has something. `EPOLLHUP` means that
 /// the last task below the filter is gone, which ends the listener's use.
 #[derive(Debug)]
-pub struct Listener(OwnedFd);
+pub struct Listener {
+    fd: OwnedFd,
+    calls_stay: bool,
+}
 
 impl Listener {
     /// Takes the next call off the queue. `None` if nothing waits, or if what waited went away (a signal or a kill
@@ -67,7 +70,7 @@ impl Listener {
             data: libc::seccomp_data { nr: 0, arch: 0, instruction_pointer: 0, args: [0; 6] },
         };
         // SAFETY: SECCOMP_IOCTL_NOTIF_RECV fills a seccomp_notif, whose fields are integers.
-        match unsafe { raw::ioctl_structure(self.0.as_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &mut wire) } {
+        match unsafe { raw::ioctl_structure(self.fd.as_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &mut wire) } {
             Ok(_) => Ok(Some(Notification {
                 id: wire.id,
                 tid: wire.pid,
@@ -93,7 +96,7 @@ impl Listener {
     pub fn is_valid(&self, id: u64) -> bool {
         let mut id = id;
         // SAFETY: SECCOMP_IOCTL_NOTIF_ID_VALID reads a u64.
-        unsafe { raw::ioctl_structure(self.0.as_fd(), libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &mut id) }.is_ok()
+        unsafe { raw::ioctl_structure(self.fd.as_fd(), libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &mut id) }.is_ok()
     }
 
     /// Lets the call fail with `errno` (a positive number, 1 to 4095).
@@ -120,16 +123,25 @@ impl Listener {
         self.answer(libc::seccomp_notif_resp { id, val: value, error: 0, flags: 0 })
     }
 
+    /// Signals take no call away that was received; see [`crate::Launched::wait_killable`].
+    pub(crate) fn set_calls_stay(&mut self, calls_stay: bool) {
+        self.calls_stay = calls_stay;
+    }
+
     /// Puts a copy of `fd` at the lowest free number of the caller's table, with or without close-on-exec, and lets
-    /// the call return that number, in one step (`SECCOMP_ADDFD_FLAG_SEND`, Linux 5.14): either the member has the
-    /// descriptor and its call has returned, or neither.
+    /// the call return that number: either the member has the descriptor and its call has returned, or neither.
+    ///
+    /// The caller's own thread does it, so this waits until that gets to run. Where a signal could take the call away
+    /// meanwhile it is one step (`SECCOMP_ADDFD_FLAG_SEND`, Linux 5.14). Elsewhere it is two: if this thread is interrupted
+    /// in the one step (a stop is enough), the call returns 0 and the descriptor is nowhere (kernel:
+    /// `seccomp_notify_addfd`).
     ///
     /// # Errors
     /// See [`InjectError`].
     pub fn inject(&self, id: u64, fd: BorrowedFd<'_>, close_on_exec: bool) -> Result<i32, InjectError> {
         self.add_descriptor(libc::seccomp_notif_addfd {
             id,
-            flags: ADD_FD_AND_SEND,
+            flags: 0,
             srcfd: fd.as_raw_fd().cast_unsigned(),
             newfd: 0,
             newfd_flags: if close_on_exec { libc::O_CLOEXEC.cast_unsigned() } else { 0 },
@@ -150,7 +162,7 @@ impl Listener {
     ) -> Result<i32, InjectError> {
         let request = libc::seccomp_notif_addfd {
             id,
-            flags: ADD_FD_AND_SEND | ADD_FD_AT_NUMBER,
+            flags: ADD_FD_AT_NUMBER,
             srcfd: fd.as_raw_fd().cast_unsigned(),
             newfd: number,
             newfd_flags: if close_on_exec { libc::O_CLOEXEC.cast_unsigned() } else { 0 },
@@ -165,11 +177,20 @@ impl Listener {
     }
 
     fn add_descriptor(&self, mut request: libc::seccomp_notif_addfd) -> Result<i32, InjectError> {
+        if !self.calls_stay {
+            request.flags |= ADD_FD_AND_SEND;
+        }
+        let number = self.request_descriptor(&mut request)?;
+        if self.calls_stay && self.answer_value(request.id, i64::from(number)).is_err() {
+            return Err(InjectError::Gone);
+        }
+        Ok(number)
+    }
+
+    fn request_descriptor(&self, request: &mut libc::seccomp_notif_addfd) -> Result<i32, InjectError> {
         loop {
             // SAFETY: SECCOMP_IOCTL_NOTIF_ADDFD reads a seccomp_notif_addfd.
-            match unsafe {
-                raw::ioctl_structure(self.0.as_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, &mut request)
-            } {
+            match unsafe { raw::ioctl_structure(self.fd.as_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, request) } {
                 Ok(number) => return Ok(number),
                 Err(error) => match error.raw_os_error() {
                     // The kernel has withdrawn the request before it reports the interruption.
@@ -186,23 +207,24 @@ impl Listener {
     /// where the supervisor may run there. Returns whether the kernel knows the request; without it all works.
     pub fn enable_sync_wake_up(&self) -> bool {
         // SAFETY: SECCOMP_IOCTL_NOTIF_SET_FLAGS takes its flags as a value.
-        unsafe { raw::ioctl_value(self.0.as_fd(), libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP) }.is_ok()
+        unsafe { raw::ioctl_value(self.fd.as_fd(), libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP) }
+            .is_ok()
     }
 
     /// Whether the kernel injects and answers in one step (Linux 5.14). It looks at the flags before the id, and no
     /// call has the id that is asked for, as nothing has been received.
     pub(crate) fn knows_inject_and_answer(&self) -> bool {
-        matches!(self.inject(0, self.0.as_fd(), true), Err(InjectError::Gone))
+        matches!(self.inject(0, self.fd.as_fd(), true), Err(InjectError::Gone))
     }
 
     fn answer(&self, mut response: libc::seccomp_notif_resp) -> io::Result<()> {
         // SAFETY: SECCOMP_IOCTL_NOTIF_SEND reads a seccomp_notif_resp.
-        unsafe { raw::ioctl_structure(self.0.as_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &mut response) }
+        unsafe { raw::ioctl_structure(self.fd.as_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &mut response) }
             .map(|_| ())
     }
 
     fn readiness(&self) -> io::Result<PollFlags> {
-        let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
+        let mut fds = [PollFd::new(&self.fd, PollFlags::IN)];
         match poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) {
             Ok(_) => Ok(fds[0].revents()),
             Err(rustix::io::Errno::INTR) => Ok(PollFlags::empty()),
@@ -213,19 +235,19 @@ impl Listener {
 
 impl From<OwnedFd> for Listener {
     fn from(fd: OwnedFd) -> Self {
-        Self(fd)
+        Self { fd, calls_stay: false }
     }
 }
 
 impl From<Listener> for OwnedFd {
     fn from(listener: Listener) -> Self {
-        listener.0
+        listener.fd
     }
 }
 
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.fd.as_fd()
     }
 }
 

@@ -119,6 +119,7 @@ impl Server<'_> {
         // Whom audit does nothing for gets no reserved number: putting a socket there can make others wait.
         let privileged = opener.is_privileged();
         let numbers = privileged.then(|| self.numbers.clone());
+        self.receivers.forget_all();
         // The injection is done by the caller's thread, whenever that gets to run.
         self.aside.work_on_call(notification, on_behalf, move || {
             let number = numbers.and_then(|numbers| numbers.take(pid, tid, client));
@@ -165,7 +166,11 @@ impl Server<'_> {
         match error {
             InjectError::Gone => {}
             InjectError::TableFull => self.answer_errno(notification, Errno::MFILE),
-            InjectError::Other(_) | InjectError::NumberRefused(_) => {
+            InjectError::Other(error) => {
+                let errno = self.refuse(notification.tid, &error);
+                self.answer_errno(notification, errno);
+            }
+            InjectError::NumberRefused(_) => {
                 let errno = self.refuse(notification.tid, &io::Error::other(error));
                 self.answer_errno(notification, errno);
             }

@@ -33,6 +33,11 @@ impl Receivers {
         self.0.insert((tid, fd), receiver);
     }
 
+    /// Sockets are about to be put at numbers that meant others.
+    pub(super) fn forget_all(&mut self) {
+        self.0.clear();
+    }
+
     /// A socket was put at this number of somebody's table, or a number means something else than was thought.
     pub(super) fn forget_number(&mut self, fd: u32) {
         self.0.retain(|(_, known), _| *known != fd);

@@ -91,13 +91,16 @@ pub fn spawn(mut command: Command, options: &LaunchOptions) -> Result<Launched, 
     drop(command);
     let (report, listener) = received_report(&ours)?;
     match (started, report, listener) {
-        (Ok(child), Some(Report { failed: None, outcome, .. }), Some(listener)) => Ok(Launched {
-            child,
-            listener,
-            no_new_privileges: outcome.no_new_privileges,
-            wait_killable: outcome.wait_killable,
-            loginuid: outcome.loginuid,
-        }),
+        (Ok(child), Some(Report { failed: None, outcome, .. }), Some(mut listener)) => {
+            listener.set_calls_stay(outcome.wait_killable);
+            Ok(Launched {
+                child,
+                listener,
+                no_new_privileges: outcome.no_new_privileges,
+                wait_killable: outcome.wait_killable,
+                loginuid: outcome.loginuid,
+            })
+        }
         (Ok(mut child), ..) => {
             // Without a listener here the program would get ENOSYS for every audit socket.
             let _ = child.kill();

@@ -14,6 +14,7 @@ use pool::Pool;
 use rustix::event::{EventfdFlags, eventfd};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::ops::Bound;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender as Channel, channel};
@@ -80,11 +81,14 @@ pub(super) struct Aside<W> {
     waiting: BTreeMap<EndpointId, Waiting>,
     /// Most calls worked on at a time.
     calls_max: usize,
-    /// Calls worked on, by user.
+    /// Calls worked on, and by user.
+    running: usize,
     calls: BTreeMap<u32, usize>,
     unprivileged_calls: usize,
     /// Work that waits, by user.
     later: BTreeMap<u32, VecDeque<CallWork<W>>>,
+    /// The user whose work was started last.
+    served_last: u32,
     /// How much waits.
     waiting_calls: usize,
     /// When waiting work is gone through next.
@@ -111,9 +115,11 @@ impl<W: Send + 'static> Aside<W> {
             ready,
             waiting: BTreeMap::new(),
             calls_max,
+            running: 0,
             calls: BTreeMap::new(),
             unprivileged_calls: 0,
             later: BTreeMap::new(),
+            served_last: 0,
             waiting_calls: 0,
             prune_at: LATER,
             is_waiting: Box::new(is_waiting),
@@ -161,6 +167,7 @@ impl<W: Send + 'static> Aside<W> {
 
     fn start_calls(&mut self) {
         while let Some(CallWork { notification, on_behalf, run }) = self.next_to_start() {
+            self.running += 1;
             *self.calls.entry(on_behalf.uid).or_default() += 1;
             self.unprivileged_calls += usize::from(!on_behalf.privileged);
             if !self.start(move || Finished::Call(on_behalf, run().map(Done::Worked))) {
@@ -173,7 +180,11 @@ impl<W: Send + 'static> Aside<W> {
     fn next_to_start(&mut self) -> Option<CallWork<W>> {
         let startable =
             |queue: &VecDeque<CallWork<W>>| queue.front().is_some_and(|work| self.may_start(work.on_behalf));
-        let uid = self.later.iter().find(|(_, queue)| startable(queue)).map(|(uid, _)| *uid)?;
+        // One user after the other.
+        let (served, next) = (..=self.served_last, (Bound::Excluded(self.served_last), Bound::Unbounded));
+        let queues = self.later.range(next).chain(self.later.range(served));
+        let uid = queues.filter(|(_, queue)| startable(queue)).map(|(uid, _)| *uid).next()?;
+        self.served_last = uid;
         let queue = self.later.get_mut(&uid)?;
         let work = queue.pop_front();
         if queue.is_empty() {
@@ -184,10 +195,9 @@ impl<W: Send + 'static> Aside<W> {
     }
 
     fn may_start(&self, on_behalf: OnBehalf) -> bool {
-        let all: usize = self.calls.values().sum();
         let own = self.calls.get(&on_behalf.uid).copied().unwrap_or(0);
         let quarter = self.calls_max / 4;
-        all < self.calls_max
+        self.running < self.calls_max
             && own < quarter
             && (on_behalf.privileged || self.unprivileged_calls < self.calls_max - quarter)
     }
@@ -202,9 +212,9 @@ impl<W: Send + 'static> Aside<W> {
         }
     }
 
-    /// As [`Aside::next`], waiting until `until` as long as a datagram waits for its paths.
+    /// As [`Aside::next`], waiting until `until` as long as there is something to come.
     pub(super) fn next_until(&mut self, until: Instant) -> Option<Done<W>> {
-        while !self.waiting.is_empty() {
+        while !self.waiting.is_empty() || self.running != 0 {
             let result = self.results.recv_timeout(until.saturating_duration_since(Instant::now())).ok()?;
             if let Some(done) = self.take(result) {
                 return Some(done);
@@ -221,6 +231,7 @@ impl<W: Send + 'static> Aside<W> {
                 Some(Done::LookedUp(Box::new(waiting)))
             }
             Finished::Call(on_behalf, done) => {
+                self.running -= 1;
                 if let Some(count) = self.calls.get_mut(&on_behalf.uid) {
                     *count -= 1;
                     if *count == 0 {
@@ -258,7 +269,7 @@ impl<W> AsFd for Aside<W> {
     }
 }
 
-/// How long the end of a namespace waits for paths.
+/// How long the end of a namespace waits for what is done aside.
 pub(super) const LAST_WAIT: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
