@@ -21,10 +21,16 @@ pub(super) fn callers_memory(notification: &Notification, listener: &Listener) -
 /// Writes an address as the kernel does (`move_addr_to_user`): what there is room for, and its whole length.
 pub(super) fn write_name(memory: &Memory, room: Room, name: &[u8]) -> io::Result<()> {
     let wanted = memory.read_word(room.length_at)?.cast_signed();
-    let Ok(wanted) = usize::try_from(wanted) else { return Err(Errno::INVAL.into()) };
-    write_some(memory, room.at, &name[..wanted.min(name.len())])?;
+    let Ok(wanted) = u64::try_from(wanted) else { return Err(Errno::INVAL.into()) };
+    write_beginning(memory, room.at, wanted, name)?;
     let length = u32::try_from(name.len()).unwrap_or(0);
     memory.write(room.length_at, &length.to_ne_bytes())
+}
+
+/// Writes as many of the bytes as there is room for.
+pub(super) fn write_beginning(memory: &Memory, at: u64, room: u64, bytes: &[u8]) -> io::Result<()> {
+    let fits = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
+    write_some(memory, at, &bytes[..fits])
 }
 
 /// Writing nothing succeeds whatever the address is.

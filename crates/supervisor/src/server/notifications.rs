@@ -42,7 +42,11 @@ impl Server<'_> {
     /// For whom work on a thread's call is done.
     pub(super) fn on_behalf(&self, tid: u32) -> OnBehalf {
         // Nobody waits for a caller that is gone.
-        let uid = details::brief(tid).map_or(u32::MAX, |caller| caller.euid);
+        self.on_behalf_of(details::brief(tid).map_or(u32::MAX, |caller| caller.euid))
+    }
+
+    /// For whom work on a call of a thread with this effective user id is done.
+    pub(super) fn on_behalf_of(&self, uid: u32) -> OnBehalf {
         let inside = self.owner.as_ref().and_then(|owner| owner.uid_inside(uid));
         OnBehalf { uid, privileged: uid == 0 || inside == Some(0) }
     }

@@ -1,6 +1,7 @@
 //! Calls on audit sockets that the kernel answers by the socket's family.
 
 use super::Server;
+use super::aside::OnBehalf;
 use super::callers_memory::{callers_memory, errno, write_name, write_some};
 use super::receivers::Receiver;
 use super::worked::{Identified, Worked};
@@ -38,12 +39,12 @@ impl Server<'_> {
         self.aside.work_on_call(notification, on_behalf, move || {
             let inode = descriptors::socket_inode(notification.tid, call.fd).ok().flatten();
             let given = read_given(&notification, &listener, call.operation);
-            Some(Worked::Identified(Identified { notification, call, inode, given }))
+            Some(Worked::Identified(Identified { notification, on_behalf, call, inode, given }))
         });
     }
 
     pub(super) fn answer_identified(&mut self, identified: Identified) {
-        let Identified { notification, call, inode, given } = identified;
+        let Identified { notification, on_behalf, call, inode, given } = identified;
         let Some((inode, endpoint)) = inode.and_then(|inode| Some((inode, *self.inodes.get(&inode)?))) else {
             // Something else has a reserved number, of which nothing is ours to answer; or the caller is gone.
             if self.listener.answer_continue(notification.id).is_ok() {
@@ -70,18 +71,17 @@ impl Server<'_> {
             Operation::Listen | Operation::Shutdown => self.answer_errno(&notification, Errno::OPNOTSUPP),
             Operation::OwnName(room) => {
                 let answer = self.namespace.query_socket(endpoint, SocketQuery::OwnName);
-                self.answer_query(&notification, answer, room);
+                self.answer_query(&notification, on_behalf, answer, room);
             }
             Operation::PeerName(room) => {
                 let answer = self.namespace.query_socket(endpoint, SocketQuery::PeerName);
-                self.answer_query(&notification, answer, room);
+                self.answer_query(&notification, on_behalf, answer, room);
             }
             Operation::GetOption { level, option, value } => {
                 let answer = self.option(endpoint, level, option, &given);
-                self.answer_query(&notification, answer, value);
+                self.answer_query(&notification, on_behalf, answer, value);
             }
             Operation::ReceiveFrom { .. } | Operation::ReceiveMessage { .. } => {
-                let on_behalf = self.on_behalf(notification.tid);
                 let receiver = Receiver { endpoint, inode, on_behalf };
                 self.receivers.note(notification.tid, call.fd, receiver);
                 self.answer_receive(&notification, receiver, call);
@@ -186,9 +186,14 @@ impl Server<'_> {
     }
 
     /// Gives a caller what it asked for.
-    fn answer_query(&mut self, notification: &Notification, answer: SocketAnswer, room: Room) {
+    fn answer_query(
+        &mut self,
+        notification: &Notification,
+        on_behalf: OnBehalf,
+        answer: SocketAnswer,
+        room: Room,
+    ) {
         let (notification, listener) = (*notification, Arc::clone(&self.listener));
-        let on_behalf = self.on_behalf(notification.tid);
         match answer {
             SocketAnswer::Native => {
                 let _ = listener.answer_continue(notification.id);

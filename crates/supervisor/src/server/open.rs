@@ -9,7 +9,7 @@ use crate::identity::{Client, Executable, Owner, read_executable};
 use crate::observer::Event;
 use crate::time::now;
 use auditns_core::{EndpointId, Input};
-use auditns_sys::identity::process;
+use auditns_sys::identity::details::{self, Brief};
 use auditns_sys::{EndpointPair, InjectError, Listener, Notification, descriptors, endpoint};
 use rustix::io::Errno;
 use std::io;
@@ -72,8 +72,8 @@ impl Server<'_> {
         client: Client,
     ) -> Result<(), Errno> {
         let tid = notification.tid;
-        let pid = match process::thread_group_of(tid) {
-            Ok(pid) => pid,
+        let Brief { pid, euid, .. } = match details::brief(tid) {
+            Ok(caller) => caller,
             Err(error) => return Err(self.refuse(tid, &error)),
         };
         if self.owner.is_none() {
@@ -115,7 +115,7 @@ impl Server<'_> {
         // Before the member has its end: it may call something on it at once.
         let endpoint = self.add_connection(connection, wanted.kind);
         let (notification, listener) = (*notification, Arc::clone(&self.listener));
-        let on_behalf = self.on_behalf(tid);
+        let on_behalf = self.on_behalf_of(euid);
         // Whom audit does nothing for gets no reserved number: putting a socket there can make others wait.
         let privileged = opener.is_privileged();
         let numbers = privileged.then(|| self.numbers.clone());

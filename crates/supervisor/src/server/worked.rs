@@ -1,6 +1,7 @@
 //! What came of work on a call that was done aside.
 
 use super::Server;
+use super::aside::OnBehalf;
 use super::receive::receiving::Receiving;
 use super::receivers::Receiver;
 use crate::identity::Executable;
@@ -21,6 +22,8 @@ pub(super) struct Wanted {
 #[derive(Debug)]
 pub(super) struct Identified {
     pub(super) notification: Notification,
+    /// For whom the call is worked on.
+    pub(super) on_behalf: OnBehalf,
     pub(super) call: OnSocket,
     /// Of the socket with that number; `None` if there is none.
     pub(super) inode: Option<u64>,

@@ -130,6 +130,11 @@ impl Message {
         self.parts.iter().all(|part| part.length <= longest && part.at.saturating_add(part.length) <= end)
     }
 
+    /// How the structure is laid out.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
     /// Bytes of a datagram that there is room for.
     pub fn room(&self) -> u64 {
         self.parts.iter().fold(0, |sum, part| sum.saturating_add(part.length))

@@ -68,12 +68,8 @@ impl Server<'_> {
 
     fn start_receiving(&mut self, receiving: Receiving) {
         let Receiving { notification, receiver, call, socket, .. } = receiving;
-        let (Operation::ReceiveFrom { flags, .. } | Operation::ReceiveMessage { flags, .. }) = call.operation
-        else {
-            return;
-        };
         // The socket below refuses this as netlink does.
-        if flags & flags::OUT_OF_BAND != 0 {
+        if receiving.flags() & flags::OUT_OF_BAND != 0 {
             let _ = self.listener.answer_continue(notification.id);
             return;
         }

@@ -1,9 +1,9 @@
 //! One call that receives, and how it is answered.
 
 use super::flags as flag;
-use crate::server::callers_memory::{callers_memory, write_some};
+use crate::server::callers_memory::{callers_memory, write_beginning};
 use crate::server::receivers::Receiver;
-use auditns_sys::call::{Layout, OnSocket, Operation, Room};
+use auditns_sys::call::{OnSocket, Operation, Room};
 use auditns_sys::memory::{Memory, Message};
 use auditns_sys::{Listener, Notification, descriptors};
 use auditns_wire::address::Address;
@@ -92,34 +92,26 @@ impl Receiving {
                 self.write_address(&memory, address)?;
                 Ok(Answer::Continue)
             }
-            Operation::ReceiveMessage { message, flags, layout } => {
+            Operation::ReceiveMessage { message, layout, .. } => {
                 // The kernel finds the same fault.
                 let Ok(message) = Message::read(&memory, message, layout) else {
                     return Ok(Answer::Continue);
                 };
-                self.answer_message(&memory, listener, &message, flags, layout)
+                self.answer_message(&memory, listener, &message)
             }
             _ => Ok(Answer::Continue),
         }
     }
 
-    fn answer_message(
-        &self,
-        memory: &Memory,
-        listener: &Listener,
-        message: &Message,
-        flags: i32,
-        layout: Layout,
-    ) -> io::Result<Answer> {
+    fn answer_message(&self, memory: &Memory, listener: &Listener, message: &Message) -> io::Result<Answer> {
         let has_control = message.control.at != 0 && message.control.length != 0;
         let wants_control = self.socket.packet_info || (self.socket.credentials && has_control);
         if wants_control && message.is_plausible() {
-            return self.take(memory, listener, message, flags, layout);
+            return self.take(memory, listener, message);
         }
         if message.name.at != 0 {
             let name = self.next_address()?.encode();
-            let room = usize::try_from(message.name.length).unwrap_or(usize::MAX);
-            write_some(memory, message.name.at, &name[..room.min(name.len())])?;
+            write_beginning(memory, message.name.at, message.name.length, &name)?;
             message.write_name_length(memory, 0)?;
         }
         Ok(Answer::Continue)
@@ -129,9 +121,9 @@ impl Receiving {
     fn write_address(&self, memory: &Memory, room: Room) -> io::Result<()> {
         let wanted = memory.read_word(room.length_at)?.cast_signed();
         // The kernel refuses a negative length, after it has received.
-        let Ok(wanted) = usize::try_from(wanted) else { return Ok(()) };
+        let Ok(wanted) = u64::try_from(wanted) else { return Ok(()) };
         let name = self.next_address()?.encode();
-        write_some(memory, room.at, &name[..wanted.min(name.len())])?;
+        write_beginning(memory, room.at, wanted, &name)?;
         memory.write(room.length_at, &0_u32.to_ne_bytes())
     }
 
@@ -158,11 +150,15 @@ impl Receiving {
     }
 
     fn must_not_wait(&self) -> bool {
-        let flags = match self.call.operation {
+        self.flags() & flag::DONTWAIT != 0 || self.copy().is_ok_and(|end| is_nonblocking(&end))
+    }
+
+    /// The call's `MSG_` flags.
+    pub(super) fn flags(&self) -> i32 {
+        match self.call.operation {
             Operation::ReceiveFrom { flags, .. } | Operation::ReceiveMessage { flags, .. } => flags,
             _ => 0,
-        };
-        flags & flag::DONTWAIT != 0 || self.copy().is_ok_and(|end| is_nonblocking(&end))
+        }
     }
 
     /// The member's end.

@@ -3,9 +3,8 @@
 use super::control::{Extras, messages};
 use super::flags as flag;
 use super::receiving::{Answer, Receiving, is_nonblocking};
-use crate::server::callers_memory::write_some;
+use crate::server::callers_memory::{write_beginning, write_some};
 use auditns_sys::Listener;
-use auditns_sys::call::Layout;
 use auditns_sys::memory::{Memory, Message};
 use auditns_wire::address::Address;
 use auditns_wire::header::HEADER_LENGTH;
@@ -21,14 +20,8 @@ const DATAGRAM_MAX: u64 = 64 * 1024;
 
 impl Receiving {
     /// Receives in the caller's place.
-    pub(super) fn take(
-        &self,
-        memory: &Memory,
-        listener: &Listener,
-        message: &Message,
-        flags: i32,
-        layout: Layout,
-    ) -> io::Result<Answer> {
+    pub(super) fn take(&self, memory: &Memory, listener: &Listener, message: &Message) -> io::Result<Answer> {
+        let flags = self.flags();
         let end = self.copy()?;
         let room = usize::try_from(message.room().min(DATAGRAM_MAX)).unwrap_or(0);
         // What is shorter than a header is no record: so much is read whatever the caller has room for.
@@ -49,7 +42,7 @@ impl Receiving {
             group: self.socket.packet_info.then_some(group),
             credentials: sockopt::socket_passcred(&end).unwrap_or(false),
         };
-        let (control, cut) = messages(extras, layout, message.control.length);
+        let (control, cut) = messages(extras, message.layout(), message.control.length);
         let mut shown = flags & flag::CMSG_CLOEXEC;
         if length > copied {
             shown |= flag::TRUNCATED;
@@ -65,8 +58,7 @@ impl Receiving {
             let control_length =
                 write_some(memory, message.control.at, &control).map_or(0, |()| control.len());
             if message.name.at != 0 {
-                let room = usize::try_from(message.name.length).unwrap_or(usize::MAX);
-                write_some(memory, message.name.at, &name[..room.min(name.len())])?;
+                write_beginning(memory, message.name.at, message.name.length, &name)?;
                 message.write_name_length(memory, u32::try_from(name.len()).unwrap_or(0))?;
             }
             message.write_outcome(memory, control_length, shown)
