@@ -14,19 +14,23 @@ mod take;
 
 pub(super) use parked::Parked;
 
-use super::Server;
 use super::connection::Connection;
 use super::receivers::Receiver;
 use super::worked::Worked;
+use super::{EVENTS, FOREIGN_TOKENS, Server};
+use auditns_core::EndpointId;
 use auditns_sys::call::{OnSocket, Operation, Room};
 use auditns_sys::{Notification, endpoint};
 use parked::End;
 use receiving::{Answer, Receiving, Socket, Waits};
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, EventFlags};
 use rustix::io::Errno;
+use rustix::time::Timespec;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Messages of the caller that are answered before it receives: in the kernel they are when `send` returns.
+/// Messages of an endpoint that are handled at most before somebody receives on it.
 const ANSWERED_FIRST: usize = 16;
 
 /// `ERESTARTSYS`: what the kernel itself makes of an interrupted notification. As a signal waits for the thread, the kernel
@@ -36,14 +40,7 @@ const RESTART: i32 = 512;
 impl Server<'_> {
     pub(super) fn answer_receive(&mut self, notification: &Notification, receiver: Receiver, call: OnSocket) {
         let endpoint = receiver.endpoint;
-        for _ in 0..ANSWERED_FIRST {
-            let reads = self.connections.get(&endpoint).is_some_and(Connection::may_read);
-            if !reads || !self.read_message(endpoint) {
-                break;
-            }
-            self.perform();
-        }
-        self.update_interest(endpoint);
+        self.answer_first(endpoint);
         let Some(connection) = self.connections.get_mut(&endpoint) else {
             self.misjudged(notification, call);
             return;
@@ -58,6 +55,38 @@ impl Server<'_> {
         };
         let notification = *notification;
         self.start_receiving(Receiving { notification, receiver, call, socket, waits: Waits::NotYet });
+    }
+
+    /// Handles what members have sent before somebody receives on this endpoint: in the kernel it is when `send` returns.
+    /// What came on other sockets goes first, because it may have been sent first.
+    fn answer_first(&mut self, endpoint: EndpointId) {
+        for _ in 0..ANSWERED_FIRST {
+            let mut own = EventFlags::empty();
+            for (ready, flags) in self.ready_endpoints() {
+                if ready == endpoint {
+                    own = flags;
+                } else {
+                    self.endpoint_ready(ready, flags);
+                    self.perform();
+                }
+            }
+            if own.is_empty() {
+                return;
+            }
+            self.endpoint_ready(endpoint, own);
+            self.perform();
+        }
+    }
+
+    /// Endpoints with something to do, without waiting.
+    fn ready_endpoints(&self) -> Vec<(EndpointId, EventFlags)> {
+        let mut events = Vec::with_capacity(EVENTS);
+        let none = Timespec { tv_sec: 0, tv_nsec: 0 };
+        // An error is one of the loop's own wait, too.
+        let _ = epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&none));
+        let endpoints = events.iter().map(|event| (event.data.u64(), event.flags));
+        let endpoints = endpoints.filter(|(token, _)| *token >= FOREIGN_TOKENS);
+        endpoints.map(|(token, flags)| (EndpointId(token), flags)).collect()
     }
 
     /// A thread's number means another socket than was thought: it is looked at again.
