@@ -100,7 +100,7 @@ impl Client {
     pub fn build(&self) -> Vec<OsString> {
         let out = workdir::base().join("clients");
         fs::create_dir_all(&out).expect("the build folder is writable");
-        // Compilers know what is fresh; they only must not write to the same file at once.
+        // Two compilers must not write to the same file at once.
         let lock = File::create(out.join("lock")).expect("the lock file can be made");
         flock(&lock, FlockOperation::LockExclusive).expect("a lock file can be locked");
         let parent = self.folder.parent().expect("clients are in folders");
@@ -123,7 +123,9 @@ impl Client {
         if self.name().starts_with("i386-") {
             gcc.args(FREESTANDING);
         }
-        process::must(gcc.arg("-o").arg(&program).arg(self.folder.join("main.c")), BUILD_LIMIT);
+        replace(&program, |new| {
+            process::must(gcc.arg("-o").arg(new).arg(self.folder.join("main.c")), BUILD_LIMIT);
+        });
         program
     }
 
@@ -133,7 +135,9 @@ impl Client {
         let mut go = Command::new("go");
         go.env("GO111MODULE", "off").env("GOPATH", GO_PATH).env("GOFLAGS", "").env("CGO_ENABLED", "0");
         go.env("GOCACHE", out.join("go-cache")).current_dir(&self.folder);
-        process::must(go.args(["build", "-buildvcs=false", "-o"]).arg(&program).arg("."), BUILD_LIMIT);
+        replace(&program, |new| {
+            process::must(go.args(["build", "-buildvcs=false", "-o"]).arg(new).arg("."), BUILD_LIMIT);
+        });
         program
     }
 
@@ -149,6 +153,14 @@ impl Client {
         process::must(&mut cargo, BUILD_LIMIT);
         out.join("rust/debug").join(package)
     }
+}
+
+/// Builds a program under another name and renames it: another test may be about to execute what was built before, and
+/// a linker's output cannot be executed until it is whole.
+fn replace(program: &Path, build: impl FnOnce(&Path)) {
+    let new = program.with_extension("new");
+    build(&new);
+    fs::rename(&new, program).expect("files of the build folder can be renamed");
 }
 
 /// Runs a client against the kernel, which it must leave as it was.
