@@ -94,6 +94,8 @@ impl Edge {
             queue_bytes: 1 << 16,
             starter: Ids::default(),
             start_fields: Vec::new(),
+            rules_max: Config::RULES_MAX,
+            inside_log: true,
         };
         let clock = Duration::from_secs(1000);
         let mut edge = Edge {
@@ -127,7 +129,7 @@ impl Edge {
 
     fn perform(&mut self, action: Action) {
         match action {
-            Action::Store { serial, line } => {
+            Action::Store { serial, line, .. } => {
                 assert!(serial > self.last_serial, "serial numbers rise");
                 self.last_serial = serial;
                 assert!(!line.chars().any(char::is_control) && line.contains(" contid=1 "), "{line}");
@@ -135,6 +137,10 @@ impl Edge {
                     let failed = Input::StoreFailed { serial, errno: Errno::ENOSPC };
                     self.namespace.handle(failed, now(self.clock));
                 }
+            }
+            Action::StoreInside { serial, line } => {
+                assert_eq!(serial, self.last_serial, "the same record");
+                assert!(!line.chars().any(char::is_control), "{line}");
             }
             Action::Reply { frame, .. } | Action::Offer { frame, .. } => {
                 let header = Header::decode(&frame).expect("an answer has a header");

@@ -1,15 +1,16 @@
 //! What a namespace wants done, in this order.
 
 use auditns_wire::Errno;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Number of an endpoint within its namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct EndpointId(pub u64);
 
 /// Something for the edge to do. Actions are performed in the order in which they come out; that is the order on
 /// the wire.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
     /// Append a line to the host's log before any later action is performed.
     /// On failure answer with [`crate::Input::StoreFailed`] at once.
@@ -18,6 +19,17 @@ pub enum Action {
         serial: u32,
         /// The line, without its end.
         line: String,
+        /// Whether it is the START or END record, which tell of the namespace and not of what happens in it.
+        lifetime: bool,
+    },
+    /// Append the record of the last [`Action::Store`] to the namespace's own log, as the namespace sees it. Comes
+    /// only with [`crate::Config::inside_log`], and never for START and END. A failure is not reported: the record is in
+    /// the host's log all the same.
+    StoreInside {
+        /// The record's serial number.
+        serial: u32,
+        /// The line, without its end, in the format of [`Action::Store`] but with the ids inside and no `contid=`.
+        line: String,
     },
     /// Send an answer to whoever holds the endpoint. If it cannot be sent at once, the edge keeps it, in order,
     /// and reads nothing more from that endpoint until it is out.
@@ -25,6 +37,7 @@ pub enum Action {
         /// To whom.
         endpoint: EndpointId,
         /// The datagram.
+        #[serde(with = "crate::bytes")]
         frame: Vec<u8>,
     },
     /// Hand a record to the registered audit daemon without blocking, and report with
@@ -33,6 +46,7 @@ pub enum Action {
         /// To whom.
         endpoint: EndpointId,
         /// The datagram.
+        #[serde(with = "crate::bytes")]
         frame: Vec<u8>,
     },
     /// Report with [`crate::Input::Writable`] when the endpoint can take more.
@@ -46,6 +60,7 @@ pub enum Action {
         /// To whom.
         endpoint: EndpointId,
         /// The datagram.
+        #[serde(with = "crate::bytes")]
         frame: Vec<u8>,
     },
     /// The answer to [`crate::Input::SocketRequested`].
@@ -70,7 +85,7 @@ pub enum Action {
 }
 
 /// What the kernel would print to its log, and what only a namespace has to say.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Notice {
     /// A record was lost. As in the kernel at most once a second while a rate limit is set.
     Lost {
@@ -100,7 +115,7 @@ pub enum Notice {
 }
 
 /// Why a record counts as lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum LossReason {
     /// More records in a second than `rate_limit`; it was never made.
     RateLimit,

@@ -1,9 +1,12 @@
 //! What the host decides about a namespace when it is created.
 
+use crate::rules::RuleSet;
 use auditns_wire::record::Ids;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// How much of its configuration is a namespace's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Policy {
     /// Everything: status, features, rules.
     Normal,
@@ -23,7 +26,7 @@ impl Policy {
 }
 
 /// A namespace's configuration at creation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
     /// Number of the namespace, unique on this host and never reused.
     pub contid: u64,
@@ -39,7 +42,12 @@ pub struct Config {
     /// Who created the namespace, as the host sees them: the ids of the START and END records.
     pub starter: Ids,
     /// More fields of the START record, in order.
-    pub start_fields: Vec<(&'static str, String)>,
+    pub start_fields: Vec<(Cow<'static, str>, String)>,
+    /// Most rules that members may store; one more is refused with `ENOMEM`. Beyond some 8000 the memory for rules
+    /// ([`RuleSet::BYTES_LIMIT`]) is what refuses first.
+    pub rules_max: usize,
+    /// Whether every record that the namespace sees comes a second time, as [`crate::Action::StoreInside`].
+    pub inside_log: bool,
 }
 
 impl Config {
@@ -47,4 +55,6 @@ impl Config {
     pub const QUEUE_BYTES: usize = 16 << 20;
     /// Default of `backlog_limit`, the kernel's: 64 records.
     pub const BACKLOG_LIMIT: u32 = 64;
+    /// Default of `rules_max`: 4096 rules.
+    pub const RULES_MAX: usize = RuleSet::LIMIT;
 }

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod action;
+mod bytes;
 mod config;
 mod input;
 mod mapped_ids;
@@ -19,8 +20,8 @@ pub mod time;
 
 pub use action::{Action, EndpointId, LossReason, Notice};
 pub use config::{Config, Policy};
-pub use input::{Answers, Delivery, Input, Inquiry};
+pub use input::{Answers, Delivery, Input, Inquiry, OwnedInput, OwnedSocketRequest};
 pub use mapped_ids::MappedIds;
-pub use namespace::{Counters, Namespace};
+pub use namespace::{Counters, Namespace, QueueLengths};
 pub use sender::{Capabilities, ProcessId, Sender, Standing, TaskDetails};
 pub use time::Now;

@@ -1,9 +1,10 @@
 //! The ids that exist in the owner user namespace.
 
 use crate::rules::IdMap;
+use serde::{Deserialize, Serialize};
 
 /// Ranges of inside ids, from `uid_map` and `gid_map`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MappedIds {
     users: Vec<(u32, u32)>,
     groups: Vec<(u32, u32)>,

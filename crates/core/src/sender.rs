@@ -1,10 +1,11 @@
 //! Who sent a message: plain data that the edge resolved when it read the datagram.
 
 use auditns_wire::record::{Ids, TaskIds, Viewed};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// A process, told apart from a later one with the same number by its start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ProcessId {
     /// Thread-group id as the host sees it.
     pub pid: u32,
@@ -13,7 +14,7 @@ pub struct ProcessId {
 }
 
 /// Where a sender's user namespace stands relative to the one that owns the audit namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Standing {
     /// The owner user namespace, or one that contains it: audit answers.
     Served,
@@ -23,7 +24,7 @@ pub enum Standing {
 }
 
 /// The audit capabilities a sender has towards the owner user namespace, by its effective set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
     /// `CAP_AUDIT_CONTROL`: status, rules, features, registration.
     pub control: bool,
@@ -34,7 +35,7 @@ pub struct Capabilities {
 }
 
 /// The sender of one datagram, or the caller of one socket operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sender {
     /// The process.
     pub process: ProcessId,
@@ -54,7 +55,7 @@ pub struct Sender {
 }
 
 /// More about a sender; costs the edge several file reads, so it is asked for only where a record shows it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskDetails {
     /// The rest of the ids.
     pub task: Viewed<TaskIds>,

@@ -3,23 +3,27 @@
 use crate::sender::{Sender, TaskDetails};
 use auditns_wire::Errno;
 use auditns_wire::address;
+use serde::{Deserialize, Serialize};
 
 /// `SOL_NETLINK`, the level of netlink's own options.
 pub const SOL_NETLINK: i32 = 270;
 /// `SOL_SOCKET`, the level of options that all sockets have.
 pub const SOL_SOCKET: i32 = 1;
 
-/// A call that may change a socket. Bytes and lengths are as the caller gave them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A call that may change a socket. Bytes and lengths are as the caller gave them. What is written of one is read as an
+/// [`crate::OwnedSocketRequest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum SocketRequest<'a> {
     /// `bind(2)`.
     Bind {
         /// The address.
+        #[serde(serialize_with = "crate::bytes::serialize")]
         address: &'a [u8],
     },
     /// `connect(2)`.
     Connect {
         /// The address.
+        #[serde(serialize_with = "crate::bytes::serialize")]
         address: &'a [u8],
     },
     /// `setsockopt(2)` of level [`SOL_NETLINK`].
@@ -27,6 +31,7 @@ pub enum SocketRequest<'a> {
         /// Number of the option.
         option: i32,
         /// The value; of one shorter than four bytes the kernel makes 0, of a longer one it takes four bytes.
+        #[serde(serialize_with = "crate::bytes::serialize")]
         value: &'a [u8],
     },
 }
@@ -50,7 +55,7 @@ pub enum SocketQuery {
 }
 
 /// Who makes a [`SocketRequest`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Caller {
     /// The process.
     pub sender: Sender,

@@ -1,5 +1,6 @@
 //! Time as an argument.
 
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Ticks per second of the kernel's `jiffies`, the unit of `backlog_wait_time`.
@@ -9,7 +10,7 @@ use std::time::Duration;
 pub const JIFFIES_PER_SECOND: u32 = 250;
 
 /// The moment at which an input arrives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Now {
     /// Wall clock: seconds since 1970, for stamps.
     pub seconds: u64,

@@ -1,5 +1,7 @@
 //! Netlink addresses (`struct sockaddr_nl`).
 
+use serde::{Deserialize, Serialize};
+
 /// `AF_NETLINK`.
 pub const FAMILY: u16 = 16;
 
@@ -7,7 +9,7 @@ pub const FAMILY: u16 = 16;
 pub const LENGTH: usize = 12;
 
 /// Whom a netlink message is from or for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
     /// Port id; 0 is the kernel.
     pub port: u32,

@@ -1,9 +1,10 @@
 //! Error numbers as they travel in `NLMSG_ERROR`.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A positive Linux error number (the asm-generic values, the same on every architecture auditns serves).
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Errno(pub i32);
 
 macro_rules! errnos {

@@ -4,6 +4,8 @@
 //! missing reads as zero, what is too much is ignored (`audit_receive_msg`, "guard against past and future API
 //! changes").
 
+use serde::{Deserialize, Serialize};
+
 /// Reads word `index`, with zeros where the payload ends.
 fn word(payload: &[u8], index: usize) -> u32 {
     let mut bytes = [0; 4];
@@ -18,7 +20,7 @@ fn words(values: &[u32]) -> Vec<u8> {
 }
 
 /// `struct audit_status`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// Which fields an `AUDIT_SET` changes (`MASK_*`); 0 in replies.
     pub mask: u32,
@@ -135,7 +137,7 @@ impl Features {
 }
 
 /// `struct audit_tty_status`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TtyStatus {
     /// 1 while the process's terminal input is audited.
     pub enabled: u32,
@@ -157,7 +159,7 @@ impl TtyStatus {
 
 /// `struct audit_sig_info` without a security context, which is how a kernel without an LSM answers: exactly 8
 /// bytes, because audit clients take any other length for the presence of a context.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignalInfo {
     /// Login user id of the signal's sender if set, else its user id; all ones initially.
     pub uid: u32,

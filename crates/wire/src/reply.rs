@@ -22,7 +22,7 @@ impl Verdict {
     fn field(self) -> i32 {
         match self {
             Verdict::Success => 0,
-            Verdict::Failure(errno) => -errno.0,
+            Verdict::Failure(errno) => errno.0.wrapping_neg(),
             Verdict::Count(count) => count as i32,
         }
     }

@@ -1,6 +1,6 @@
 //! One datagram: its messages in turn, their answers in order.
 
-use super::Namespace;
+use super::{Namespace, count};
 use crate::action::{Action, EndpointId};
 use crate::config::Policy;
 use crate::input::{Answers, Inquiry};
@@ -87,14 +87,14 @@ impl Namespace {
         answers: &Answers,
         now: Now,
     ) {
-        self.counters.datagrams += 1;
+        count(&mut self.counters.datagrams);
         self.endpoints.autobind(endpoint, sender.own_pid);
         self.refusals.clear();
         let first_action = self.output.len();
         let mut first = None;
         let mut replies = Replies::default();
         for message in messages(bytes) {
-            self.counters.messages += 1;
+            count(&mut self.counters.messages);
             let first = *first.get_or_insert(message);
             let request = Request { endpoint, sender, answers, message, first, now };
             let asked = message.header.flags & FLAG_ACK != 0;

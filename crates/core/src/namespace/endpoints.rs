@@ -6,10 +6,11 @@ use crate::sender::{Sender, TaskDetails};
 use crate::socket::option;
 use crate::time::Now;
 use auditns_wire::address::Address;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the namespace knows of one socket.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Endpoint {
     /// `SOCK_RAW` or `SOCK_DGRAM`, which differ in what `SO_TYPE` says.
     pub(super) kind: i32,
@@ -29,7 +30,7 @@ pub(super) struct Endpoint {
 }
 
 /// Options of level `SOL_NETLINK` that are on or off.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Options(u16);
 
 impl Options {
@@ -59,7 +60,7 @@ impl Options {
 }
 
 /// All open sockets.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Endpoints {
     open: BTreeMap<EndpointId, Endpoint>,
     ports: BTreeSet<u32>,
@@ -134,8 +135,8 @@ impl Endpoints {
         let pid = if pid == 0 { known.opener } else { pid };
         let mut port = pid;
         while port == 0 || !self.bind_to(endpoint, port) {
-            port = FIRST_FURTHER_PORT - self.autobinds;
-            self.autobinds = (self.autobinds + 1) % (FIRST_FURTHER_PORT >> 1);
+            port = FIRST_FURTHER_PORT.wrapping_sub(self.autobinds);
+            self.autobinds = self.autobinds.wrapping_add(1) % (FIRST_FURTHER_PORT >> 1);
         }
     }
 

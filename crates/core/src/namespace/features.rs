@@ -8,12 +8,13 @@ use auditns_wire::message_type::{FEATURE_CHANGE, GET_FEATURE};
 use auditns_wire::payload::Features;
 use auditns_wire::record::{Body, FeatureChange};
 use auditns_wire::reply;
+use serde::{Deserialize, Serialize};
 
 /// Names by bit number (`audit_feature_names`).
 const NAMES: [&str; 2] = ["only_unset_loginuid", "loginuid_immutable"];
 
 /// Values and locks by bit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct FeatureState {
     features: u32,
     lock: u32,

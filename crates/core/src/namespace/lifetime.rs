@@ -5,9 +5,11 @@ use crate::action::Action;
 use crate::time::Now;
 use auditns_wire::message_type::VIRT_CONTROL;
 use auditns_wire::record::{self, Body, Lifetime};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// What a namespace has done so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// Audit sockets opened.
     pub sockets: u64,
@@ -44,8 +46,8 @@ impl Namespace {
 
     pub(super) fn store_start(&mut self, now: Now) {
         let mut fields = vec![
-            ("policy", self.config.policy.name().to_owned()),
-            ("backlog_limit", self.config.backlog_limit.to_string()),
+            ("policy".into(), self.config.policy.name().to_owned()),
+            ("backlog_limit".into(), self.config.backlog_limit.to_string()),
         ];
         fields.extend(self.config.start_fields.iter().cloned());
         self.store_lifetime("start", fields, now);
@@ -53,7 +55,7 @@ impl Namespace {
 
     pub(super) fn store_end(&mut self, now: Now) {
         let counters = self.counters;
-        let fields = vec![
+        let fields = [
             ("sockets", counters.sockets.to_string()),
             ("plain_sockets", counters.plain_sockets.to_string()),
             ("stray_calls", counters.stray_calls.to_string()),
@@ -64,11 +66,17 @@ impl Namespace {
             ("log_failures", counters.store_failures.to_string()),
             ("rules_not_enforced", counters.unenforced_rules.to_string()),
         ];
+        let fields = fields.map(|(name, value)| (name.into(), value)).into();
         self.store_lifetime("stop", fields, now);
     }
 
     /// For the host's log alone: inside, a namespace does not see its own frame.
-    fn store_lifetime(&mut self, operation: &'static str, fields: Vec<(&'static str, String)>, now: Now) {
+    fn store_lifetime(
+        &mut self,
+        operation: &'static str,
+        fields: Vec<(Cow<'static, str>, String)>,
+        now: Now,
+    ) {
         let stamp = self.next_stamp(now);
         let body = Body::Lifetime(Lifetime {
             ids: self.config.starter,
@@ -77,6 +85,6 @@ impl Namespace {
             fields,
         });
         let line = record::host_line(VIRT_CONTROL, stamp, self.config.contid, &body);
-        self.output.push_back(Action::Store { serial: stamp.serial, line });
+        self.output.push_back(Action::Store { serial: stamp.serial, line, lifetime: true });
     }
 }

@@ -1,13 +1,14 @@
 //! Counting what is lost, and saying so.
 
-use super::Namespace;
 use super::settings::FAIL_PANIC;
+use super::{Namespace, count};
 use crate::action::{Action, LossReason, Notice};
 use crate::time::Now;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// When the last notice went out.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct LossReports {
     last: Duration,
 }
@@ -17,9 +18,9 @@ impl Namespace {
     /// is set. With `failure` 2 the kernel panics; a namespace must not harm its host.
     pub(super) fn lose(&mut self, reason: LossReason, now: Now) {
         self.settings.lost = self.settings.lost.wrapping_add(1);
-        self.counters.lost += 1;
+        count(&mut self.counters.lost);
         let always = self.settings.failure == FAIL_PANIC || self.settings.rate_limit == 0;
-        let due = now.since_boot > self.loss.last + Duration::from_secs(1);
+        let due = now.since_boot > self.loss.last.saturating_add(Duration::from_secs(1));
         if !always && !due {
             return;
         }

@@ -25,18 +25,24 @@ mod waiters;
 mod worker;
 
 pub use lifetime::Counters;
+pub use queues::QueueLengths;
 
 use crate::action::Action;
-use crate::config::Config;
+use crate::config::{Config, Policy};
 use crate::input::Input;
 use crate::mapped_ids::MappedIds;
 use crate::rules::RuleSet;
 use crate::time::Now;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;
 
 /// One audit subsystem.
-#[derive(Debug)]
+///
+/// It can be saved and read back with any `serde` format. One that was read back behaves as the one that was saved: the
+/// same inputs lead to the same actions. Bytes that were damaged, or written by another version, are an error or some
+/// namespace, but never lead to a panic.
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Namespace {
     config: Config,
     /// While closed nothing is recorded and only the host can raise the backlog limit.
@@ -72,7 +78,7 @@ impl Namespace {
             registrations: 0,
             last_signal: signal_info::LastSignal::default(),
             tty: tty::TtyStates::default(),
-            rules: RuleSet::new(),
+            rules: RuleSet::bounded(config.rules_max),
             mapped: MappedIds::all(),
             endpoints: endpoints::Endpoints::default(),
             serial: 0,
@@ -95,8 +101,10 @@ impl Namespace {
         match input {
             Input::EndpointOpened { endpoint, kind, pid } => self.endpoints.open(endpoint, kind, pid),
             Input::EndpointHandedOver { reserved_number } => {
-                self.counters.sockets += 1;
-                self.counters.plain_sockets += u64::from(!reserved_number);
+                count(&mut self.counters.sockets);
+                if !reserved_number {
+                    count(&mut self.counters.plain_sockets);
+                }
             }
             Input::EndpointClosed { endpoint } => self.close_endpoint(endpoint, now),
             Input::Datagram { endpoint, sender, bytes, answers } => {
@@ -112,13 +120,15 @@ impl Namespace {
             Input::LoginuidSet { sender, old_auid, old_ses, tty, success } => {
                 self.log_login(sender, old_auid, old_ses, tty, success, now);
             }
-            Input::ListenerMissed => self.counters.missed_by_listeners += 1,
-            Input::StrayCall => self.counters.stray_calls += 1,
+            Input::ListenerMissed => count(&mut self.counters.missed_by_listeners),
+            Input::StrayCall => count(&mut self.counters.stray_calls),
             Input::OwnerMapped(mapped) => self.mapped = mapped,
             Input::HostSetsBacklogLimit(limit) => {
                 self.settings.backlog_limit = limit;
                 self.gate_open = limit != 0;
             }
+            Input::HostSetsRateLimit(limit) => self.settings.rate_limit = limit,
+            Input::HostSetsPolicy(policy) => self.config.policy = policy,
             Input::Tick => {}
             Input::Ended => self.store_end(now),
         }
@@ -146,8 +156,28 @@ impl Namespace {
         &self.config.name
     }
 
+    /// How much of its configuration is the namespace's own.
+    pub fn policy(&self) -> Policy {
+        self.config.policy
+    }
+
+    /// Whether anything is recorded at all; see `backlog_limit` of [`Config`].
+    pub fn gate_open(&self) -> bool {
+        self.gate_open
+    }
+
+    /// Number of rules that members stored, 0..=`rules_max` of [`Config`].
+    pub fn rules_count(&self) -> usize {
+        self.rules.len()
+    }
+
     fn expire(&mut self, now: Now) {
         self.expire_waiters(now);
         self.expire_delivery(now);
     }
+}
+
+/// One more. A counter stops at its end.
+fn count(counter: &mut u64) {
+    *counter = counter.saturating_add(1);
 }

@@ -39,6 +39,11 @@ impl Namespace {
         Ok(())
     }
 
+    /// Sockets that get a copy of every record.
+    pub fn listeners_count(&self) -> usize {
+        self.endpoints.listeners().count()
+    }
+
     /// Takes back what [`Namespace::ask_to_join`] granted.
     pub(super) fn undo_join(&mut self, caller: &Caller, granted: u32, now: Now) {
         for group in groups(granted) {

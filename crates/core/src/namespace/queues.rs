@@ -3,18 +3,20 @@
 use super::Namespace;
 use crate::action::LossReason;
 use crate::time::Now;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// A record on its way.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Queued {
     pub(super) message_type: u16,
     /// As the namespace sees it, stamp included.
+    #[serde(with = "crate::bytes")]
     pub(super) text: Box<[u8]>,
 }
 
 /// Which of the three.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Which {
     /// Kept while no daemon is registered.
     Hold,
@@ -26,13 +28,45 @@ pub(super) enum Which {
 
 /// Main, retry and hold queue. The limits of retry and hold are `backlog_limit`; all three together stay within a
 /// number of bytes that the host sets, which also bounds them where `backlog_limit` is 0 (no limit).
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(from = "SavedQueues")]
 pub(super) struct Queues {
     main: VecDeque<Queued>,
     retry: VecDeque<Queued>,
     hold: VecDeque<Queued>,
+    #[serde(skip)]
     bytes: usize,
     bytes_max: usize,
+}
+
+/// The form in which [`Queues`] are read: the sum follows from the rest.
+#[derive(Deserialize)]
+struct SavedQueues {
+    main: VecDeque<Queued>,
+    retry: VecDeque<Queued>,
+    hold: VecDeque<Queued>,
+    bytes_max: usize,
+}
+
+impl From<SavedQueues> for Queues {
+    fn from(SavedQueues { main, retry, hold, bytes_max }: SavedQueues) -> Queues {
+        let bytes = [&main, &retry, &hold].into_iter().flatten().map(cost).sum();
+        Queues { main, retry, hold, bytes, bytes_max }
+    }
+}
+
+/// How much is queued.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueLengths {
+    /// Fresh records; the status shows them as `backlog`.
+    pub main: usize,
+    /// Records that wait to be sent to the registered audit daemon again.
+    pub retry: usize,
+    /// Records that are kept for the next audit daemon.
+    pub hold: usize,
+    /// What these cost together, with the record that is on its way to the daemon, in bytes: 0..=`queue_bytes` of
+    /// [`crate::Config`].
+    pub bytes: usize,
 }
 
 /// What a queued record costs beyond its text.
@@ -77,6 +111,16 @@ impl Queues {
         self.queue(which).len()
     }
 
+    pub(super) fn lengths(&self) -> QueueLengths {
+        let Queues { main, retry, hold, bytes, .. } = self;
+        QueueLengths { main: main.len(), retry: retry.len(), hold: hold.len(), bytes: *bytes }
+    }
+
+    /// Puts as many of the first held records behind the others.
+    pub(super) fn rotate_held(&mut self, count: usize) {
+        self.hold.rotate_left(count.min(self.hold.len()));
+    }
+
     /// Lengths of hold, retry and main queue, and what they cost together in bytes.
     #[cfg(test)]
     pub(super) fn totals(&self) -> ([usize; 3], usize) {
@@ -93,6 +137,12 @@ impl Queues {
 }
 
 impl Namespace {
+    /// How much is queued for an audit daemon.
+    pub fn queued(&self) -> QueueLengths {
+        let lengths = self.queues.lengths();
+        QueueLengths { bytes: lengths.bytes + self.worker.bytes(), ..lengths }
+    }
+
     fn has_room(&mut self, which: Which) -> bool {
         let limit = self.settings.backlog_limit;
         limit == 0 || self.queues.length(which) < limit as usize

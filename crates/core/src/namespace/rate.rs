@@ -1,11 +1,12 @@
 //! `rate_limit`: records per second.
 
 use crate::time::Now;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Counts as the kernel's `audit_rate_check` does: the window is a second from the last reset, and with limit n the
 /// n-th record of a window is the first to be dropped.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct RateMeter {
     last_reset: Duration,
     count: u32,
@@ -21,7 +22,7 @@ impl RateMeter {
         if self.count < limit {
             return true;
         }
-        if now.since_boot > self.last_reset + Duration::from_secs(1) {
+        if now.since_boot > self.last_reset.saturating_add(Duration::from_secs(1)) {
             self.last_reset = now.since_boot;
             self.count = 0;
             return true;

@@ -1,7 +1,7 @@
 //! The one place where records are made.
 
-use super::Namespace;
 use super::queues::Queued;
+use super::{Namespace, count};
 use crate::action::{Action, LossReason};
 use crate::rules::{FileId, FilterTask, Verdict};
 use crate::sender::Sender;
@@ -33,7 +33,7 @@ impl Namespace {
         }
         let task = filter_task(sender, exe);
         if self.rules.filter(FilterList::Exclude, u32::from(message_type), &task) == Verdict::Drop {
-            self.counters.filtered += 1;
+            count(&mut self.counters.filtered);
             return None;
         }
         let stamp = self.next_stamp(now);
@@ -41,15 +41,20 @@ impl Namespace {
             self.lose(LossReason::RateLimit, now);
             return None;
         }
-        self.counters.records += 1;
+        count(&mut self.counters.records);
         let line = record::host_line(message_type, stamp, self.config.contid, body);
-        self.output.push_back(Action::Store { serial: stamp.serial, line });
+        let serial = stamp.serial;
+        self.output.push_back(Action::Store { serial, line, lifetime: false });
         let text = record::namespace_text(stamp, body).into_boxed_slice();
+        if self.config.inside_log {
+            let line = record::namespace_line(message_type, &text);
+            self.output.push_back(Action::StoreInside { serial, line });
+        }
         if !self.queues.push_main(Queued { message_type, text }, self.worker.bytes()) {
             self.lose(LossReason::QueueMemory, now);
             self.worker.nudge();
         }
-        Some(stamp.serial)
+        Some(serial)
     }
 
     pub(super) fn next_stamp(&mut self, now: Now) -> Stamp {

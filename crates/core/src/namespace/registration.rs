@@ -11,9 +11,10 @@ use auditns_wire::header::FLAG_ACK;
 use auditns_wire::message_type::REPLACE;
 use auditns_wire::record::Viewed;
 use auditns_wire::reply::{self, Verdict};
+use serde::{Deserialize, Serialize};
 
 /// The socket and process that `AUDIT_SET` with a pid named as this namespace's audit daemon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Registration {
     /// Tells this registration from a later one of the same socket.
     pub(super) number: u64,
@@ -71,7 +72,7 @@ impl Namespace {
         if asked {
             self.acknowledge(request.endpoint, &request.first, Verdict::Success);
         }
-        self.registrations += 1;
+        self.registrations = self.registrations.wrapping_add(1);
         let number = self.registrations;
         self.registration =
             Some(Registration { number, endpoint: request.endpoint, pid: new, closed: false });

@@ -1,6 +1,7 @@
 //! The values of `struct audit_status` that a namespace holds.
 
 use crate::time::JIFFIES_PER_SECOND;
+use serde::{Deserialize, Serialize};
 
 /// `AUDIT_OFF`.
 pub(super) const DISABLED: u32 = 0;
@@ -19,7 +20,7 @@ pub(super) const BACKLOG_WAIT_MAX: u32 = 10 * BACKLOG_WAIT_DEFAULT;
 const BACKLOG_WAIT_DEFAULT: u32 = 60 * JIFFIES_PER_SECOND;
 
 /// See `auditns_wire::payload::Status` for the units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Settings {
     pub(super) enabled: u32,
     pub(super) failure: u32,

@@ -5,9 +5,10 @@ use super::datagram::Request;
 use crate::sender::Sender;
 use auditns_wire::payload::SignalInfo;
 use auditns_wire::record::Ids;
+use serde::{Deserialize, Serialize};
 
 /// Kept after the daemon is gone, as the kernel does.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct LastSignal(SignalInfo);
 
 impl Default for LastSignal {

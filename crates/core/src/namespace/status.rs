@@ -21,13 +21,22 @@ const BACKLOG_FIELD: Field = ("audit_backlog_limit", |settings| &mut settings.ba
 const WAIT_FIELD: Field = ("audit_backlog_wait_time", |settings| &mut settings.backlog_wait_time);
 
 impl Namespace {
+    /// What `AUDIT_GET` shows, but with the audit daemon's process id as the host sees it.
+    pub fn status(&self) -> Status {
+        self.status_with(self.registered_pid().host)
+    }
+
     pub(super) fn get_status(&self, request: &Request<'_>) -> Vec<u8> {
+        request.data(&self.status_with(self.registered_pid().namespace).encode())
+    }
+
+    fn status_with(&self, pid: u32) -> Status {
         let settings = &self.settings;
-        let status = Status {
+        Status {
             mask: 0,
             enabled: settings.enabled,
             failure: settings.failure,
-            pid: self.registered_pid().namespace,
+            pid,
             rate_limit: settings.rate_limit,
             backlog_limit: settings.backlog_limit,
             lost: settings.lost,
@@ -35,8 +44,7 @@ impl Namespace {
             feature_bitmap: Status::FEATURE_BITMAP,
             backlog_wait_time: settings.backlog_wait_time,
             backlog_wait_time_actual: settings.backlog_wait_time_actual,
-        };
-        request.data(&status.encode())
+        }
     }
 
     /// The bits are applied in the kernel's order; the first error stops, and what was applied stays applied.

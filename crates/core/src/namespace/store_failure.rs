@@ -1,20 +1,22 @@
 //! What happens when the host's log cannot be written.
 
-use super::Namespace;
 use super::datagram::Request;
 use super::settings::FAIL_PANIC;
+use super::{Namespace, count};
 use crate::action::{Action, EndpointId, LossReason};
 use crate::time::Now;
 use auditns_wire::Errno;
 use auditns_wire::header::{HEADER_LENGTH, Header, messages};
 use auditns_wire::message_type::NLMSG_ERROR;
 use auditns_wire::reply::Verdict;
+use serde::{Deserialize, Serialize};
 
 /// A message that is refused should its record not reach the log.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Refusal {
     serial: u32,
     endpoint: EndpointId,
+    #[serde(with = "crate::bytes")]
     request: Vec<u8>,
 }
 
@@ -33,7 +35,7 @@ impl Namespace {
     /// The record counts as lost. `failure` 0 and 1 acknowledge the message all the same; 2, where a kernel would
     /// panic, refuses it with the error of the write.
     pub(super) fn store_failed(&mut self, serial: u32, errno: Errno, now: Now) {
-        self.counters.store_failures += 1;
+        count(&mut self.counters.store_failures);
         self.lose(LossReason::NotStored, now);
         let Some(at) = self.refusals.iter().position(|refusal| refusal.serial == serial) else { return };
         let refusal = self.refusals.swap_remove(at);

@@ -8,11 +8,12 @@ use auditns_wire::Errno;
 use auditns_wire::message_type::CONFIG_CHANGE;
 use auditns_wire::payload::TtyStatus;
 use auditns_wire::record::{Body, TtyChange};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What a process set itself to, and when.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Setting {
     at: Duration,
     status: TtyStatus,
@@ -20,7 +21,7 @@ struct Setting {
 
 /// The settings of processes that ever changed theirs. A process that did not has what its nearest such ancestor
 /// had when the line to it was forked.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct TtyStates {
     by_process: BTreeMap<ProcessId, Vec<Setting>>,
 }
@@ -48,9 +49,7 @@ impl TtyStates {
 
     fn set(&mut self, process: ProcessId, status: TtyStatus, at: Duration) {
         let settings = self.by_process.entry(process).or_default();
-        if settings.len() == TtyStates::SETTINGS {
-            settings.pop();
-        }
+        settings.truncate(TtyStates::SETTINGS - 1);
         settings.push(Setting { at, status });
         while self.by_process.len() > TtyStates::PROCESSES {
             let oldest = self.by_process.keys().min_by_key(|known| known.started).copied();

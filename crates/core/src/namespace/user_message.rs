@@ -1,9 +1,9 @@
 //! Messages of user-space programs.
 
-use super::Namespace;
 use super::datagram::{Handled, Outcome, Request};
 use super::record::filter_task;
 use super::settings::DISABLED;
+use super::{Namespace, count};
 use crate::rules::Verdict;
 use auditns_wire::Errno;
 use auditns_wire::message_type::{USER_AVC, USER_TTY};
@@ -24,7 +24,7 @@ impl Namespace {
         }
         let task = filter_task(request.sender, request.answers.exe);
         if self.rules.filter(FilterList::User, u32::from(message_type), &task) == Verdict::Drop {
-            self.counters.filtered += 1;
+            count(&mut self.counters.filtered);
             return Ok(Outcome::Done);
         }
         if message_type == USER_TTY && self.tty_status(request).enabled == 0 {

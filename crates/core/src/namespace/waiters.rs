@@ -3,6 +3,7 @@
 use super::Namespace;
 use crate::action::{Action, EndpointId};
 use crate::time::{Now, jiffies};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use std::time::Duration;
 ///
 /// The kernel lets it sleep inside `send()`. Here `send()` has returned already, so the sender feels the wait in its
 /// acknowledgement, and its endpoint is not read meanwhile.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Waiter {
     endpoint: EndpointId,
     until: Duration,
@@ -18,7 +19,7 @@ struct Waiter {
 }
 
 /// In order of arrival; the kernel wakes one after each pass of its worker.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Waiters(VecDeque<Waiter>);
 
 /// Audit clients give up on an acknowledgement after 40 seconds, and PAM refuses the login then. No wait is longer
@@ -65,7 +66,7 @@ impl Namespace {
             return;
         }
         let wait = jiffies(self.settings.backlog_wait_time).clamp(WAIT_MIN, WAIT_MAX);
-        let until = now.since_boot + wait;
+        let until = now.since_boot.saturating_add(wait);
         self.output.push_back(Action::Pause { endpoint });
         // A daemon must see the answer to its registration before the first record, so its answers do not wait.
         let of_daemon = self.registration.is_some_and(|registration| registration.endpoint == endpoint);

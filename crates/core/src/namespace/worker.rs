@@ -3,12 +3,13 @@
 //! The kernel's thread sleeps inside a send for at most 100 ms. Here an attempt is an action whose outcome comes
 //! back; a full socket is waited for, up to the same 100 ms, while everything else goes on.
 
-use super::Namespace;
 use super::queues::{Queued, Which, cost};
+use super::{Namespace, count};
 use crate::action::{Action, EndpointId};
 use crate::input::Delivery;
 use crate::time::Now;
 use auditns_wire::record;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Attempts per record in the hold and retry queues before a pass gives up on the daemon (`UNICAST_RETRIES`).
@@ -19,7 +20,7 @@ const ATTEMPTS_MAIN: u32 = 1;
 const ATTEMPT_TIME: Duration = Duration::from_millis(100);
 
 /// Idle, or somewhere in a pass.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Worker {
     pass: Option<Pass>,
     /// A pass is due although the main queue is empty.
@@ -27,7 +28,7 @@ pub(super) struct Worker {
 }
 
 /// One pass over the queues.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Pass {
     /// The registration at the start of the pass, if any is still believed in.
     daemon: Option<(u64, EndpointId)>,
@@ -35,7 +36,7 @@ struct Pass {
 }
 
 /// One queue of a pass (kernel: `kauditd_send_queue`).
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Stage {
     which: Which,
     /// Records of this queue that were there when the stage began.
@@ -49,7 +50,7 @@ struct Stage {
 }
 
 /// A record whose outcome is not known yet.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct InFlight {
     record: Queued,
     /// Set while the daemon's socket is full.
@@ -129,6 +130,11 @@ impl Namespace {
 
     fn next_record(&mut self, pass: &mut Pass, now: Now) {
         let stage = &mut pass.stage;
+        // Each would be put back behind the others. All at once, this ends whatever number was read back.
+        if stage.which == Which::Hold && !stage.sending {
+            self.queues.rotate_held(std::mem::take(&mut stage.remaining));
+            return;
+        }
         stage.remaining -= 1;
         let Some(record) = self.queues.pop(stage.which) else {
             stage.remaining = 0;
@@ -161,7 +167,7 @@ impl Namespace {
 
     fn fail(&mut self, pass: &mut Pass, record: Queued, failure: Failure, now: Now) {
         let stage = &mut pass.stage;
-        stage.failed += 1;
+        stage.failed = stage.failed.saturating_add(1);
         let attempts = if stage.which == Which::Main { ATTEMPTS_MAIN } else { ATTEMPTS };
         if failure == Failure::Again && stage.failed < attempts {
             self.attempt(pass, record, now);
@@ -210,11 +216,11 @@ impl Namespace {
             Delivery::Sent => {
                 stage.in_flight = None;
                 (stage.failed, stage.refused) = (0, false);
-                self.counters.delivered += 1;
+                count(&mut self.counters.delivered);
             }
             Delivery::Full => {
                 if let Some(in_flight) = &mut stage.in_flight {
-                    in_flight.until.get_or_insert(now.since_boot + ATTEMPT_TIME);
+                    in_flight.until.get_or_insert(now.since_boot.saturating_add(ATTEMPT_TIME));
                 }
                 self.output.push_back(Action::AwaitWritable { endpoint });
             }

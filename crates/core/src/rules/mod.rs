@@ -12,6 +12,7 @@ mod change;
 mod classes;
 mod filter;
 mod ids;
+mod mask;
 mod parse;
 mod path;
 mod rule;

@@ -1,9 +1,10 @@
 //! Paths in rules: what has to be looked up, and what came of it.
 
 use auditns_wire::Errno;
+use serde::{Deserialize, Serialize};
 
 /// A file, as `stat` tells files apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FileId {
     /// Device number (`st_dev`).
     pub device: u64,
@@ -12,7 +13,7 @@ pub struct FileId {
 }
 
 /// Which field of a rule a path stands in; it decides how the path is looked up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum PathKind {
     /// `exe`: the parent directory must exist, symbolic links in it are followed; the last component may be missing and
     /// is taken as it is, without following a link, and must be a name, not `.` or `..`. A slash after the last component
@@ -26,7 +27,7 @@ pub enum PathKind {
 }
 
 /// A path to look up for a rule, in the mount namespace and root directory of the member that sent the request.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PathQuestion {
     /// The path: 1..=4096 bytes, starts with `/`, holds no NUL.
     pub path: Vec<u8>,
@@ -41,7 +42,7 @@ pub struct PathQuestion {
 pub type PathAnswer = Result<Option<FileId>, Errno>;
 
 /// The answers to the questions of one request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PathAnswers {
     answers: Vec<(PathQuestion, PathAnswer)>,
 }

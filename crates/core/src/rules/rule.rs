@@ -4,9 +4,10 @@ use super::path::{FileId, PathAnswer};
 use auditns_wire::rule::{
     Action, BITMASK_WORDS, FIXED_LEN, FilterList, Operator, PREPEND, RuleData, UNSET_ID, field,
 };
+use serde::{Deserialize, Serialize};
 
 /// What a field is compared with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Value {
     /// A number or an id.
     Number(u32),
@@ -15,7 +16,7 @@ pub(super) enum Value {
 }
 
 /// One test of a rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Field {
     pub(super) number: u32,
     pub(super) operator: Operator,
@@ -23,7 +24,7 @@ pub(super) struct Field {
 }
 
 /// How the look-up of a watched path went. It counts when the rule is added, not before.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Watched {
     Nothing,
     File(PathAnswer),
@@ -33,11 +34,12 @@ pub(super) enum Watched {
 /// An audit rule that passed the kernel's checks.
 ///
 /// [`Rule::parse`] makes one, from a request to add or to delete.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Rule {
     pub(super) list: FilterList,
     pub(super) prepend: bool,
     pub(super) action: Action,
+    #[serde(with = "super::mask")]
     pub(super) mask: [u32; BITMASK_WORDS],
     pub(super) fields: Vec<Field>,
     /// Some field was given as `loginuid = -1`, the old way to ask for [`field::LOGINUID_SET`]. The kernel keeps one

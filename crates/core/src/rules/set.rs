@@ -4,41 +4,70 @@ use super::path::FileId;
 use super::rule::{Rule, Watched};
 use auditns_wire::Errno;
 use auditns_wire::rule::FilterList;
+use serde::{Deserialize, Serialize};
 
 const LISTS: usize = FilterList::ALL.len();
 
 /// All rules of a namespace, each list in the order in which it is applied and listed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "SavedRuleSet")]
 pub struct RuleSet {
     lists: [Vec<Rule>; LISTS],
+    rules_max: usize,
+    #[serde(skip)]
     bytes: usize,
 }
 
+/// The form in which a [`RuleSet`] is read: the sum follows from the rest.
+#[derive(Deserialize)]
+struct SavedRuleSet {
+    lists: [Vec<Rule>; LISTS],
+    rules_max: usize,
+}
+
+impl From<SavedRuleSet> for RuleSet {
+    fn from(SavedRuleSet { lists, rules_max }: SavedRuleSet) -> Self {
+        let bytes = lists.iter().flatten().map(Rule::payload_len).sum();
+        Self { lists, rules_max, bytes }
+    }
+}
+
+impl Default for RuleSet {
+    fn default() -> Self {
+        Self::bounded(Self::LIMIT)
+    }
+}
+
 impl RuleSet {
-    /// Greatest number of rules. The kernel has no such bound; it is the host's memory that a namespace spends here.
+    /// Usual bound of the number of rules. The kernel has no such bound; it is the host's memory that a namespace spends here.
     /// The largest rule sets in use have some hundred rules.
     pub const LIMIT: usize = 4096;
 
     /// Greatest sum of [`Rule::payload_len`] over all rules, in bytes: 4096 rules with 984 bytes of strings each.
     pub const BYTES_LIMIT: usize = 8 << 20;
 
-    /// An empty set.
+    /// An empty set of at most [`RuleSet::LIMIT`] rules.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty set of at most `rules_max` rules.
+    pub fn bounded(rules_max: usize) -> Self {
+        Self { lists: Default::default(), rules_max, bytes: 0 }
     }
 
     /// Adds a rule at the tail of its list, or at the head if it asks for that (kernel: `audit_add_rule`).
     ///
     /// # Errors
     /// In this order: `EEXIST` if the same rule is there (never for a rule that wants to be prepended); `ENOMEM` beyond
-    /// [`RuleSet::LIMIT`] or [`RuleSet::BYTES_LIMIT`]; the errno of the look-up of a watched file's directory, or of a
+    /// the set's number of rules or [`RuleSet::BYTES_LIMIT`]; the errno of the look-up of a watched file's directory, or of a
     /// watched tree unless another rule watches that tree already.
     pub fn add(&mut self, mut rule: Rule) -> Result<(), Errno> {
         if self.position(&rule).is_some() {
             return Err(Errno::EEXIST);
         }
         let bytes = self.bytes.saturating_add(rule.payload_len());
-        if self.len() >= Self::LIMIT || bytes > Self::BYTES_LIMIT {
+        if self.len() >= self.rules_max || bytes > Self::BYTES_LIMIT {
             return Err(Errno::ENOMEM);
         }
         match &rule.watched {
@@ -75,7 +104,7 @@ impl RuleSet {
         self.lists.iter().flatten()
     }
 
-    /// Number of rules, 0..=[`RuleSet::LIMIT`].
+    /// Number of rules, 0 to the bound of the set.
     pub fn len(&self) -> usize {
         self.lists.iter().map(Vec::len).sum()
     }

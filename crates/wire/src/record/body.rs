@@ -3,6 +3,7 @@
 use super::ids::{Ids, TaskIds, View, Viewed};
 use super::user::UserText;
 use crate::text::untrusted;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// What a record says, without its stamp.
@@ -165,7 +166,7 @@ pub struct Lifetime {
     /// The namespace's name.
     pub name: Vec<u8>,
     /// Further fields in order; each value is written as an untrusted string.
-    pub fields: Vec<(&'static str, String)>,
+    pub fields: Vec<(Cow<'static, str>, String)>,
 }
 
 impl Body {

@@ -142,7 +142,11 @@ fn lifetime_values_are_words_or_untrusted_strings() {
         ids: Ids { pid: 1, uid: 0, auid: 1000, ses: 2 },
         operation: "start",
         name: b"web".to_vec(),
-        fields: vec![("policy", "normal".into()), ("cmd", "sh -c 'x'".into()), ("comment", String::new())],
+        fields: vec![
+            ("policy".into(), "normal".into()),
+            ("cmd".into(), "sh -c 'x'".into()),
+            ("comment".into(), String::new()),
+        ],
     };
     assert_eq!(
         text(&Body::Lifetime(lifetime)),

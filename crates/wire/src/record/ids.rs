@@ -1,5 +1,6 @@
 //! Ids in records: the same task as its namespace and as the host see it.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Which eyes a record is written for.
@@ -12,7 +13,7 @@ pub enum View {
 }
 
 /// A value in both views.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Viewed<T> {
     /// As the namespace sees it.
     pub namespace: T,
@@ -36,7 +37,7 @@ impl<T> Viewed<T> {
 }
 
 /// The ids that every record about a task carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ids {
     /// Thread-group id; 0 where the view's pid namespace does not contain the task.
     pub pid: u32,
@@ -67,7 +68,7 @@ impl fmt::Display for Ids {
 }
 
 /// The further ids of `audit_log_task_info`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskIds {
     /// Parent's thread-group id.
     pub ppid: u32,

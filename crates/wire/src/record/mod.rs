@@ -46,9 +46,19 @@ pub fn host_line(message_type: u16, stamp: Stamp, contid: u64, body: &Body) -> S
     let mut text = Vec::new();
     body.write(View::Host, &mut text);
     let text = crate::text::escape(text.strip_prefix(b" ").unwrap_or(&text));
+    line(message_type, format_args!("{stamp}contid={contid} {text}"))
+}
+
+/// The line of a record in a log of its own namespace, without the line end: what an audit daemon inside writes for
+/// `text` ([`namespace_text`]), with the same bytes escaped as in [`host_line`].
+pub fn namespace_line(message_type: u16, text: &[u8]) -> String {
+    line(message_type, format_args!("{}", crate::text::escape(text)))
+}
+
+fn line(message_type: u16, text: fmt::Arguments<'_>) -> String {
     match crate::message_type::name(message_type) {
-        Some(name) => format!("type={name} msg={stamp}contid={contid} {text}"),
-        None => format!("type=UNKNOWN[{message_type}] msg={stamp}contid={contid} {text}"),
+        Some(name) => format!("type={name} msg={text}"),
+        None => format!("type=UNKNOWN[{message_type}] msg={text}"),
     }
 }
 
@@ -80,13 +90,19 @@ mod tests {
             "type=USER_LOGIN msg=audit(1700000000.007:42): contid=9 pid=4711 uid=100000 auid=4294967295 \
              ses=4294967295 msg='op=x'"
         );
+        assert_eq!(
+            namespace_line(1112, &namespace_text(STAMP, &body)),
+            "type=USER_LOGIN msg=audit(1700000000.007:42): pid=3 uid=0 auid=4294967295 ses=4294967295 msg='op=x'"
+        );
     }
 
     #[test]
-    fn text_of_a_container_cannot_start_a_line_of_the_host_log() {
-        let line =
-            host_line(2998, STAMP, 9, &body(b"x'\ntype=USER_LOGIN msg=audit(1.000:1): contid=1 forged\0"));
+    fn text_of_a_container_cannot_start_a_line_of_a_log() {
+        let body = body(b"x'\ntype=USER_LOGIN msg=audit(1.000:1): contid=1 forged\0");
+        let line = host_line(2998, STAMP, 9, &body);
         assert!(line.starts_with("type=UNKNOWN[2998] msg=audit(1700000000.007:42): contid=9 "));
-        assert!(!line.contains('\n'));
+        let inside = namespace_line(2998, &namespace_text(STAMP, &body));
+        assert!(inside.starts_with("type=UNKNOWN[2998] msg=audit(1700000000.007:42): pid=3 "));
+        assert!(![line, inside].concat().contains('\n'));
     }
 }

@@ -1,9 +1,11 @@
 //! The filter lists and the actions of a rule.
 
+use serde::{Deserialize, Serialize};
+
 /// The list a rule belongs to: when the kernel looks at it.
 ///
 /// The numbers 2 (entry) and 3 (watch) are history and refused by every kernel since 3.15; they have no variant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u32)]
 pub enum FilterList {
     /// Messages that user space sends (`AUDIT_FILTER_USER`).
@@ -47,7 +49,7 @@ impl FilterList {
 /// What a matching rule does.
 ///
 /// The number 1 (possible) is history and refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(u32)]
 pub enum Action {
     /// No record (`AUDIT_NEVER`).

@@ -1,9 +1,10 @@
 //! The comparison operators of a rule field.
 
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
 /// How a field's value is compared with what the kernel finds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[repr(u32)]
 pub enum Operator {
     /// `=` (`AUDIT_EQUAL`)

@@ -50,7 +50,7 @@ fn the_end_record_counts_what_happened() {
 fn a_hostile_name_cannot_forge_fields() {
     let rig = Rig::with(|config| {
         config.name = b"a' res=success\ntype=USER".to_vec();
-        config.start_fields = vec![("image", "x' uid=0".to_owned()), ("tag", String::new())];
+        config.start_fields = vec![("image".into(), "x' uid=0".to_owned()), ("tag".into(), String::new())];
     });
     let line = &lines(&rig)[0];
     assert!(line.contains("vm=6127207265733D737563636573730A747970653D55534552 "), "{line}");

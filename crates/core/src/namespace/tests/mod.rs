@@ -1,6 +1,7 @@
 //! Tests of the namespace: by hand against the kernel's answers, by property, and against a model of the kernel's
 //! worker.
 
+mod accessors;
 mod attempts;
 mod bounds;
 mod configuration;
@@ -8,6 +9,9 @@ mod daemon;
 mod features;
 mod framing;
 mod gate;
+mod host_settings;
+mod inside_log;
+mod keeping;
 mod lifetime;
 mod listeners;
 mod lost_log;
@@ -20,6 +24,8 @@ mod rate;
 mod request;
 mod rig;
 mod rules;
+mod saved;
+mod saved_damaged;
 mod signal;
 mod sockets;
 mod tty;

@@ -1,5 +1,6 @@
 //! What holds for every sequence of inputs.
 
+use super::keeping::Keeping;
 use super::request::{Frame, REQUEST, message, rule};
 use super::rig::{ALL, Member, Rig, details, process};
 use crate::action::{Action, EndpointId};
@@ -20,22 +21,26 @@ const QUEUE_BYTES: usize = 1500;
 
 /// One message of a datagram; the test numbers it.
 #[derive(Clone, Debug)]
-struct Sent {
+pub(super) struct Sent {
     message_type: u16,
     ack: bool,
     payload: Vec<u8>,
 }
 
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     Open(u32),
     Close(usize),
     Datagram(usize, Vec<Sent>),
+    /// A member's request to be the audit daemon, and the room in its socket.
+    Register(usize, usize),
     Membership(usize, u32, bool),
     Room(usize, usize),
     Writable(usize),
     FailStores(Vec<bool>),
     HostLimit(u32),
+    HostRate(u32),
+    HostPolicy(Policy),
     Login(bool),
     Signal,
     Sleep(u64),
@@ -71,6 +76,9 @@ fn sent() -> impl Strategy<Value = Sent> {
     let body = prop_oneof![
         8 => (1100..1130_u16).prop_map(|message_type| (message_type, vec![b'?'; 8])),
         5 => status().prop_map(|payload| (SET, payload)),
+        1 => (1..3_u32).prop_map(|failure| {
+            (SET, Status { mask: Status::MASK_FAILURE, failure, ..Status::default() }.encode())
+        }),
         2 => control.prop_map(|message_type| (message_type, Vec::new())),
         1 => (1011..1013_u16, rules()),
         1 => words(4).prop_map(|payload| (1018, payload)),
@@ -80,17 +88,20 @@ fn sent() -> impl Strategy<Value = Sent> {
     (body, any::<bool>()).prop_map(|((message_type, payload), ack)| Sent { message_type, ack, payload })
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = Step> {
     let which = || 0..8_usize;
     prop_oneof![
         2 => (20..24_u32).prop_map(Step::Open),
         1 => which().prop_map(Step::Close),
         14 => (which(), vec(sent(), 1..4)).prop_map(|(who, sent)| Step::Datagram(who, sent)),
+        1 => (which(), 0..4_usize).prop_map(|(who, room)| Step::Register(who, room)),
         1 => (which(), 1..3_u32, any::<bool>()).prop_map(|(who, group, join)| Step::Membership(who, group, join)),
         3 => (which(), 0..4_usize).prop_map(|(who, room)| Step::Room(who, room)),
         1 => which().prop_map(Step::Writable),
         1 => vec(any::<bool>(), 0..6).prop_map(Step::FailStores),
         1 => prop_oneof![Just(0_u32), 1..5_u32].prop_map(Step::HostLimit),
+        1 => (0..4_u32).prop_map(Step::HostRate),
+        1 => prop_oneof![2 => Just(Policy::Normal), 1 => Just(Policy::Strict)].prop_map(Step::HostPolicy),
         1 => any::<bool>().prop_map(Step::Login),
         1 => Just(Step::Signal),
         5 => prop_oneof![0..10_u64, 90..110_u64, 0..2000_u64].prop_map(Step::Sleep),
@@ -98,8 +109,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// A rig under test, and what was sent to it.
-struct Run {
-    rig: Rig,
+pub(super) struct Run {
+    pub(super) rig: Rig,
     members: Vec<Member>,
     /// By sequence number: from where, and what.
     sent: BTreeMap<u32, (EndpointId, Sent)>,
@@ -108,9 +119,15 @@ struct Run {
 
 impl Run {
     fn new(policy: Policy, backlog_limit: u32) -> Run {
-        let rig = Rig::with(|config| {
+        Run::kept(policy, backlog_limit, Keeping::Off)
+    }
+
+    pub(super) fn kept(policy: Policy, backlog_limit: u32, keeping: Keeping) -> Run {
+        let mut rig = Rig::with(|config| {
             (config.policy, config.backlog_limit, config.queue_bytes) = (policy, backlog_limit, QUEUE_BYTES);
+            config.inside_log = true;
         });
+        rig.keeping = keeping;
         let mut run = Run { rig, members: Vec::new(), sent: BTreeMap::new(), closed: Vec::new() };
         for pid in 20..23 {
             run.open(pid);
@@ -127,7 +144,7 @@ impl Run {
         self.members.push(member);
     }
 
-    fn take(&mut self, step: Step) {
+    pub(super) fn take(&mut self, step: Step) {
         let member = |which: usize| self.members.get(which).copied();
         match step {
             Step::Open(pid) => self.open(pid),
@@ -141,6 +158,14 @@ impl Run {
                     member(which).filter(|member| !self.rig.paused.contains(&member.endpoint))
                 {
                     self.send(&member, sent);
+                }
+            }
+            Step::Register(which, room) => {
+                if let Some(member) = member(which) {
+                    let status = Status { mask: Status::MASK_PID, pid: member.pid(), ..Status::default() };
+                    let sent = Sent { message_type: SET, ack: true, payload: status.encode() };
+                    self.take(Step::Datagram(which, vec![sent]));
+                    self.take(Step::Room(which, room));
                 }
             }
             Step::Membership(which, group, join) => {
@@ -164,6 +189,8 @@ impl Run {
                 self.rig.stores = outcomes.collect();
             }
             Step::HostLimit(limit) => self.rig.input(Input::HostSetsBacklogLimit(limit)),
+            Step::HostRate(limit) => self.rig.input(Input::HostSetsRateLimit(limit)),
+            Step::HostPolicy(policy) => self.rig.input(Input::HostSetsPolicy(policy)),
             Step::Login(success) => {
                 let old_auid = Viewed { namespace: Ids::UNSET, host: Ids::UNSET };
                 let (sender, tty) = (&process(20), &details().tty);
@@ -215,7 +242,7 @@ impl Run {
         let mut answers: BTreeMap<u32, Vec<(i32, usize)>> = BTreeMap::new();
         for (at, action) in self.rig.trace.iter().enumerate() {
             match action {
-                Action::Store { serial, line } => {
+                Action::Store { serial, line, .. } => {
                     serials.push(*serial);
                     let number = line.split_once("msg='").map(|(_, text)| text.trim_end_matches('\''));
                     // Seven digits: random payloads may be numbers too, but shorter ones.

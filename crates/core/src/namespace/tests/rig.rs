@@ -1,6 +1,7 @@
 //! A namespace with a fake edge: sockets with scripted room, a log, a clock.
 
 use super::super::Namespace;
+use super::keeping::Keeping;
 use super::request::{ASK, Frame, errors, message};
 use crate::action::{Action, EndpointId, Notice};
 use crate::rules::{FileId, PathAnswer};
@@ -93,6 +94,8 @@ pub(super) struct Rig {
     calls: u64,
     /// Whether callers have the capabilities of network administrators.
     pub(super) net_admin: bool,
+    /// How the namespace and its inputs are saved on the way.
+    pub(super) keeping: Keeping,
 }
 
 impl Rig {
@@ -108,7 +111,9 @@ impl Rig {
             backlog_limit: Config::BACKLOG_LIMIT,
             queue_bytes: Config::QUEUE_BYTES,
             starter: Ids { pid: 1, uid: 0, auid: 1000, ses: 2 },
-            start_fields: vec![("runtime", "runc".to_owned())],
+            start_fields: vec![("runtime".into(), "runc".to_owned())],
+            rules_max: Config::RULES_MAX,
+            inside_log: false,
         };
         configure(&mut config);
         let clock = Duration::from_secs(100);
@@ -131,6 +136,7 @@ impl Rig {
             opened: 0,
             calls: 0,
             net_admin: true,
+            keeping: Keeping::Off,
         };
         rig.perform();
         rig.lines_read = rig.trace.len();
@@ -157,8 +163,12 @@ impl Rig {
     }
 
     pub(super) fn input(&mut self, input: Input<'_>) {
-        self.namespace.handle(input, now(self.clock));
+        self.handle(input);
         self.perform();
+    }
+
+    fn handle(&mut self, input: Input<'_>) {
+        self.keeping.handle(&mut self.namespace, input, now(self.clock));
     }
 
     /// Sends a datagram and returns what the sender can read after it.
@@ -304,14 +314,14 @@ impl Rig {
     }
 
     fn perform(&mut self) {
-        while let Some(action) = self.namespace.poll_action() {
+        while let Some(action) = self.keeping.poll_action(&mut self.namespace) {
             match &action {
                 Action::Store { serial, .. } => {
                     let serial = *serial;
                     let outcome = self.stores.pop_front().unwrap_or(Ok(()));
                     self.trace.push(action);
                     if let Err(errno) = outcome {
-                        self.namespace.handle(Input::StoreFailed { serial, errno }, now(self.clock));
+                        self.handle(Input::StoreFailed { serial, errno });
                     }
                     continue;
                 }
@@ -329,7 +339,7 @@ impl Rig {
                     if outcome == Delivery::Sent {
                         self.trace.push(action);
                     }
-                    self.namespace.handle(Input::Delivered { endpoint, outcome }, now(self.clock));
+                    self.handle(Input::Delivered { endpoint, outcome });
                     continue;
                 }
                 Action::AwaitWritable { endpoint } => {
@@ -343,7 +353,7 @@ impl Rig {
                     let paused = self.paused.remove(endpoint);
                     assert!(paused || self.reads_from_paused, "resumed without a pause: {endpoint:?}");
                 }
-                Action::SocketAnswer { .. } | Action::Notice(_) => {}
+                Action::StoreInside { .. } | Action::SocketAnswer { .. } | Action::Notice(_) => {}
             }
             self.trace.push(action);
         }

@@ -1,15 +1,23 @@
 //! What can happen to a namespace.
 
+mod owned;
+#[cfg(test)]
+mod tests;
+
+pub use owned::{OwnedInput, OwnedSocketRequest};
+
 use crate::action::EndpointId;
+use crate::config::Policy;
 use crate::mapped_ids::MappedIds;
 use crate::rules::{FileId, PathAnswers, PathQuestion};
 use crate::sender::{ProcessId, Sender, TaskDetails};
 use crate::socket::{Caller, SocketRequest};
 use auditns_wire::Errno;
 use auditns_wire::record::Viewed;
+use serde::{Deserialize, Serialize};
 
-/// An event at the edge.
-#[derive(Debug)]
+/// An event at the edge. What is written of one is read as an [`OwnedInput`].
+#[derive(Debug, Serialize)]
 pub enum Input<'a> {
     /// A member got an audit socket.
     EndpointOpened {
@@ -38,6 +46,7 @@ pub enum Input<'a> {
         /// From whom.
         sender: &'a Sender,
         /// The bytes.
+        #[serde(serialize_with = "crate::bytes::serialize")]
         bytes: &'a [u8],
         /// Answers to what [`crate::Namespace::inquire`] asked about these bytes.
         answers: &'a Answers,
@@ -87,6 +96,7 @@ pub enum Input<'a> {
         /// Session id before.
         old_ses: u32,
         /// Terminal, `(none)` without one.
+        #[serde(serialize_with = "crate::bytes::serialize")]
         tty: &'a [u8],
         /// Whether it was done.
         success: bool,
@@ -99,6 +109,10 @@ pub enum Input<'a> {
     OwnerMapped(MappedIds),
     /// The host sets the backlog limit. A value above 0 opens the gate of a namespace that began with 0; 0 closes it.
     HostSetsBacklogLimit(u32),
+    /// The host sets the rate limit, in records a second; 0 is none.
+    HostSetsRateLimit(u32),
+    /// The host sets how much of its configuration is the namespace's own. What was configured stays.
+    HostSetsPolicy(Policy),
     /// A deadline may have passed.
     Tick,
     /// The last member is gone.
@@ -106,7 +120,7 @@ pub enum Input<'a> {
 }
 
 /// What became of one attempt to hand a record to the audit daemon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Delivery {
     /// It is in the daemon's socket.
     Sent,
@@ -130,7 +144,7 @@ pub struct Inquiry {
 }
 
 /// The answers to an [`Inquiry`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answers {
     /// Details of the sender.
     pub details: Option<TaskDetails>,
