@@ -17,6 +17,7 @@ use rustix::process::{Pid, getgid, getuid};
 use std::io;
 use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
 
 /// What [`raise_send_buffer`] asks of the kernel, in bytes; the kernel doubles it for its own bookkeeping. A record of
 /// some hundred bytes is charged about 1,280, so this is room for more than 3,000 of them.
@@ -252,6 +253,23 @@ struct Control {
     gid: libc::gid_t,
 }
 
+/// Bytes of [`Control`].
+pub(crate) const CONTROL_LENGTH: usize = size_of::<Control>();
+
+impl Control {
+    /// Whom the kernel attests, if it does.
+    fn sender(&self) -> Option<Credentials> {
+        let attested = self.level == libc::SOL_SOCKET
+            && self.kind == libc::SCM_CREDENTIALS
+            && self.length == mem::offset_of!(Control, gid) + size_of::<libc::gid_t>();
+        attested.then(|| Credentials {
+            pid: u32::try_from(self.pid).unwrap_or(0),
+            uid: self.uid,
+            gid: self.gid,
+        })
+    }
+}
+
 /// Takes one message off a server end, without blocking.
 ///
 /// A message of length 0 and the end of the connection both read as 0 bytes; the kernel attaches credentials to the
@@ -262,13 +280,23 @@ struct Control {
 /// Those of `recvmsg(2)` other than `EAGAIN`, `EINTR` and `ECONNRESET`.
 pub fn receive(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<Received> {
     let fd = fd.as_fd();
-    let mut outcome = receive_raw(fd, buffer, RecvFlags::empty());
+    received(buffer.len(), || receive_raw(fd, buffer, RecvFlags::empty()))
+}
+
+/// As [`receive`], into a place that nobody else uses: `struct mmsghdr`, control message, and so many bytes of room. The
+/// kernel notes the message's length in it; see [`crate::shared`].
+pub(crate) fn receive_noting(fd: BorrowedFd<'_>, place: NonNull<u8>, room: usize) -> io::Result<Received> {
+    received(room, || receive_noting_once(fd, place, room))
+}
+
+fn received(room: usize, mut receive: impl FnMut() -> io::Result<Arrived>) -> io::Result<Received> {
+    let mut outcome = receive();
     if outcome.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::ECONNRESET)) {
-        outcome = receive_raw(fd, buffer, RecvFlags::empty());
+        outcome = receive();
     }
     match outcome {
         Ok(Arrived { length, sender: Some(credentials), .. }) => {
-            Ok(Received::Message { length, truncated: length > buffer.len(), credentials })
+            Ok(Received::Message { length, truncated: length > room, credentials })
         }
         Ok(Arrived { sender: None, .. }) => Ok(Received::Closed),
         Err(error) => match error.raw_os_error() {
@@ -277,6 +305,63 @@ pub fn receive(fd: impl AsFd, buffer: &mut [u8]) -> io::Result<Received> {
             _ => Err(error),
         },
     }
+}
+
+fn receive_noting_once(fd: BorrowedFd<'_>, place: NonNull<u8>, room: usize) -> io::Result<Arrived> {
+    // SAFETY: the caller vouches for the length of the place.
+    let control = unsafe { place.add(size_of::<libc::mmsghdr>()) };
+    // SAFETY: as above.
+    let data = unsafe { control.add(CONTROL_LENGTH) };
+    let mut vector = libc::iovec { iov_base: data.as_ptr().cast(), iov_len: room };
+    // SAFETY: msghdr is a C structure of integers and pointers, for which all zeros is a valid value.
+    let mut header: libc::msghdr = unsafe { mem::zeroed() };
+    header.msg_iov = &raw mut vector;
+    header.msg_iovlen = 1;
+    header.msg_control = control.as_ptr().cast();
+    header.msg_controllen = CONTROL_LENGTH as _;
+    let message = place.cast::<libc::mmsghdr>();
+    // SAFETY: the place is aligned and long enough, and nobody else's.
+    unsafe { message.write(libc::mmsghdr { msg_hdr: header, msg_len: u32::MAX }) };
+    let flags = RecvFlags::TRUNC | RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+    let flags = flags.bits().cast_signed();
+    // SAFETY: one header, whose vector, control and data are live and as long as it says. There is no time limit.
+    let count =
+        unsafe { libc::recvmmsg(fd.as_raw_fd(), message.as_ptr(), 1, flags as _, std::ptr::null_mut()) };
+    if count != 1 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has written a valid header back.
+    let message = unsafe { message.read() };
+    let control = {
+        // SAFETY: the place is long enough for a Control, of integers only; it may be unaligned for the compiler's taste.
+        unsafe { control.cast::<Control>().read_unaligned() }
+    };
+    Ok(Arrived {
+        length: message.msg_len as usize,
+        control_truncated: message.msg_hdr.msg_flags & libc::MSG_CTRUNC != 0,
+        sender: control.sender(),
+    })
+}
+
+/// The message that [`receive_noting`] has noted: its own length and its sender.
+pub(crate) fn noted(bytes: &[u8]) -> Option<(usize, Credentials)> {
+    let half = |at: usize| Some(u32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?));
+    let length = half(mem::offset_of!(libc::mmsghdr, msg_len))?;
+    if length == u32::MAX {
+        return None;
+    }
+    let control = size_of::<libc::mmsghdr>();
+    let signed = |at: usize| Some(half(control + at)?.cast_signed());
+    let word = u64::from_ne_bytes(*bytes.get(control..)?.first_chunk()?);
+    let found = Control {
+        length: usize::try_from(word).ok()?,
+        level: signed(mem::offset_of!(Control, level))?,
+        kind: signed(mem::offset_of!(Control, kind))?,
+        pid: signed(mem::offset_of!(Control, pid))?,
+        uid: half(control + mem::offset_of!(Control, uid))?,
+        gid: half(control + mem::offset_of!(Control, gid))?,
+    };
+    Some((length as usize, found.sender()?))
 }
 
 /// Whether the member's end holds something that it has not received: something that was sent here is not freed yet.
@@ -321,12 +406,8 @@ fn receive_raw(fd: BorrowedFd<'_>, buffer: &mut [u8], flags: RecvFlags) -> io::R
     // SAFETY: buffer and control structure are live, exclusively borrowed and as long as the header says.
     let length = unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, flags) };
     let Ok(length) = usize::try_from(length) else { return Err(io::Error::last_os_error()) };
-    let attested = control.level == libc::SOL_SOCKET
-        && control.kind == libc::SCM_CREDENTIALS
-        && control.length == mem::offset_of!(Control, gid) + size_of::<libc::gid_t>();
-    let Control { pid, uid, gid, .. } = control;
-    let sender = attested.then(|| Credentials { pid: u32::try_from(pid).unwrap_or(0), uid, gid });
-    Ok(Arrived { length, control_truncated: message.msg_flags & libc::MSG_CTRUNC != 0, sender })
+    let control_truncated = message.msg_flags & libc::MSG_CTRUNC != 0;
+    Ok(Arrived { length, control_truncated, sender: control.sender() })
 }
 
 /// Sends one message on a server end, whole or not at all, without blocking and without `SIGPIPE`.
@@ -344,10 +425,52 @@ pub fn send(fd: impl AsFd, message: &[u8], sent_by: SentBy) -> io::Result<Sent> 
     }
     match sendmsg(fd, &[IoSlice::new(message)], &mut control, flags) {
         Ok(_) => Ok(Sent::Sent),
-        Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS) => Ok(Sent::WouldBlock),
-        Err(Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN) => Ok(Sent::Closed),
-        Err(error) => Err(error.into()),
+        Err(errno) => not_sent(errno),
     }
+}
+
+fn not_sent(errno: Errno) -> io::Result<Sent> {
+    match errno {
+        Errno::AGAIN | Errno::INTR | Errno::NOBUFS => Ok(Sent::WouldBlock),
+        Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN => Ok(Sent::Closed),
+        errno => Err(errno.into()),
+    }
+}
+
+/// As [`send`]. The kernel notes in a place that nobody else uses that the message was sent; see [`crate::shared`].
+pub(crate) fn send_noting(
+    fd: BorrowedFd<'_>,
+    message: &[u8],
+    sent_by: SentBy,
+    place: NonNull<libc::mmsghdr>,
+) -> io::Result<Sent> {
+    let mut control;
+    let mut vector = libc::iovec { iov_base: message.as_ptr().cast_mut().cast(), iov_len: message.len() };
+    // SAFETY: msghdr is a C structure of integers and pointers, for which all zeros is a valid value.
+    let mut header: libc::msghdr = unsafe { mem::zeroed() };
+    header.msg_iov = &raw mut vector;
+    header.msg_iovlen = 1;
+    if let SentBy::Nobody(pid) = sent_by {
+        control = Control {
+            length: mem::offset_of!(Control, gid) + size_of::<libc::gid_t>(),
+            level: libc::SOL_SOCKET,
+            kind: libc::SCM_CREDENTIALS,
+            pid,
+            uid: getuid().as_raw(),
+            gid: getgid().as_raw(),
+        };
+        header.msg_control = (&raw mut control).cast();
+        header.msg_controllen = CONTROL_LENGTH as _;
+    }
+    // SAFETY: the place is aligned and long enough, and nobody else's.
+    unsafe { place.write(libc::mmsghdr { msg_hdr: header, msg_len: u32::MAX }) };
+    let flags = (SendFlags::NOSIGNAL | SendFlags::DONTWAIT).bits().cast_signed();
+    // SAFETY: one header, whose vector and control are live; the kernel writes nothing but the length.
+    let count = unsafe { libc::sendmmsg(fd.as_raw_fd(), place.as_ptr(), 1, flags as _) };
+    if count == 1 {
+        return Ok(Sent::Sent);
+    }
+    not_sent(Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::INVAL))
 }
 
 #[cfg(test)]

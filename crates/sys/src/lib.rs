@@ -16,12 +16,14 @@ pub mod descriptors;
 pub mod endpoint;
 pub mod filter;
 pub mod identity;
+pub mod inherited;
 pub mod launch;
 pub mod listener;
 pub mod memory;
 pub mod path;
 pub mod probe;
 mod raw;
+pub mod shared;
 pub mod signals;
 #[cfg(test)]
 mod testing;

@@ -5,6 +5,7 @@ use crate::raw;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
 
 const ADD_FD_AT_NUMBER: u32 = 1;
 const ADD_FD_AND_SEND: u32 = 1 << 1;
@@ -20,6 +21,28 @@ pub struct Notification {
     pub tid: u32,
     /// What the filter saw: architecture, number, arguments.
     pub data: SeccompData,
+    /// Where whoever has several listeners took it from; 0 as it comes from one.
+    pub origin: u64,
+}
+
+impl Notification {
+    /// The call that the kernel wrote as these bytes (`struct seccomp_notif`); `None` if there is none.
+    pub(crate) fn from_noted(bytes: &[u8]) -> Option<Notification> {
+        let word = |at: usize| Some(u64::from_ne_bytes(*bytes.get(at..)?.first_chunk()?));
+        let half = |at: usize| Some(u32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?));
+        let mut arguments = [0; 6];
+        for (number, argument) in arguments.iter_mut().enumerate() {
+            *argument = word(32 + 8 * number)?;
+        }
+        let data = SeccompData {
+            number: half(16)?,
+            architecture: half(20)?,
+            instruction_pointer: word(24)?,
+            arguments,
+        };
+        // The kernel counts ids from a random start, and gives no call the id 0.
+        Some(Notification { id: word(0)?, tid: half(8)?, data, origin: 0 }).filter(|found| found.id != 0)
+    }
 }
 
 /// Why a descriptor could not be injected.
@@ -59,29 +82,28 @@ impl Listener {
     /// # Errors
     /// Those of the ioctl other than `ENOENT` and `EINTR`; none is expected on a listener.
     pub fn receive(&self) -> io::Result<Option<Notification>> {
-        if !self.readiness()?.contains(PollFlags::IN) {
+        // The kernel refuses a buffer that is not zero, hence a fresh one each time.
+        let mut noted = [0_u64; size_of::<libc::seccomp_notif>() / size_of::<u64>()];
+        let place = NonNull::from(&mut noted).cast();
+        if !self.receive_noting(place)? {
             return Ok(None);
         }
-        // The kernel refuses a buffer that is not zero, hence a fresh one each time.
-        let mut wire = libc::seccomp_notif {
-            id: 0,
-            pid: 0,
-            flags: 0,
-            data: libc::seccomp_data { nr: 0, arch: 0, instruction_pointer: 0, args: [0; 6] },
-        };
+        let bytes: Vec<u8> = noted.iter().flat_map(|word| word.to_ne_bytes()).collect();
+        Ok(Notification::from_noted(&bytes))
+    }
+
+    /// Receives into a place that holds zeros, is as long as the structure and is used by nobody else meanwhile. Returns
+    /// whether there is a call in it.
+    pub(crate) fn receive_noting(&self, mut place: NonNull<libc::seccomp_notif>) -> io::Result<bool> {
+        if !self.readiness()?.contains(PollFlags::IN) {
+            return Ok(false);
+        }
+        // SAFETY: the caller vouches for the place, and every bit pattern is a valid structure.
+        let structure = unsafe { place.as_mut() };
         // SAFETY: SECCOMP_IOCTL_NOTIF_RECV fills a seccomp_notif, whose fields are integers.
-        match unsafe { raw::ioctl_structure(self.fd.as_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, &mut wire) } {
-            Ok(_) => Ok(Some(Notification {
-                id: wire.id,
-                tid: wire.pid,
-                data: SeccompData {
-                    number: wire.data.nr.cast_unsigned(),
-                    architecture: wire.data.arch,
-                    instruction_pointer: wire.data.instruction_pointer,
-                    arguments: wire.data.args,
-                },
-            })),
-            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR)) => Ok(None),
+        match unsafe { raw::ioctl_structure(self.fd.as_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, structure) } {
+            Ok(_) => Ok(true),
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINTR)) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -124,7 +146,7 @@ impl Listener {
     }
 
     /// Signals take no call away that was received; see [`crate::Launched::wait_killable`].
-    pub(crate) fn set_calls_stay(&mut self, calls_stay: bool) {
+    pub fn set_calls_stay(&mut self, calls_stay: bool) {
         self.calls_stay = calls_stay;
     }
 
@@ -231,6 +253,13 @@ impl Listener {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Whether a descriptor of this process, which somebody else has handed over, is a listener. It touches no file that could
+/// block.
+pub fn is_listener(fd: BorrowedFd<'_>) -> bool {
+    let link = std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd()));
+    link.is_ok_and(|name| name.as_os_str() == "anon_inode:seccomp notify")
 }
 
 impl From<OwnedFd> for Listener {

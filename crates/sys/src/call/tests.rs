@@ -4,7 +4,7 @@ use crate::arch::{TABLE, X32_BIT, X32_RT_SIGQUEUEINFO, X32_RT_TGSIGQUEUEINFO};
 fn notification(architecture: Architecture, number: u32, arguments: [u64; 6]) -> Notification {
     let architecture = architecture.audit_value();
     let data = SeccompData { number, architecture, instruction_pointer: 0, arguments };
-    Notification { id: 1, tid: std::process::id(), data }
+    Notification { id: 1, tid: std::process::id(), data, origin: 0 }
 }
 
 fn classified(architecture: Architecture, number: u32, arguments: [u64; 6]) -> Call {

@@ -23,7 +23,7 @@ pub enum Capability {
 }
 
 /// A set of capabilities: bit N is capability N.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct CapabilitySet(pub u64);
 
 impl CapabilitySet {
@@ -34,7 +34,7 @@ impl CapabilitySet {
 }
 
 /// The two sets of a task that matter here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Sets {
     /// What it may do now.
     pub effective: CapabilitySet,

@@ -17,7 +17,7 @@ pub enum IdKind {
 }
 
 /// A run of ids.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 struct Extent {
     inside: u32,
     outside: u32,
@@ -25,7 +25,7 @@ struct Extent {
 }
 
 /// How ids of a task's user namespace correspond to those of this process's.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct IdMap(Vec<Extent>);
 
 impl IdMap {

@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 pub const UNSET: u32 = u32::MAX;
 
 /// Login uid and session id, as seen from this process's user namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Login {
     /// The login uid, or [`UNSET`].
     pub uid: u32,

@@ -4,6 +4,7 @@ use super::process::Process;
 use super::procfs;
 use crate::raw;
 use rustix::fs::{Mode, OFlags};
+use serde::{Deserialize, Serialize};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::Path;
@@ -18,7 +19,7 @@ pub enum NamespaceKind {
 }
 
 /// What tells two namespaces of this boot apart while either is open or in use: device and inode of its file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NamespaceId {
     /// Device number of the kernel's namespace file system.
     pub device: u64,
@@ -120,6 +121,15 @@ impl NamespaceFile {
     fn new(fd: OwnedFd) -> io::Result<Self> {
         let stat = rustix::fs::fstat(&fd)?;
         Ok(Self { fd, id: NamespaceId { device: stat.st_dev, inode: stat.st_ino } })
+    }
+}
+
+impl TryFrom<OwnedFd> for NamespaceFile {
+    type Error = io::Error;
+
+    /// A namespace that somebody else has opened.
+    fn try_from(fd: OwnedFd) -> io::Result<Self> {
+        Self::new(fd)
     }
 }
 

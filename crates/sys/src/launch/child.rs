@@ -39,8 +39,12 @@ impl Steps {
             Outcome { no_new_privileges: false, wait_killable: false, loginuid: LoginuidOutcome::Kept };
         match self.enter(&mut outcome) {
             Ok(listener) => {
-                let report = Report { failed: None, outcome };
-                let sent = report::send(self.channel.as_fd(), report, Some(listener.as_fd()));
+                let report = Report { failed: None, outcome, pid: own_pid() };
+                let channel = self.channel.as_fd();
+                let sent = report::send(channel, report, Some(listener.as_fd()));
+                // The listener is the parent's now: with a copy here, nobody would notice that the parent is gone.
+                drop(listener);
+                let sent = sent.and_then(|()| report::receive_go(channel));
                 sent.map_err(|errno| self.failure(Step::HandOver, errno, outcome))
             }
             Err((step, errno)) => Err(self.failure(step, errno, outcome)),
@@ -48,7 +52,7 @@ impl Steps {
     }
 
     fn failure(&self, step: Step, errno: Errno, outcome: Outcome) -> io::Error {
-        let report = Report { failed: Some((step, errno.raw_os_error())), outcome };
+        let report = Report { failed: Some((step, errno.raw_os_error())), outcome, pid: own_pid() };
         // If even this cannot be said, the parent still learns the error number from the standard library.
         let _ = report::send(self.channel.as_fd(), report, None);
         io::Error::from_raw_os_error(errno.raw_os_error())
@@ -73,6 +77,10 @@ impl Steps {
         outcome.wait_killable = wait_killable;
         Ok(listener)
     }
+}
+
+fn own_pid() -> u32 {
+    rustix::process::getpid().as_raw_nonzero().get().cast_unsigned()
 }
 
 /// Installs the program with a listener. The second value says whether calls wait killably.

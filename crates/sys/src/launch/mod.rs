@@ -14,6 +14,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
+use std::thread;
 
 /// What to do with the login uid that the child inherits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,7 +78,34 @@ pub struct Launched {
 ///
 /// # Errors
 /// See [`LaunchError`]; no process is left behind.
-pub fn spawn(mut command: Command, options: &LaunchOptions) -> Result<Launched, LaunchError> {
+pub fn spawn(command: Command, options: &LaunchOptions) -> Result<Launched, LaunchError> {
+    spawn_admitted(command, options, |_| Ok::<(), LaunchError>(()))
+}
+
+/// A child below the filter that has not executed its program yet.
+#[derive(Debug)]
+pub struct Candidate<'l> {
+    /// Its process id.
+    pub pid: u32,
+    /// The notifications of it and its descendants.
+    pub listener: &'l Listener,
+    /// See [`Launched::no_new_privileges`].
+    pub no_new_privileges: bool,
+    /// See [`Launched::wait_killable`].
+    pub wait_killable: bool,
+    /// See [`Launched::loginuid`].
+    pub loginuid: LoginuidOutcome,
+}
+
+/// As [`spawn`]; the program is executed only if it is admitted.
+///
+/// # Errors
+/// What `admit` returned, or a [`LaunchError`]; no process is left behind.
+pub fn spawn_admitted<E: From<LaunchError> + Send>(
+    mut command: Command,
+    options: &LaunchOptions,
+    admit: impl FnOnce(&Candidate<'_>) -> Result<(), E> + Send,
+) -> Result<Launched, E> {
     let program = filter::assemble(&filter::rules(&options.filter)).map_err(LaunchError::Filter)?;
     let (ours, childs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
         .map_err(|error| LaunchError::Channel(error.into()))?;
@@ -85,22 +113,27 @@ pub fn spawn(mut command: Command, options: &LaunchOptions) -> Result<Launched, 
     // SAFETY: `Steps::run` makes system calls on memory prepared before the fork, and nothing else: no allocation, no
     // lock, no destructor.
     unsafe { command.pre_exec(move || steps.run()) };
-    let started = command.spawn();
-    let name = command.get_program().to_owned();
-    // The child's end goes with the closure, so that a child which said nothing reads as end of file.
-    drop(command);
-    let (report, listener) = received_report(&ours)?;
-    match (started, report, listener) {
-        (Ok(child), Some(Report { failed: None, outcome, .. }), Some(mut listener)) => {
-            listener.set_calls_stay(outcome.wait_killable);
-            Ok(Launched {
-                child,
-                listener,
-                no_new_privileges: outcome.no_new_privileges,
-                wait_killable: outcome.wait_killable,
-                loginuid: outcome.loginuid,
-            })
-        }
+    // To spawn is to wait for the child's exec, before which it waits for us.
+    let (started, judged, name) = thread::scope(|scope| {
+        let judge = scope.spawn(move || judge(&ours, admit));
+        let started = command.spawn();
+        let name = command.get_program().to_owned();
+        // The child's end goes with the closure, so that a child which said nothing reads as end of file.
+        drop(command);
+        (started, judge.join(), name)
+    });
+    let Judged { report, listener } = match judged {
+        Ok(judged) => judged?,
+        Err(_) => return Err(LaunchError::HandOver.into()),
+    };
+    let launched = match (started, report, listener) {
+        (Ok(child), Some(Report { failed: None, outcome, .. }), Some(listener)) => Ok(Launched {
+            child,
+            listener,
+            no_new_privileges: outcome.no_new_privileges,
+            wait_killable: outcome.wait_killable,
+            loginuid: outcome.loginuid,
+        }),
         (Ok(mut child), ..) => {
             // Without a listener here the program would get ENOSYS for every audit socket.
             let _ = child.kill();
@@ -112,12 +145,36 @@ pub fn spawn(mut command: Command, options: &LaunchOptions) -> Result<Launched, 
             None => Err(LaunchError::Program { program: name, error }),
         },
         (Err(error), None, _) => Err(LaunchError::Start(error)),
-    }
+    };
+    Ok(launched?)
 }
 
-fn received_report(channel: &OwnedFd) -> Result<(Option<Report>, Option<Listener>), LaunchError> {
+/// What the child has said.
+struct Judged {
+    report: Option<Report>,
+    listener: Option<Listener>,
+}
+
+/// Hears the child and lets it go on if it is admitted. Otherwise the end of the channel tells it to give up.
+fn judge<E: From<LaunchError>>(
+    channel: &OwnedFd,
+    admit: impl FnOnce(&Candidate<'_>) -> Result<(), E>,
+) -> Result<Judged, E> {
     let (report, fd) = report::receive(channel.as_fd()).map_err(LaunchError::Channel)?;
-    Ok((report, fd.map(Listener::from)))
+    let mut listener = fd.map(Listener::from);
+    if let (Some(Report { failed: None, outcome, pid }), Some(listener)) = (report, &mut listener) {
+        listener.set_calls_stay(outcome.wait_killable);
+        admit(&Candidate {
+            pid,
+            listener,
+            no_new_privileges: outcome.no_new_privileges,
+            wait_killable: outcome.wait_killable,
+            loginuid: outcome.loginuid,
+        })?;
+        // A child that is gone is noticed by whoever waits for its exec.
+        let _ = report::send_go(channel.as_fd());
+    }
+    Ok(Judged { report, listener })
 }
 
 /// The signals that this process ignores now, without `SIGPIPE`, which the Rust runtime ignores on its own account.

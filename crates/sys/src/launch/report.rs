@@ -17,6 +17,8 @@ pub(super) struct Report {
     pub(super) failed: Option<(Step, i32)>,
     /// What was done.
     pub(super) outcome: Outcome,
+    /// The child.
+    pub(super) pid: u32,
 }
 
 /// What the steps did.
@@ -27,7 +29,9 @@ pub(super) struct Outcome {
     pub(super) loginuid: LoginuidOutcome,
 }
 
-const LENGTH: usize = 12;
+const LENGTH: usize = 16;
+/// What lets the child go on.
+const GO: &[u8] = b"go";
 
 impl Report {
     fn encode(self) -> [u8; LENGTH] {
@@ -50,13 +54,14 @@ impl Report {
         bytes[2] = u8::from(self.outcome.no_new_privileges);
         bytes[3] = u8::from(self.outcome.wait_killable);
         bytes[4..8].copy_from_slice(&i32::to_ne_bytes(errno));
-        bytes[8..].copy_from_slice(&i32::to_ne_bytes(refusal));
+        bytes[8..12].copy_from_slice(&i32::to_ne_bytes(refusal));
+        bytes[12..].copy_from_slice(&self.pid.to_ne_bytes());
         bytes
     }
 
     fn decode(bytes: [u8; LENGTH]) -> Option<Self> {
         let [step, loginuid, nnp, killable, numbers @ ..] = bytes;
-        let (&[errno, refusal], []) = numbers.as_chunks::<4>() else { return None };
+        let (&[errno, refusal, pid], []) = numbers.as_chunks::<4>() else { return None };
         let [errno, refusal] = [errno, refusal].map(i32::from_ne_bytes);
         let failed = match step {
             0 => None,
@@ -74,7 +79,7 @@ impl Report {
             _ => return None,
         };
         let outcome = Outcome { no_new_privileges: nnp != 0, wait_killable: killable != 0, loginuid };
-        Some(Self { failed, outcome })
+        Some(Self { failed, outcome, pid: u32::from_ne_bytes(pid) })
     }
 }
 
@@ -94,18 +99,38 @@ pub(super) fn send(
     sendmsg(channel, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL).map(|_| ())
 }
 
-/// Takes the report that waits in the channel; nothing if the child sent none. Call it only once the child has
-/// executed its program or is gone: it does not block.
+/// Lets the child go on.
+pub(super) fn send_go(channel: BorrowedFd<'_>) -> Result<(), Errno> {
+    sendmsg(channel, &[IoSlice::new(GO)], &mut SendAncillaryBuffer::default(), SendFlags::NOSIGNAL)
+        .map(|_| ())
+}
+
+/// Waits until the child may go on.
+///
+/// # Errors
+/// `ECANCELED` if it may not.
+pub(super) fn receive_go(channel: BorrowedFd<'_>) -> Result<(), Errno> {
+    let mut bytes = [0; GO.len()];
+    loop {
+        match rustix::io::read(channel, &mut bytes) {
+            Ok(length) if length == GO.len() => return Ok(()),
+            Ok(_) => return Err(Errno::CANCELED),
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// Takes the child's report; nothing if it is gone and sent none.
 pub(super) fn receive(channel: BorrowedFd<'_>) -> io::Result<(Option<Report>, Option<OwnedFd>)> {
     let mut bytes = [0; LENGTH];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
-    let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+    let flags = RecvFlags::CMSG_CLOEXEC;
     let length = loop {
         match recvmsg(channel, &mut [IoSliceMut::new(&mut bytes)], &mut control, flags) {
             Ok(message) => break message.bytes,
             Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => break 0,
             Err(error) => return Err(error.into()),
         }
     };
@@ -136,7 +161,7 @@ mod tests {
             for loginuid in outcomes {
                 for (no_new_privileges, wait_killable) in [(false, true), (true, false)] {
                     let outcome = Outcome { no_new_privileges, wait_killable, loginuid };
-                    let report = Report { failed, outcome };
+                    let report = Report { failed, outcome, pid: 4711 };
                     assert_eq!(Report::decode(report.encode()), Some(report));
                 }
             }

@@ -1,0 +1,81 @@
+//! Why the supervisor did not do what it was asked.
+
+use serde::{Deserialize, Serialize};
+
+/// The errors of `io.auditns`. Its serialised form is the whole Varlink reply.
+///
+/// Messages quote names and values as Rust does, so that control characters in them are escaped.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "error", content = "parameters")]
+pub enum Refusal {
+    /// No namespace of this name, number or process that the caller may see.
+    #[error("there is no audit namespace {which:?}; list those that exist")]
+    #[serde(rename = "io.auditns.NoSuchNamespace")]
+    NoSuchNamespace {
+        /// What was asked for.
+        which: String,
+    },
+    /// A namespace of this name exists.
+    #[error("an audit namespace of the name {name:?} exists; choose another name, or none")]
+    #[serde(rename = "io.auditns.NameTaken")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// Not a name for a namespace.
+    #[error("{name:?} cannot be the name of an audit namespace; use letters, digits, '.', '_' and '-'")]
+    #[serde(rename = "io.auditns.InvalidName")]
+    InvalidName {
+        /// The name.
+        name: String,
+    },
+    /// The caller may not do this.
+    #[error("{operation:?} is not permitted: {why:?}")]
+    #[serde(rename = "io.auditns.NotPermitted")]
+    NotPermitted {
+        /// What was asked for.
+        operation: String,
+        /// Who may do it.
+        why: String,
+    },
+    /// The value does not suit the key.
+    #[error("{value:?} is not a value for {key:?}: {why:?}")]
+    #[serde(rename = "io.auditns.InvalidValue")]
+    InvalidValue {
+        /// The setting.
+        key: String,
+        /// The value.
+        value: String,
+        /// What would be one.
+        why: String,
+    },
+    /// Not a setting.
+    #[error("{key:?} is not a setting; settings are {known:?}")]
+    #[serde(rename = "io.auditns.UnknownKey")]
+    UnknownKey {
+        /// What was asked for.
+        key: String,
+        /// The settings that exist.
+        known: Vec<String>,
+    },
+    /// There are as many as there may be.
+    #[error("the supervisor's limit on {limit:?} is reached, which is {value}; try again later, or raise it")]
+    #[serde(rename = "io.auditns.LimitReached")]
+    LimitReached {
+        /// Of what.
+        limit: String,
+        /// How many there may be.
+        value: u64,
+    },
+    /// The call needs a descriptor and had none.
+    #[error("no seccomp listener came with the call; attach it as a file descriptor")]
+    #[serde(rename = "io.auditns.MissingDescriptor")]
+    MissingDescriptor,
+    /// The supervisor cannot do this now.
+    #[error("the supervisor cannot do this now: {why:?}")]
+    #[serde(rename = "io.auditns.Unavailable")]
+    Unavailable {
+        /// What is in the way.
+        why: String,
+    },
+}
