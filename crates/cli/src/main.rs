@@ -3,6 +3,8 @@
 mod commands;
 mod line_writer;
 mod options;
+mod records;
+mod since;
 mod terminal;
 
 use clap::Parser;
@@ -12,6 +14,14 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     match Auditns::parse().command {
         Command::Run(run) => commands::run::run(&run),
+        Command::Exec(exec) => commands::exec::run(&exec),
+        Command::Supervise(supervise) => commands::supervise::run(&supervise),
+        Command::List(list) => commands::views::list(&list),
+        Command::Show(show) => commands::views::show(&show),
+        Command::Set(set) => commands::views::set(&set),
+        Command::Logs(logs) => commands::logs::logs(&logs),
+        Command::Events(events) => commands::logs::events(&events),
+        Command::Top(top) => commands::top::run(&top),
         Command::Probe(probe) => commands::probe::run(&probe),
         Command::Completions { shell } => commands::completions::run(shell),
         Command::Man => commands::man::run(),

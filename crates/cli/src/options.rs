@@ -3,6 +3,7 @@
 // These texts are read in a terminal, where backticks are noise.
 #![allow(clippy::doc_markdown)]
 
+use crate::since::Since;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::ffi::OsString;
@@ -17,7 +18,7 @@ use std::path::PathBuf;
     name = "auditns",
     version,
     arg_required_else_help = true,
-    after_help = "Exit status: that of the command for run; 0 or 1 for probe; 2 for wrong usage; 125 when auditns \
+    after_help = "Exit status: that of the command for run and exec; 0 or 1 for probe; 2 for wrong usage; 125 when auditns \
                   itself fails, 126 when the command cannot be executed, 127 when it is not found."
 )]
 pub(crate) struct Auditns {
@@ -30,6 +31,22 @@ pub(crate) struct Auditns {
 pub(crate) enum Command {
     /// Run a command in a new audit namespace
     Run(Run),
+    /// Run a command in a namespace that exists
+    Exec(Exec),
+    /// Serve the audit namespaces of this host
+    Supervise(Supervise),
+    /// List the audit namespaces of this host
+    List(List),
+    /// Show one audit namespace
+    Show(Show),
+    /// Change a limit of an audit namespace
+    Set(Set),
+    /// Print the records of an audit namespace
+    Logs(Logs),
+    /// Print records of all audit namespaces
+    Events(Events),
+    /// Watch the audit namespaces
+    Top(Top),
     /// Show what this host supports, and why not
     Probe(Probe),
     /// Print a completion script for a shell
@@ -58,18 +75,19 @@ pub(crate) struct Run {
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
 
-    /// Folder of the logs; the namespace gets one of its own inside [default: /var/log/auditns for root, else
+    /// Folder of the logs; the namespace gets one of its own inside; implies --embedded [default: /var/log/auditns for root, else
     /// $XDG_STATE_HOME/auditns or ~/.local/state/auditns]
     #[arg(long, value_name = "DIR")]
     pub(crate) log_dir: Option<PathBuf>,
 
-    /// Backlog limit at the start, in records; 0 leaves audit unavailable, logins proceed unrecorded
-    #[arg(long, value_name = "RECORDS", default_value_t = auditns_core::Config::BACKLOG_LIMIT)]
-    pub(crate) backlog_limit: u32,
+    /// Backlog limit at the start, in records; 0 leaves audit unavailable, logins proceed unrecorded [default: 64; of a
+    /// supervisor, as its policy says]
+    #[arg(long, value_name = "RECORDS")]
+    pub(crate) backlog_limit: Option<u32>,
 
-    /// How much of its configuration is the namespace's own
-    #[arg(long, value_enum, default_value_t = Policy::Normal)]
-    pub(crate) policy: Policy,
+    /// How much of its configuration is the namespace's own [default: normal; of a supervisor, as its policy says]
+    #[arg(long, value_enum)]
+    pub(crate) policy: Option<Policy>,
 
     /// What becomes of the login uid that the command inherits [default: reset where possible]
     #[arg(long, value_enum)]
@@ -80,13 +98,219 @@ pub(crate) struct Run {
     #[arg(long, value_name = "NAME")]
     pub(crate) strict_client: Vec<String>,
 
-    /// Print records on stderr as they come
+    /// Print records on stderr as they come; implies --embedded
     #[arg(long)]
     pub(crate) events: bool,
+
+    /// Serve the namespace from this process, even where a supervisor runs
+    #[arg(long)]
+    pub(crate) embedded: bool,
+
+    #[command(flatten)]
+    pub(crate) supervisor: SupervisorAt,
 
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
+}
+
+/// Where the supervisor is.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SupervisorAt {
+    /// Folder of the supervisor's socket
+    #[arg(long, value_name = "DIR", env = "AUDITNS_RUN_DIR", default_value = "/run/auditns")]
+    pub(crate) run_dir: PathBuf,
+}
+
+/// `auditns exec`.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "auditns exec [OPTIONS] NAMESPACE -- COMMAND [ARG]...",
+    after_help = "The command joins the audit namespace and no other; combine it with nsenter to enter a container.\n\n\
+        Examples:\n  \
+        auditns exec web -- auditctl -s\n  \
+        auditns exec web -- nsenter -at 4711 bash"
+)]
+pub(crate) struct Exec {
+    /// Name or number of the namespace
+    pub(crate) namespace: String,
+
+    #[command(flatten)]
+    pub(crate) supervisor: SupervisorAt,
+
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// `auditns supervise`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "SIGHUP reads the policy again. SIGUSR2 lets the program as it is on disk by then take over.\n\n\
+    Examples:\n  \
+    auditns supervise\n  \
+    auditns supervise --check"
+)]
+pub(crate) struct Supervise {
+    #[command(flatten)]
+    pub(crate) supervisor: SupervisorAt,
+
+    /// Policy file; drop-ins are read from the folder of that name with .d
+    #[arg(long, value_name = "FILE", default_value = "/etc/auditns/auditns.toml")]
+    pub(crate) config: PathBuf,
+
+    /// Folder of the logs [default: as the policy says]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) log_dir: Option<PathBuf>,
+
+    /// Check the policy and print it as it is understood
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// Start no keeper: the service manager keeps descriptors (NOTIFY_SOCKET, FileDescriptorStoreMax)
+    #[arg(long)]
+    pub(crate) no_keeper: bool,
+}
+
+/// `auditns list`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  auditns list --json")]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) supervisor: SupervisorAt,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `auditns show`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  auditns show web\n  auditns show --pid 4711 --json")]
+pub(crate) struct Show {
+    /// Name or number of the namespace
+    #[arg(required_unless_present = "pid", conflicts_with = "pid")]
+    pub(crate) namespace: Option<String>,
+
+    /// The namespace that this process is in
+    #[arg(long)]
+    pub(crate) pid: Option<u32>,
+
+    #[command(flatten)]
+    pub(crate) supervisor: SupervisorAt,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `auditns set`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Keys: backlog-limit (records; opens the gate of a namespace that began with 0), rate-limit (records \
+    a second), policy (normal or strict), log-size (bytes), log-files, sockets.\n\n\
+    Example:\n  auditns set 1000:web backlog-limit 64"
+)]
+pub(crate) struct Set {
+    /// Name or number of the namespace
+    pub(crate) namespace: String,
+    /// What is to change
+    pub(crate) key: String,
+    /// Its new value
+    pub(crate) value: String,
+
+    #[command(flatten)]
+    pub(crate) supervisor: SupervisorAt,
+}
+
+/// `auditns logs`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  auditns logs web\n  auditns logs web -f --json\n  \
+    auditns logs web --view namespace | ausearch -i")]
+pub(crate) struct Logs {
+    /// Name or number of the namespace; the name of one that has ended works, too
+    pub(crate) namespace: String,
+
+    /// Go on with records as they come
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+
+    /// Whose ids the records show
+    #[arg(long, value_enum, default_value_t = View::Host)]
+    pub(crate) view: View,
+
+    #[command(flatten)]
+    pub(crate) supervisor: SupervisorAt,
+
+    /// Folder of the logs [default: as the supervisor says, else /var/log/auditns]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) log_dir: Option<PathBuf>,
+
+    /// Print a JSON object for each record
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `auditns events`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  auditns events -f --type USER_LOGIN\n  auditns events --ns web --since 1h --json"
+)]
+pub(crate) struct Events {
+    /// Go on with records as they come
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+
+    /// Only of namespaces of this name; '*' stands for anything. May be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) ns: Vec<String>,
+
+    /// Only records of this type. May be given several times
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) types: Vec<String>,
+
+    /// Only records since then: seconds since 1970, or a time span like 30s, 10m, 2h, 1d
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<Since>,
+
+    #[command(flatten)]
+    pub(crate) supervisor: SupervisorAt,
+
+    /// Folder of the logs [default: as the supervisor says, else /var/log/auditns]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) log_dir: Option<PathBuf>,
+
+    /// Print a JSON object for each record
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `auditns top`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "On a terminal it shows one page and refreshes it until q or ^C; elsewhere it prints COUNT pages.\n\n\
+    Example:\n  auditns top --interval 5"
+)]
+pub(crate) struct Top {
+    #[command(flatten)]
+    pub(crate) supervisor: SupervisorAt,
+
+    /// Seconds between two pages
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) interval: u64,
+
+    /// Stop after so many pages [default: on a terminal never, else 1]
+    #[arg(long, value_name = "PAGES")]
+    pub(crate) count: Option<u64>,
+}
+
+/// Whose ids records show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum View {
+    /// The host's, with the namespace's number
+    Host,
+    /// The namespace's own
+    Namespace,
 }
 
 /// `auditns probe`.
@@ -137,6 +361,6 @@ mod tests {
         };
         assert!(!run.events);
         assert_eq!(run.command, ["sh", "--events", "-c", "x"]);
-        assert_eq!((run.backlog_limit, run.policy, run.loginuid), (64, Policy::Normal, None));
+        assert_eq!((run.backlog_limit, run.policy, run.loginuid), (None, None, None));
     }
 }

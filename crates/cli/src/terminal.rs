@@ -39,10 +39,17 @@ pub(crate) struct Terminal {
     log: Limiter,
     endpoints: Limiter,
     plain: Limiter,
+    /// What lines of one namespace among others begin with.
+    prefix: String,
     writer: LineWriter,
 }
 
 impl Terminal {
+    /// For the namespace of that name, among others.
+    pub(crate) fn of(name: &str) -> Terminal {
+        Terminal { prefix: format!("{name}: "), ..Terminal::new(false) }
+    }
+
     /// `records` asks for a line per record.
     pub(crate) fn new(records: bool) -> Terminal {
         Terminal {
@@ -53,6 +60,7 @@ impl Terminal {
             log: Limiter::default(),
             endpoints: Limiter::default(),
             plain: Limiter::default(),
+            prefix: String::new(),
             writer: LineWriter::new(Box::new(std::io::stderr())),
         }
     }
@@ -63,7 +71,7 @@ impl Terminal {
     }
 
     fn line(&mut self, text: &str) {
-        self.writer.write(ours(text));
+        self.writer.write(ours(&format!("{}{text}", self.prefix)));
     }
 
     fn limited(&mut self, limiter: fn(&mut Terminal) -> &mut Limiter, text: &str) {
@@ -163,6 +171,9 @@ impl Observer for Terminal {
                 |terminal| &mut terminal.endpoints,
                 &format!("{bytes} bytes of answers that a member does not read were dropped"),
             ),
+            Event::NotTakenUp { error } => self.line(&format!(
+                "a namespace that was served before cannot be served any more ({error}); its members have no audit"
+            )),
             Event::CommandEnded => {
                 self.line("the command has ended; its namespace is served until the last process in it is gone");
             }

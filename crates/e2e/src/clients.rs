@@ -28,6 +28,9 @@ const FREESTANDING: [&str; 6] =
     ["-m32", "-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-no-pie"];
 
 const C: &[Need] = &[("gcc", "gcc"), ("/usr/include/stdio.h", "libc6-dev")];
+/// Libraries of C programs: the program's name, the library, and what brings its headers.
+const LIBRARIES: &[(&str, &str, Need)] =
+    &[("message-sender", "-laudit", ("/usr/include/libaudit.h", "libaudit-dev"))];
 const GO: &[Need] = &[
     ("go", "golang-go"),
     ("/usr/share/gocode/src/github.com/mdlayher/netlink", "golang-github-mdlayher-netlink-dev"),
@@ -123,8 +126,13 @@ impl Client {
         if self.name().starts_with("i386-") {
             gcc.args(FREESTANDING);
         }
+        let libraries: Vec<_> = LIBRARIES.iter().filter(|(name, ..)| *name == self.name()).collect();
+        for (_, _, need) in &libraries {
+            packages::install(&[*need]);
+        }
         replace(&program, |new| {
-            process::must(gcc.arg("-o").arg(new).arg(self.folder.join("main.c")), BUILD_LIMIT);
+            gcc.arg("-o").arg(new).arg(self.folder.join("main.c"));
+            process::must(gcc.args(libraries.iter().map(|(_, flag, _)| flag)), BUILD_LIMIT);
         });
         program
     }

@@ -21,6 +21,8 @@ pub mod machine;
 mod packages;
 pub mod process;
 pub mod rootfs;
+pub mod senders;
 pub mod strace;
+pub mod supervised;
 pub mod tools;
 pub mod workdir;

@@ -4,15 +4,25 @@
 //! This is the only crate that joins system calls and audit semantics. [`embedded::run`] serves one namespace from
 //! the process that starts its first member.
 
+pub mod attached;
 mod contid;
 pub mod embedded;
+mod forward;
+mod forwarding;
+pub mod host;
 mod identity;
+mod keeping;
 pub mod log;
 mod observer;
+mod origin;
 mod server;
+mod settings;
+mod start;
+mod state;
 #[cfg(test)]
 mod testing;
 mod time;
 
 pub use contid::new_contid;
+pub use keeping::Store;
 pub use observer::{Event, Observer};

@@ -47,6 +47,11 @@ pub enum Event<'a> {
         /// What it did.
         reason: &'a str,
     },
+    /// A namespace that another supervisor has served cannot be served any more.
+    NotTakenUp {
+        /// Why.
+        error: &'a std::io::Error,
+    },
     /// The command has ended, other members have not.
     CommandEnded,
 }

@@ -1,19 +1,33 @@
 //! `auditns run`.
 
-use crate::options::{Loginuid, Policy, Run};
+use super::client::{Failure, connect, find};
+use super::{OWN_FAILURE, exit_status};
+use crate::options::{Loginuid, Policy, Run, SupervisorAt};
 use crate::terminal::{Terminal, line};
+use auditns_control::client::{Client, ClientError};
+use auditns_control::interface::{self, CreateRequest};
+use auditns_supervisor::attached;
 use auditns_supervisor::embedded::{self, Options, RunError};
 use auditns_supervisor::log::Rotation;
-use auditns_sys::launch::LoginuidReset;
+use auditns_sys::launch::{Candidate, LoginuidOutcome, LoginuidReset};
+use std::collections::BTreeMap;
 use std::env;
-use std::os::unix::process::ExitStatusExt;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::process::{ExitCode, ExitStatus};
-
-/// Exit status when auditns itself fails, as `env(1)`, `nohup(1)` and container managers use it.
-const OWN_FAILURE: u8 = 125;
+use std::process::ExitCode;
 
 pub(crate) fn run(run: &Run) -> ExitCode {
+    // What the command line asks of this process alone, a supervisor cannot do.
+    if !(run.embedded || run.events || run.log_dir.is_some()) {
+        match find(&run.supervisor) {
+            Ok(Some(client)) => return run_supervised(run, client),
+            Ok(None) => {}
+            Err(error) => {
+                line(&format!("{error}; use --embedded to do without the supervisor"));
+                return ExitCode::from(OWN_FAILURE);
+            }
+        }
+    }
     let Some(log_folder) = run.log_dir.clone().or_else(default_log_folder) else {
         line("there is no folder for the log, because HOME is not set; name one with --log-dir");
         return ExitCode::from(OWN_FAILURE);
@@ -22,16 +36,12 @@ pub(crate) fn run(run: &Run) -> ExitCode {
         name: run.name.clone(),
         log_folder,
         rotation: Rotation::default(),
-        backlog_limit: run.backlog_limit,
+        backlog_limit: run.backlog_limit.unwrap_or(auditns_core::Config::BACKLOG_LIMIT),
         policy: match run.policy {
-            Policy::Normal => auditns_core::Policy::Normal,
-            Policy::Strict => auditns_core::Policy::Strict,
+            None | Some(Policy::Normal) => auditns_core::Policy::Normal,
+            Some(Policy::Strict) => auditns_core::Policy::Strict,
         },
-        loginuid: match run.loginuid {
-            None => LoginuidReset::Try,
-            Some(Loginuid::Reset) => LoginuidReset::Require,
-            Some(Loginuid::Host) => LoginuidReset::Keep,
-        },
+        loginuid: loginuid(run),
         strict_clients: run.strict_client.clone(),
         command: run.command.clone(),
     };
@@ -39,7 +49,7 @@ pub(crate) fn run(run: &Run) -> ExitCode {
     let result = embedded::run(&options, &mut terminal);
     terminal.finish();
     match result {
-        Ok(status) => ExitCode::from(exit_code(status)),
+        Ok(status) => ExitCode::from(exit_status(status)),
         Err(error) => {
             line(&error.to_string());
             ExitCode::from(match error {
@@ -50,10 +60,59 @@ pub(crate) fn run(run: &Run) -> ExitCode {
     }
 }
 
-/// The command's own status; 128 and the number for a signal, as shells report it.
-fn exit_code(status: ExitStatus) -> u8 {
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(OWN_FAILURE)
+/// Runs the command in a namespace of the supervisor's.
+fn run_supervised(run: &Run, mut client: Client) -> ExitCode {
+    let admitted = attached::run(&run.command, loginuid(run), |candidate| {
+        let request = CreateRequest {
+            name: run.name.clone(),
+            runtime: "run".to_owned(),
+            pid: candidate.pid,
+            no_new_privileges: candidate.no_new_privileges,
+            wait_killable: candidate.wait_killable,
+            loginuid: match candidate.loginuid {
+                LoginuidOutcome::Kept | LoginuidOutcome::Refused(_) => "host",
+                LoginuidOutcome::WasUnset => "unset",
+                LoginuidOutcome::Reset => "reset",
+            }
+            .to_owned(),
+            command: run.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+            annotations: BTreeMap::new(),
+            backlog_limit: run.backlog_limit,
+            policy: run.policy.map(|policy| match policy {
+                Policy::Normal => interface::Policy::Normal,
+                Policy::Strict => interface::Policy::Strict,
+            }),
+            strict_clients: run.strict_client.clone(),
+        };
+        create(&mut client, &request, candidate, &run.supervisor)
+    });
+    super::exec::finish(admitted)
+}
+
+/// Asks for the namespace; once more if the supervisor is replaced meanwhile, which knows then whether there is one.
+fn create(
+    client: &mut Client,
+    request: &CreateRequest,
+    candidate: &Candidate<'_>,
+    at: &SupervisorAt,
+) -> Result<(), Failure> {
+    match client.create(request, candidate.listener.as_fd()) {
+        Err(ClientError::Closed | ClientError::Receive(_) | ClientError::Send(_)) => {
+            connect(at)?.create(request, candidate.listener.as_fd())?;
+        }
+        result => {
+            result?;
+        }
+    }
+    Ok(())
+}
+
+fn loginuid(run: &Run) -> LoginuidReset {
+    match run.loginuid {
+        None => LoginuidReset::Try,
+        Some(Loginuid::Reset) => LoginuidReset::Require,
+        Some(Loginuid::Host) => LoginuidReset::Keep,
+    }
 }
 
 fn default_log_folder() -> Option<PathBuf> {

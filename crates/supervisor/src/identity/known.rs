@@ -28,7 +28,7 @@ pub(super) struct Known {
 }
 
 /// What may change from message to message.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Facts {
     pub(super) login: Login,
     pub(super) user_namespace: NamespaceId,

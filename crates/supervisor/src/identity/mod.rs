@@ -11,7 +11,7 @@ mod signals;
 pub(crate) use clients::{Client, Clients};
 pub(crate) use executable::{Executable, read_executable};
 pub(crate) use lookups::{answers, path_answers};
-pub(crate) use owner::Owner;
+pub(crate) use owner::{Owner, OwnerFacts};
 pub(crate) use resolver::{Opener, Resolver, Waiter};
 pub(crate) use signals::{process_of_pidfd, signals_process};
 

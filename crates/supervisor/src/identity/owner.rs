@@ -2,6 +2,7 @@
 
 use auditns_core::MappedIds;
 use auditns_sys::identity::{IdKind, IdMap, NamespaceFile, NamespaceId, NamespaceKind};
+use serde::{Deserialize, Serialize};
 use std::io;
 
 /// Deepest nesting of user or pid namespaces that the kernel allows.
@@ -17,24 +18,30 @@ const NESTING_MAX: usize = 32;
 /// by making a user namespace of its own. A pid namespace counts only if it belongs to a user namespace that counts.
 #[derive(Debug)]
 pub(crate) struct Owner {
+    facts: OwnerFacts,
+    pid_namespace: NamespaceFile,
+}
+
+/// What is known of an owner besides its open pid namespace.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct OwnerFacts {
     /// The owner user namespace and those around it, innermost first, up to ours.
     served: Vec<NamespaceId>,
     /// Who made the owner user namespace, unless it is our own.
     creator: Option<u32>,
-    pid_namespace: NamespaceFile,
     maps: Option<(IdMap, IdMap)>,
 }
 
 impl Owner {
-    /// Settles ownership by the member with this thread id, which waits in a system call.
+    /// Settles ownership by the member with this thread id, which waits in a system call. `launcher` is the user who asked
+    /// for the namespace.
     ///
     /// # Errors
     /// `ESRCH` if the member is gone; `EACCES` or `EPERM` if we may not look at it.
-    pub(crate) fn of_first_opener(tid: u32) -> io::Result<Owner> {
+    pub(crate) fn of_first_opener(tid: u32, launcher: u32) -> io::Result<Owner> {
         let own_user = NamespaceFile::own(NamespaceKind::User)?;
         let own_pid = NamespaceFile::own(NamespaceKind::Pid)?;
         let user = outermost_below(NamespaceFile::of_pid(tid, NamespaceKind::User)?, &own_user)?;
-        let launcher = rustix::process::geteuid().as_raw();
         let user = match user {
             Some(user) if user.owner_uid()? == launcher => Some(user),
             _ => None,
@@ -52,7 +59,24 @@ impl Owner {
         let mut served: Vec<_> = user.iter().map(NamespaceFile::id).collect();
         served.push(own_user.id());
         let maps = user.is_none().then(|| (IdMap::identity(), IdMap::identity()));
-        Ok(Owner { served, creator, pid_namespace: pid.unwrap_or(own_pid), maps })
+        Ok(Owner { facts: OwnerFacts { served, creator, maps }, pid_namespace: pid.unwrap_or(own_pid) })
+    }
+
+    /// The owner that another supervisor has settled. Its pid namespace is ours if none was kept.
+    ///
+    /// # Errors
+    /// Those of opening our own pid namespace.
+    pub(crate) fn again(facts: OwnerFacts, pid_namespace: Option<NamespaceFile>) -> io::Result<Owner> {
+        let pid_namespace = match pid_namespace {
+            Some(kept) => kept,
+            None => NamespaceFile::own(NamespaceKind::Pid)?,
+        };
+        Ok(Owner { facts, pid_namespace })
+    }
+
+    /// What another supervisor needs to know.
+    pub(crate) fn facts(&self) -> &OwnerFacts {
+        &self.facts
     }
 
     pub(crate) fn pid_namespace(&self) -> &NamespaceFile {
@@ -61,34 +85,34 @@ impl Owner {
 
     /// Whether this is the owner user namespace itself.
     pub(crate) fn is_owner(&self, namespace: NamespaceId) -> bool {
-        self.served.first() == Some(&namespace)
+        self.facts.served.first() == Some(&namespace)
     }
 
     /// Whether this is the owner user namespace or one around it.
     pub(crate) fn serves(&self, namespace: NamespaceId) -> bool {
-        self.served.contains(&namespace)
+        self.facts.served.contains(&namespace)
     }
 
     /// Whether a task with this effective user id in this user namespace has every capability over the owner user
     /// namespace because it made it (kernel: `cap_capable`).
     pub(crate) fn is_creator(&self, namespace: NamespaceId, euid: u32) -> bool {
-        self.creator == Some(euid) && self.served.get(1) == Some(&namespace)
+        self.facts.creator == Some(euid) && self.facts.served.get(1) == Some(&namespace)
     }
 
     /// Id inside the owner user namespace of one of ours; `None` if it is not mapped.
     pub(crate) fn uid_inside(&self, uid: u32) -> Option<u32> {
-        self.maps.as_ref()?.0.to_inside(uid)
+        self.facts.maps.as_ref()?.0.to_inside(uid)
     }
 
     /// As [`Owner::uid_inside`], for groups.
     pub(crate) fn gid_inside(&self, gid: u32) -> Option<u32> {
-        self.maps.as_ref()?.1.to_inside(gid)
+        self.facts.maps.as_ref()?.1.to_inside(gid)
     }
 
     /// Reads the id maps from a task in the owner user namespace, until they are written. Returns them when they have
     /// just become known.
     pub(crate) fn learn_maps(&mut self, pid: u32) -> Option<MappedIds> {
-        if self.maps.is_some() {
+        if self.facts.maps.is_some() {
             return None;
         }
         let (users, groups) = (IdMap::read(pid, IdKind::Users).ok()?, IdMap::read(pid, IdKind::Groups).ok()?);
@@ -96,7 +120,7 @@ impl Owner {
             return None;
         }
         let mapped = MappedIds::new(users.inside_ranges().collect(), groups.inside_ranges().collect());
-        self.maps = Some((users, groups));
+        self.facts.maps = Some((users, groups));
         Some(mapped)
     }
 }
@@ -133,12 +157,12 @@ mod tests {
     fn settled_by(mut process: Background) -> (Owner, NamespaceId, Background) {
         let pid = process.pid();
         process.until(|| namespace(pid, NamespaceKind::User) != own(NamespaceKind::User));
-        (Owner::of_first_opener(pid).unwrap(), namespace(pid, NamespaceKind::User), process)
+        (Owner::of_first_opener(pid, 0).unwrap(), namespace(pid, NamespaceKind::User), process)
     }
 
     #[test]
     fn a_member_in_our_namespaces_leaves_ours_the_owner() {
-        let owner = Owner::of_first_opener(std::process::id()).unwrap();
+        let owner = Owner::of_first_opener(std::process::id(), 0).unwrap();
         assert!(owner.is_owner(own(NamespaceKind::User)) && owner.serves(own(NamespaceKind::User)));
         assert_eq!(owner.pid_namespace().id(), own(NamespaceKind::Pid));
         assert_eq!((owner.uid_inside(0), owner.gid_inside(ORDINARY)), (Some(0), Some(ORDINARY)));
@@ -179,7 +203,7 @@ mod tests {
     #[test]
     fn nobody_settles_nothing() {
         let gone = Background::new(&["sleep", "60"]).end();
-        let error = Owner::of_first_opener(gone).unwrap_err();
+        let error = Owner::of_first_opener(gone, 0).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::SRCH.raw_os_error()));
     }
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 /// is. In between, a process can come to more than it had: by executing a set-user-ID program, or in a user namespace of
 /// its own. So a message is never granted more than its socket's opener could have been, which is also what the kernel
 /// asks of netlink messages where it cannot tell who addressed them (kernel: `__netlink_ns_capable`).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Opener {
     process: ProcessId,
     own_pid: u32,

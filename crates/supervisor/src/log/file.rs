@@ -2,12 +2,12 @@
 
 use rustix::fs::{OFlags, fstat};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// When a log is rotated, and how many old ones are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Rotation {
     /// Size in bytes from which a new file is begun before the next line.
     pub size: u64,
@@ -22,6 +22,15 @@ impl Default for Rotation {
     }
 }
 
+/// Where a line is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Inode number of the file.
+    pub(crate) inode: u64,
+    /// Its length before.
+    pub(crate) length: u64,
+}
+
 /// `audit.log` and its predecessors `audit.log.1`, `audit.log.2`, ..., the highest number being the oldest.
 #[derive(Debug)]
 pub struct LogFile {
@@ -34,7 +43,17 @@ pub struct LogFile {
 impl LogFile {
     /// The log of a folder. The file is opened at the first line, and again after each failure.
     pub fn new(folder: &Path, rotation: Rotation) -> LogFile {
-        LogFile { path: folder.join("audit.log"), rotation, open: None, line: Vec::new() }
+        LogFile::named(folder, "audit.log", rotation)
+    }
+
+    /// As [`LogFile::new`], for a file of another name that ends in `.log`.
+    pub(crate) fn named(folder: &Path, name: &str, rotation: Rotation) -> LogFile {
+        LogFile { path: folder.join(name), rotation, open: None, line: Vec::new() }
+    }
+
+    /// Changes when it is rotated, from the next line on.
+    pub(crate) fn set_rotation(&mut self, rotation: Rotation) {
+        self.rotation = rotation;
     }
 
     /// Where it is.
@@ -48,14 +67,56 @@ impl LogFile {
     /// # Errors
     /// Those of opening, renaming and writing, `ENOSPC` and `EIO` above all. The next line tries anew.
     pub fn append(&mut self, text: &str) -> io::Result<()> {
-        let result = self.try_append(text);
+        self.append_announced(text, |_| {})
+    }
+
+    /// As [`LogFile::append`]; says before the write where it will be.
+    pub(crate) fn append_announced(&mut self, text: &str, announce: impl FnOnce(Place)) -> io::Result<()> {
+        let result = self.try_append(text, announce);
         if result.is_err() {
             self.open = None;
         }
         result
     }
 
-    fn try_append(&mut self, text: &str) -> io::Result<()> {
+    /// Whether a line that was to be written there is in the file, after the process that wrote it was killed. What is there
+    /// of a line that was cut is taken back.
+    ///
+    /// # Errors
+    /// Those of opening the file and making it shorter.
+    pub(crate) fn settle(&mut self, text: &str, place: Place) -> io::Result<bool> {
+        let (file, size) = open(&self.path)?;
+        let end = place.length + text.len() as u64 + 1;
+        if file.metadata()?.ino() != place.inode || size <= place.length {
+            return Ok(false);
+        }
+        if size < end {
+            file.set_len(place.length)?;
+        }
+        Ok(size >= end)
+    }
+
+    /// Whether this line is in the file or in the one before it.
+    ///
+    /// # Errors
+    /// Those of reading them, unless there are none.
+    pub(crate) fn contains(&self, text: &str) -> io::Result<bool> {
+        for path in [self.path.clone(), self.path.with_extension("log.1")] {
+            let file = match File::open(path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            for line in BufReader::new(file).split(b'\n') {
+                if line? == text.as_bytes() {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn try_append(&mut self, text: &str, announce: impl FnOnce(Place)) -> io::Result<()> {
         if self.open.as_ref().is_some_and(|(_, size)| *size >= self.rotation.size) {
             self.rotate()?;
         }
@@ -70,6 +131,7 @@ impl LogFile {
         self.line.clear();
         self.line.extend_from_slice(text.as_bytes());
         self.line.push(b'\n');
+        announce(Place { inode: file.metadata()?.ino(), length: *size });
         if let Err(error) = file.write_all(&self.line) {
             // Only this process writes here, so what stands beyond the old size is the cut line.
             let _ = file.set_len(*size);
@@ -182,6 +244,24 @@ mod tests {
         std::fs::create_dir(&path).unwrap();
         log.append("four").unwrap();
         assert_eq!(read(&path, "audit.log").unwrap(), "four\n");
+    }
+
+    #[test]
+    fn after_a_kill_a_line_is_there_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = LogFile::new(folder.path(), Rotation::default());
+        log.append("one").unwrap();
+        let mut place = None;
+        log.append_announced("two", |there| place = Some(there)).unwrap();
+        let place = place.unwrap();
+        assert!(log.settle("two", place).unwrap());
+        assert!(log.contains("one").unwrap() && !log.contains("on").unwrap());
+        let file = OpenOptions::new().write(true).open(log.path()).unwrap();
+        file.set_len(6).unwrap();
+        assert!(!log.settle("two", place).unwrap());
+        assert_eq!(read(folder.path(), "audit.log").unwrap(), "one\n", "the cut line is taken back");
+        assert!(!log.settle("two", place).unwrap());
+        assert!(!log.settle("one", Place { inode: place.inode + 1, length: 0 }).unwrap());
     }
 
     #[test]

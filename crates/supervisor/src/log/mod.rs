@@ -2,6 +2,9 @@
 
 mod file;
 mod folder;
+mod host;
 
+pub(crate) use file::Place;
 pub use file::{LogFile, Rotation};
 pub use folder::{Folder, FolderError, valid_name};
+pub(crate) use host::HostLog;

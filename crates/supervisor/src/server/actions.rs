@@ -1,6 +1,8 @@
 //! Doing what the namespace says.
 
 use super::Server;
+use super::storage::Line;
+use crate::log::Place;
 use crate::observer::Event;
 use crate::time::now;
 use auditns_core::{Action, Input};
@@ -9,36 +11,48 @@ impl Server<'_> {
     /// Performs all actions, in order.
     pub(super) fn perform(&mut self) {
         while let Some(action) = self.namespace.poll_action() {
-            match action {
-                Action::Store { serial, line } => {
-                    self.observer.observe(&Event::Record(&line));
-                    if let Err(errno) = self.storage.store(&line, self.observer) {
-                        self.namespace.handle(Input::StoreFailed { serial, errno }, now());
-                    }
+            self.perform_one(action, None);
+        }
+    }
+
+    /// Performs an action. `doubt` is where a process that was killed was about to write it, if that is known, where such
+    /// a process had taken it up and it was not found that it has sent anything.
+    pub(super) fn perform_one(&mut self, action: Action, doubt: Option<Option<Place>>) {
+        match action {
+            Action::Store { serial, line, lifetime } => {
+                self.observer.observe(&Event::Record(&line));
+                let line = Line { text: &line, lifetime, doubt };
+                if let Err(errno) = self.storage.store(line, self.observer) {
+                    self.namespace.handle(Input::StoreFailed { serial, errno }, now());
                 }
-                Action::Reply { endpoint, frame } => self.reply(endpoint, frame),
-                Action::Deliver { endpoint, frame } => {
-                    let outcome = self.deliver(endpoint, &frame);
-                    self.namespace.handle(Input::Delivered { endpoint, outcome }, now());
+            }
+            Action::StoreInside { line, .. } => {
+                let line = Line { text: &line, lifetime: false, doubt };
+                self.storage.store_inside(line, self.observer);
+            }
+            Action::Reply { endpoint, frame } => self.reply(endpoint, frame),
+            Action::Deliver { endpoint, frame } => {
+                let outcome = self.deliver(endpoint, &frame);
+                self.namespace.handle(Input::Delivered { endpoint, outcome }, now());
+            }
+            Action::Offer { endpoint, frame } => {
+                self.offer(endpoint, &frame);
+            }
+            Action::AwaitWritable { endpoint } => {
+                if let Some(connection) = self.connections.get_mut(&endpoint) {
+                    connection.await_writable();
+                    self.update_interest(endpoint);
                 }
-                Action::Offer { endpoint, frame } => {
-                    self.offer(endpoint, &frame);
-                }
-                Action::AwaitWritable { endpoint } => {
-                    if let Some(connection) = self.connections.get_mut(&endpoint) {
-                        connection.await_writable();
-                        self.update_interest(endpoint);
-                    }
-                }
-                Action::Pause { endpoint } => self.set_paused(endpoint, true),
-                Action::Resume { endpoint } => self.set_paused(endpoint, false),
-                Action::Notice(notice) => self.observer.observe(&Event::Notice(&notice)),
-                Action::SocketAnswer { call, result } => {
-                    let _ = match result {
-                        Ok(()) => self.listener.answer_value(call, 0),
-                        Err(errno) => self.listener.answer_errno(call, errno.0),
-                    };
-                }
+            }
+            Action::Pause { endpoint } => self.set_paused(endpoint, true),
+            Action::Resume { endpoint } => self.set_paused(endpoint, false),
+            Action::Notice(notice) => self.observer.observe(&Event::Notice(&notice)),
+            Action::SocketAnswer { call, result } => {
+                let Some(call) = self.requested.take().filter(|known| known.id == call) else { return };
+                let _ = match result {
+                    Ok(()) => self.calls.answer_value(&call, 0),
+                    Err(errno) => self.calls.answer_errno(&call, errno.0),
+                };
             }
         }
     }

@@ -1,8 +1,9 @@
 //! What a caller gives and wants, in its memory: for the threads of [`super::aside`] only.
 
+use super::calls::Calls;
+use auditns_sys::Notification;
 use auditns_sys::call::Room;
 use auditns_sys::memory::Memory;
-use auditns_sys::{Listener, Notification};
 use rustix::io::Errno;
 use std::io;
 
@@ -10,10 +11,10 @@ use std::io;
 ///
 /// # Errors
 /// `EFAULT` where it cannot be reached: the caller then learns the same as with an address that is none.
-pub(super) fn callers_memory(notification: &Notification, listener: &Listener) -> io::Result<Memory> {
+pub(super) fn callers_memory(notification: &Notification, calls: &Calls) -> io::Result<Memory> {
     let memory = Memory::open(notification.tid);
     match memory {
-        Ok(memory) if listener.is_valid(notification.id) => Ok(memory),
+        Ok(memory) if calls.is_valid(notification) => Ok(memory),
         _ => Err(Errno::FAULT.into()),
     }
 }

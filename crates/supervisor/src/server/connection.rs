@@ -1,12 +1,13 @@
 //! The supervisor's end of one audit socket.
 
 use crate::identity::Opener;
+use crate::state::{ConnectionState, Entry, Journal};
 use auditns_core::{Delivery, EndpointId};
-use auditns_sys::{Sent, SentBy, endpoint};
+use auditns_sys::{Received, Sent, SentBy, endpoint};
 use rustix::event::epoll::{self, EventData, EventFlags};
-use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 
 /// What an answer that waits costs beyond its bytes.
 const OVERHEAD: usize = 64;
@@ -14,78 +15,75 @@ const OVERHEAD: usize = 64;
 /// Answers wait here while the member's socket is full; nothing is read meanwhile, so what waits are the answers to one
 /// datagram.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 pub(super) struct Connection {
+    id: EndpointId,
     fd: OwnedFd,
-    /// Of the member's end.
-    inode: u64,
-    opener: Opener,
-    refuses_descriptors: bool,
     sent_by: SentBy,
-    raised: bool,
-    credentials_wanted: bool,
+    journal: Option<Rc<Journal>>,
+    state: ConnectionState,
     /// Records are left out until everything before them is received (kernel: `NETLINK_S_CONGESTED`).
     congested: bool,
     /// Whoever receives next is to be told that records were left out.
     overrun: bool,
-    unsent: VecDeque<Vec<u8>>,
     unsent_bytes: usize,
-    /// When answers began to wait, on the server's count of such events.
-    unsent_since: u64,
-    paused: bool,
     looking_up: bool,
-    awaits_writable: bool,
     /// What epoll watches for; `None` while the descriptor is not in its set at all, because epoll reports a hang-up
     /// even to those who watch for nothing.
     interest: Option<EventFlags>,
 }
 
 impl Connection {
-    /// `inode` is that of the member's end; for the others see [`auditns_sys::EndpointPair`].
+    /// The socket of an endpoint, in that state.
     pub(super) fn new(
+        id: EndpointId,
         fd: OwnedFd,
-        inode: u64,
-        refuses_descriptors: bool,
         sent_by: SentBy,
-        opener: Opener,
+        journal: Option<Rc<Journal>>,
+        state: ConnectionState,
     ) -> Connection {
+        let unsent_bytes = state.unsent.iter().map(|frame| frame.len() + OVERHEAD).sum();
         Connection {
+            id,
             fd,
-            inode,
-            opener,
-            refuses_descriptors,
-            raised: false,
-            credentials_wanted: false,
+            sent_by,
+            journal,
+            state,
             congested: false,
             overrun: false,
-            sent_by,
-            unsent: VecDeque::new(),
-            unsent_bytes: 0,
-            unsent_since: 0,
-            paused: false,
+            unsent_bytes,
             looking_up: false,
-            awaits_writable: false,
             interest: None,
         }
     }
 
+    /// The socket alone.
+    pub(super) fn into_socket(self) -> OwnedFd {
+        self.fd
+    }
+
+    /// What the next supervisor needs to know.
+    pub(super) fn state(&self) -> &ConnectionState {
+        &self.state
+    }
+
     /// The process that opened the socket.
     pub(super) fn opener(&self) -> &Opener {
-        &self.opener
+        &self.state.opener
     }
 
     /// Inode number of the member's end.
     pub(super) fn inode(&self) -> u64 {
-        self.inode
+        self.state.inode
     }
 
     /// The member may have switched `SO_PASSCRED` on.
     pub(super) fn note_credentials_wanted(&mut self) {
-        self.credentials_wanted = true;
+        self.state.credentials_wanted = true;
+        self.note(&Entry::CredentialsWanted(self.id));
     }
 
     pub(super) fn are_credentials_wanted(&self) -> bool {
-        self.credentials_wanted
+        self.state.credentials_wanted
     }
 
     /// Whether whoever receives next is to be told that records were left out.
@@ -99,11 +97,11 @@ impl Connection {
     }
 
     pub(super) fn may_read(&self) -> bool {
-        !self.paused && !self.looking_up && self.unsent.is_empty()
+        !self.state.paused && !self.looking_up && self.state.unsent.is_empty()
     }
 
     pub(super) fn set_paused(&mut self, paused: bool) {
-        self.paused = paused;
+        self.state.paused = paused;
     }
 
     /// Nothing is read while the paths of the last datagram are looked up.
@@ -113,25 +111,26 @@ impl Connection {
 
     /// Whether the next message brings descriptors along; see [`endpoint::carries_descriptors`].
     pub(super) fn carries_descriptors(&self) -> bool {
-        !self.refuses_descriptors && endpoint::carries_descriptors(&self.fd)
+        !self.state.refuses_descriptors && endpoint::carries_descriptors(&self.fd)
     }
 
     pub(super) fn is_raised(&self) -> bool {
-        self.raised
+        self.state.raised
     }
 
     /// Makes room for what an audit daemon gets while it is busy.
     pub(super) fn raise_send_buffer(&mut self) {
         // Without it everything works, with less patience.
-        self.raised = endpoint::raise_send_buffer(&self.fd).is_ok();
+        self.state.raised = endpoint::raise_send_buffer(&self.fd).is_ok();
+        self.note(&Entry::Raised(self.id));
     }
 
     pub(super) fn await_writable(&mut self) {
-        self.awaits_writable = true;
+        self.state.awaits_writable = true;
     }
 
     pub(super) fn take_awaited_writable(&mut self) -> bool {
-        self.unsent.is_empty() && std::mem::take(&mut self.awaits_writable)
+        self.state.unsent.is_empty() && std::mem::take(&mut self.state.awaits_writable)
     }
 
     /// Bytes of answers that wait.
@@ -141,34 +140,62 @@ impl Connection {
 
     /// When answers began to wait; `None` if none do.
     pub(super) fn unsent_since(&self) -> Option<u64> {
-        (!self.unsent.is_empty()).then_some(self.unsent_since)
+        (!self.state.unsent.is_empty()).then_some(self.state.unsent_since)
     }
 
     /// Drops the answers that wait.
     pub(super) fn drop_unsent(&mut self) {
-        self.unsent.clear();
+        if !self.state.unsent.is_empty() {
+            self.note(&Entry::Dropped(self.id));
+        }
+        self.state.unsent.clear();
         self.unsent_bytes = 0;
     }
 
     /// Sends an answer now or later, in order. `now` counts events of the server.
     pub(super) fn reply(&mut self, frame: Vec<u8>, now: u64) {
-        if self.unsent.is_empty() {
-            self.unsent_since = now;
+        if self.state.unsent.is_empty() {
+            match self.send(&frame) {
+                Ok(Sent::WouldBlock) => self.state.unsent_since = now,
+                // Nobody is there to read it, or it is longer than the whole buffer.
+                Ok(Sent::Sent | Sent::Closed) | Err(_) => return,
+            }
         }
+        self.note(&Entry::Unsent(self.id, now));
         self.unsent_bytes += frame.len() + OVERHEAD;
-        self.unsent.push_back(frame);
-        self.flush();
+        self.state.unsent.push_back(frame);
     }
 
     /// Sends a record now or not at all.
     pub(super) fn offer(&mut self, frame: &[u8]) -> Delivery {
-        if !self.unsent.is_empty() {
+        if !self.state.unsent.is_empty() {
             return Delivery::Full;
         }
-        match endpoint::send(&self.fd, frame, self.sent_by) {
+        match self.send(frame) {
             Ok(Sent::Sent) => Delivery::Sent,
             Ok(Sent::WouldBlock) => Delivery::Full,
             Ok(Sent::Closed) | Err(_) => Delivery::Closed,
+        }
+    }
+
+    fn send(&self, frame: &[u8]) -> io::Result<Sent> {
+        match &self.journal {
+            Some(journal) => journal.send(&self.fd, frame, self.sent_by),
+            None => endpoint::send(&self.fd, frame, self.sent_by),
+        }
+    }
+
+    /// As [`endpoint::receive`].
+    pub(super) fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
+        match &self.journal {
+            Some(journal) => journal.receive(self.id, &self.fd, buffer),
+            None => endpoint::receive(&self.fd, buffer),
+        }
+    }
+
+    fn note(&self, entry: &Entry<'_>) {
+        if let Some(journal) = &self.journal {
+            journal.note(entry);
         }
     }
 
@@ -185,13 +212,19 @@ impl Connection {
     }
 
     pub(super) fn flush(&mut self) {
-        while let Some(frame) = self.unsent.front() {
-            match endpoint::send(&self.fd, frame, self.sent_by) {
+        while let Some(frame) = self.state.unsent.front() {
+            let (sent, number) = match &self.journal {
+                Some(journal) => journal.send_late(self.id, &self.fd, frame, self.sent_by),
+                None => (endpoint::send(&self.fd, frame, self.sent_by), 0),
+            };
+            match sent {
                 Ok(Sent::WouldBlock) => return,
                 // An error is about this answer alone: it is longer than the whole buffer.
                 Ok(Sent::Sent) | Err(_) => {
-                    self.unsent_bytes -= frame.len() + OVERHEAD;
-                    self.unsent.pop_front();
+                    self.note(&Entry::Flushed(self.id, number));
+                    if let Some(frame) = self.state.unsent.pop_front() {
+                        self.unsent_bytes -= frame.len() + OVERHEAD;
+                    }
                 }
                 // Nobody is there to read it. What was sent before is still to be read from our end.
                 Ok(Sent::Closed) => self.drop_unsent(),
@@ -202,7 +235,7 @@ impl Connection {
     pub(super) fn update_interest(&mut self, epoll: &OwnedFd, endpoint: EndpointId) -> io::Result<()> {
         let mut wanted = EventFlags::empty();
         wanted.set(EventFlags::IN, self.may_read());
-        wanted.set(EventFlags::OUT, self.awaits_writable || !self.unsent.is_empty());
+        wanted.set(EventFlags::OUT, self.state.awaits_writable || !self.state.unsent.is_empty());
         let wanted = (!wanted.is_empty()).then_some(wanted);
         if wanted == self.interest {
             return Ok(());
@@ -238,10 +271,11 @@ mod tests {
 
     fn pair() -> (Connection, OwnedFd) {
         let pid = std::process::id();
-        let owner = Owner::of_first_opener(pid).unwrap();
+        let owner = Owner::of_first_opener(pid, 0).unwrap();
         let opener = Resolver::new(1).learn(pid, &owner).unwrap();
         let EndpointPair { server, client, refuses_descriptors, .. } = Endpoints::new().pair(true).unwrap();
-        (Connection::new(server, 1, refuses_descriptors, SentBy::Supervisor, opener), client)
+        let state = ConnectionState::new(1, refuses_descriptors, opener);
+        (Connection::new(EndpointId(20), server, SentBy::Supervisor, None, state), client)
     }
 
     /// Answers until some wait.

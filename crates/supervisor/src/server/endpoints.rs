@@ -1,14 +1,14 @@
 //! Reading from endpoints, answering on them, closing them.
 
 use super::Server;
-use super::aside::Waiting;
 use super::connection::Connection;
 use super::limits::RAISED_BUFFERS;
-use crate::identity::answers;
+use crate::identity::{Opener, answers};
 use crate::observer::Event;
+use crate::state::{Entry, LookingUp};
 use crate::time::now;
 use auditns_core::{Delivery, EndpointId, Input, Standing};
-use auditns_sys::{Received, endpoint};
+use auditns_sys::{Credentials, Received};
 use rustix::event::epoll::EventFlags;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -48,7 +48,7 @@ impl Server<'_> {
             return false;
         }
         let opener = *connection.opener();
-        let (length, credentials) = match endpoint::receive(connection, &mut self.buffer) {
+        let (length, credentials) = match connection.receive(&mut self.buffer) {
             Ok(Received::Message { length, credentials, .. }) => (length.min(self.buffer.len()), credentials),
             Ok(Received::WouldBlock) => return false,
             Ok(Received::Closed) | Err(_) => {
@@ -56,11 +56,23 @@ impl Server<'_> {
                 return false;
             }
         };
+        self.handle_message(endpoint, length, credentials, &opener)
+    }
+
+    /// Handles a message in the buffer. Returns whether there may be more.
+    pub(super) fn handle_message(
+        &mut self,
+        endpoint: EndpointId,
+        length: usize,
+        credentials: Credentials,
+        opener: &Opener,
+    ) -> bool {
         let Some(owner) = &mut self.owner else { return false };
-        let mut sender = self.resolver.sender(credentials, &opener, owner);
+        let mut sender = self.resolver.sender(credentials, opener, owner);
         if let Some(mapped) = self.resolver.learn_maps(credentials.pid, owner) {
+            self.namespace.note(&Entry::Owner(owner.facts()));
             self.namespace.handle(Input::OwnerMapped(mapped), now());
-            sender = self.resolver.sender(credentials, &opener, owner);
+            sender = self.resolver.sender(credentials, opener, owner);
         }
         let bytes = &self.buffer[..length];
         let mut inquiry = self.namespace.inquire(bytes);
@@ -68,7 +80,8 @@ impl Server<'_> {
         // Requests about rules of anybody else are refused before a path of theirs matters.
         if sender.standing == Standing::Served && sender.capabilities.control && !inquiry.paths.is_empty() {
             let questions = std::mem::take(&mut inquiry.paths);
-            let waiting = Waiting { endpoint, sender, bytes: bytes.to_vec(), answers };
+            let waiting = LookingUp { endpoint, sender, bytes: bytes.to_vec(), answers };
+            self.namespace.note(&Entry::LookingUp(&waiting));
             let Some(refused) = self.aside.look_up(waiting, questions) else {
                 if let Some(connection) = self.connections.get_mut(&endpoint) {
                     connection.set_looking_up(true);
@@ -80,6 +93,23 @@ impl Server<'_> {
         let input = Input::Datagram { endpoint, sender: &sender, bytes, answers: &answers };
         self.namespace.handle(input, now());
         true
+    }
+
+    /// Looks up the paths of a datagram of which another supervisor was looking them up.
+    pub(super) fn look_up_again(&mut self, waiting: LookingUp) {
+        let endpoint = waiting.endpoint;
+        let questions = self.namespace.inquire(&waiting.bytes).paths;
+        match self.aside.look_up(waiting, questions) {
+            None => {
+                if let Some(connection) = self.connections.get_mut(&endpoint) {
+                    connection.set_looking_up(true);
+                }
+            }
+            Some(refused) => {
+                let LookingUp { sender, bytes, answers, .. } = refused;
+                self.feed(Input::Datagram { endpoint, sender: &sender, bytes: &bytes, answers: &answers });
+            }
+        }
     }
 
     /// Sends an answer now or later.
@@ -145,6 +175,9 @@ impl Server<'_> {
         self.with_answers(endpoint, Connection::drop_unsent);
         let mut connection = self.connections.remove(&endpoint)?;
         connection.unregister(&self.epoll);
+        if let Some(keeping) = &self.keeping {
+            keeping.forget_endpoint(endpoint);
+        }
         if self.inodes.get(&connection.inode()) == Some(&endpoint) {
             self.inodes.remove(&connection.inode());
         }
@@ -159,7 +192,7 @@ impl Server<'_> {
 
     /// Closes an endpoint on which a message with descriptors waits, which may block for long.
     fn close_aside(&mut self, endpoint: EndpointId) {
-        let Some(connection) = self.remove(endpoint) else { return };
+        let Some(connection) = self.remove(endpoint).map(Connection::into_socket) else { return };
         self.feed(Input::EndpointClosed { endpoint });
         self.show(&Event::EndpointClosed { reason: "it sent descriptors, which no audit client does" });
         self.closing.fetch_add(1, Ordering::Relaxed);

@@ -22,9 +22,9 @@ pub(super) struct Limits {
 }
 
 /// Most open audit sockets of one namespace.
-const SOCKETS: usize = 4096;
+pub(crate) const SOCKETS: usize = 4096;
 /// One for whoever holds one, and one for a login.
-const SOCKETS_MIN: usize = 2;
+pub(super) const SOCKETS_MIN: usize = 2;
 /// Most processes of one namespace whose files are kept open.
 const PROCESSES: usize = 128;
 /// Open audit sockets that one process opened.

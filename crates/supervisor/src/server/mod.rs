@@ -3,35 +3,44 @@
 mod actions;
 mod aside;
 mod callers_memory;
+pub(crate) mod calls;
 mod connection;
+pub(crate) mod durable;
 mod endpoints;
-mod limits;
+pub(crate) mod limits;
 mod notifications;
 mod numbers;
 mod on_socket;
 mod open;
 mod receive;
 mod receivers;
-mod storage;
+pub(crate) mod restore;
+pub(crate) mod storage;
 mod worked;
 
 use crate::identity::{Clients, Owner, Resolver};
-use crate::log::LogFile;
+use crate::keeping::Keeping;
 use crate::observer::{Event, Observer};
-use crate::time::now;
+use crate::origin::Origin;
+use crate::settings::Settings;
+use crate::state::{Entry, ListenerState, LookingUp};
 use aside::{Aside, Done, LAST_WAIT};
-use auditns_core::{EndpointId, Input, Namespace};
-use auditns_sys::{Endpoints, Listener, clock};
+use auditns_core::{EndpointId, Input};
+use auditns_sys::{Endpoints, Listener, Notification, clock};
+use calls::Calls;
 use connection::Connection;
+use durable::Durable;
 use limits::Limits;
 use numbers::Numbers;
 use receive::Parked;
 use receivers::Receivers;
 use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::io::Errno;
 use rustix::time::Timespec;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
@@ -40,7 +49,7 @@ use worked::Worked;
 
 /// Largest datagram read whole, in bytes: more than the kernel's default send buffer lets through. Of a longer one the
 /// beginning is handled.
-const DATAGRAM_MAX: usize = 256 * 1024;
+pub(crate) const DATAGRAM_MAX: usize = 256 * 1024;
 
 /// Events taken from the kernel at once.
 const EVENTS: usize = 64;
@@ -52,11 +61,13 @@ const NOTIFICATIONS_PER_TURN: usize = 16;
 /// sending.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
-/// Event data of the listener; those of endpoints begin above [`FOREIGN_TOKENS`].
-const LISTENER_TOKEN: u64 = 0;
+/// Event data of listeners is their number above this; that of endpoints begins above [`FOREIGN_TOKENS`].
+const LISTENER_TOKENS: u64 = 1 << 62;
+/// Most listeners of one namespace: each program that joins it brings one.
+pub(crate) const LISTENERS_MAX: usize = 256;
 /// Event data of what is done aside.
 const ASIDE_TOKEN: u64 = 15;
-/// Tokens below this, other than the listener's and the last one, belong to whoever runs the loop.
+/// Tokens below this, other than the last one, belong to whoever runs the loop.
 pub(crate) const FOREIGN_TOKENS: u64 = 16;
 
 /// What a turn of the loop came to.
@@ -70,8 +81,9 @@ pub(crate) struct Turn {
 
 /// Serves one namespace: its listener, its endpoints, its log.
 pub(crate) struct Server<'o> {
-    namespace: Namespace,
-    listener: Arc<Listener>,
+    namespace: Durable,
+    calls: Arc<Calls>,
+    listeners: Vec<ListenerState>,
     epoll: OwnedFd,
     connections: BTreeMap<EndpointId, Connection>,
     /// Endpoints by the inode numbers of their members' ends.
@@ -88,6 +100,12 @@ pub(crate) struct Server<'o> {
     parked: Parked,
     /// Signals do not take calls away from us that we have received; see [`auditns_sys::Launched::wait_killable`].
     calls_are_ours: bool,
+    /// The call that the namespace is about to answer.
+    requested: Option<Notification>,
+    origin: Origin,
+    settings: Settings,
+    /// What keeps the sockets if this process is killed.
+    keeping: Option<Keeping>,
     /// Endpoints that are being closed in threads.
     closing: Arc<AtomicUsize>,
     /// Bytes of answers that wait for room, of all connections.
@@ -99,29 +117,52 @@ pub(crate) struct Server<'o> {
     buffer: Vec<u8>,
 }
 
+/// What a server is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) namespace: Durable,
+    /// Without a listener so far.
+    pub(crate) calls: Calls,
+    pub(crate) storage: Storage,
+    /// Tells strict audit clients from others.
+    pub(crate) clients: Clients,
+    /// Makes sockets, and says whom members see as their sender.
+    pub(crate) endpoints: Endpoints,
+    /// How many descriptors the namespace may have open.
+    pub(crate) descriptors: usize,
+    pub(crate) origin: Origin,
+    pub(crate) settings: Settings,
+    pub(crate) keeping: Option<Keeping>,
+}
+
 impl<'o> Server<'o> {
-    /// `clients` tells strict audit clients from others, `endpoints` makes sockets; `descriptors` is how many this process may have open.
-    pub(crate) fn new(
-        namespace: Namespace,
-        listener: Listener,
-        log: LogFile,
-        clients: Clients,
-        mut endpoints: Endpoints,
-        observer: &'o mut dyn Observer,
-        descriptors: usize,
-    ) -> io::Result<Server<'o>> {
+    pub(crate) fn new(parts: Parts, observer: &'o mut dyn Observer) -> io::Result<Server<'o>> {
+        let Parts {
+            namespace,
+            calls,
+            mut storage,
+            clients,
+            mut endpoints,
+            descriptors,
+            origin,
+            settings,
+            keeping,
+        } = parts;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        epoll::add(&epoll, &listener, EventData::new_u64(LISTENER_TOKEN), EventFlags::IN)?;
-        listener.enable_sync_wake_up();
-        let limits = Limits::for_descriptors(descriptors);
+        let mut limits = Limits::for_descriptors(descriptors);
+        limits.sockets = limits.sockets.min(settings.sockets);
         endpoints.set_advance(limits.advance);
-        let listener = Arc::new(listener);
-        let asked = Arc::clone(&listener);
-        let aside = Aside::new(limits.calls, move |notification| asked.is_valid(notification.id))?;
+        let calls = Arc::new(calls);
+        let asked = Arc::clone(&calls);
+        let aside = Aside::new(limits.calls, move |notification| asked.is_valid(notification))?;
         epoll::add(&epoll, &aside, EventData::new_u64(ASIDE_TOKEN), EventFlags::IN)?;
+        if let Some(journal) = namespace.journal() {
+            storage.set_journal(Rc::clone(journal));
+        }
         Ok(Server {
             namespace,
-            listener,
+            calls,
+            listeners: Vec::new(),
             epoll,
             connections: BTreeMap::new(),
             inodes: HashMap::new(),
@@ -136,19 +177,45 @@ impl<'o> Server<'o> {
             aside,
             parked: Parked::default(),
             calls_are_ours: true,
+            requested: None,
+            origin,
+            settings,
+            keeping,
             closing: Arc::default(),
             unsent_bytes: 0,
             unsent_events: 0,
-            storage: Storage::new(log),
+            storage,
             observer,
             buffer: vec![0; DATAGRAM_MAX],
         })
     }
 
-    /// A signal may take a call away while it is worked on (before Linux 5.19). Then nothing is received for a member: the
-    /// datagram would be lost with the call.
-    pub(crate) fn leave_receiving_to_members(&mut self) {
-        self.calls_are_ours = false;
+    /// Serves the calls of one more listener. Without `wait_killable` a signal may take a call away while it is worked on
+    /// (before Linux 5.19). Then nothing is received for a member: the datagram would be lost with the call.
+    ///
+    /// # Errors
+    /// `EMFILE` if there are [`LISTENERS_MAX`]; those of `epoll_ctl(2)`.
+    pub(crate) fn add_listener(&mut self, listener: Listener, wait_killable: bool) -> io::Result<()> {
+        let taken = |number: &u32| self.listeners.iter().any(|state| state.number == *number);
+        let Some(number) = (0..).take(LISTENERS_MAX).find(|number| !taken(number)) else {
+            return Err(Errno::MFILE.into());
+        };
+        if let Some(keeping) = &self.keeping {
+            keeping.listener(number, &listener);
+        }
+        self.serve_listener(listener, ListenerState { number, wait_killable })
+    }
+
+    fn serve_listener(&mut self, mut listener: Listener, state: ListenerState) -> io::Result<()> {
+        listener.set_calls_stay(state.wait_killable);
+        let token = LISTENER_TOKENS + u64::from(state.number);
+        epoll::add(&self.epoll, &listener, EventData::new_u64(token), EventFlags::IN)?;
+        listener.enable_sync_wake_up();
+        self.calls_are_ours &= state.wait_killable;
+        self.calls.add(state.number as usize, listener);
+        self.listeners.push(state);
+        self.namespace.note(&Entry::Listener(&state));
+        Ok(())
     }
 
     /// Watches a descriptor of the caller. `token` is 1 to 14.
@@ -167,6 +234,9 @@ impl<'o> Server<'o> {
     /// Waits for events, at most `longest`, and handles them.
     pub(crate) fn turn(&mut self, longest: Option<Duration>) -> io::Result<Turn> {
         self.perform();
+        if self.namespace.journal().is_some_and(|journal| journal.is_long()) {
+            self.save();
+        }
         let mut events = Vec::with_capacity(EVENTS);
         let timeout = self.timeout(longest);
         match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
@@ -177,8 +247,10 @@ impl<'o> Server<'o> {
         for event in &events {
             let (token, flags) = (event.data.u64(), event.flags);
             match token {
-                LISTENER_TOKEN => turn.ended |= self.listener_ready(flags)?,
                 ASIDE_TOKEN => self.aside_ready(),
+                _ if token >= LISTENER_TOKENS => {
+                    turn.ended |= self.listener_ready(token - LISTENER_TOKENS, flags)?;
+                }
                 _ if token < FOREIGN_TOKENS => turn.ready.push(token),
                 _ => self.endpoint_ready(EndpointId(token), flags),
             }
@@ -221,7 +293,7 @@ impl<'o> Server<'o> {
     fn complete(&mut self, done: Done<Worked>) {
         match done {
             Done::LookedUp(waiting) => {
-                let aside::Waiting { endpoint, sender, bytes, answers } = *waiting;
+                let LookingUp { endpoint, sender, bytes, answers } = *waiting;
                 if let Some(connection) = self.connections.get_mut(&endpoint) {
                     connection.set_looking_up(false);
                 }
@@ -241,20 +313,34 @@ impl<'o> Server<'o> {
     }
 
     fn feed(&mut self, input: Input<'_>) {
-        self.namespace.handle(input, now());
+        self.namespace.feed(input);
     }
 
     /// Returns whether the last member is gone.
-    fn listener_ready(&mut self, flags: EventFlags) -> io::Result<bool> {
+    fn listener_ready(&mut self, number: u64, flags: EventFlags) -> io::Result<bool> {
+        let Ok(number) = usize::try_from(number) else { return Ok(false) };
         if flags.contains(EventFlags::IN) {
             for _ in 0..NOTIFICATIONS_PER_TURN {
-                match self.listener.receive()? {
+                match self.calls.receive(number)? {
                     Some(notification) => self.answer(&notification),
                     None => break,
                 }
             }
         }
-        Ok(flags.contains(EventFlags::HUP) && self.listener.is_hung_up()?)
+        let Some(listener) = self.calls.listener(number) else { return Ok(false) };
+        if !flags.contains(EventFlags::HUP) || !listener.is_hung_up()? {
+            return Ok(false);
+        }
+        let _ = epoll::delete(&self.epoll, &listener);
+        if self.calls.count() > 1 {
+            self.calls.remove(number);
+            self.listeners.retain(|state| state.number as usize != number);
+            if let Some(keeping) = &self.keeping {
+                keeping.forget_listener(number);
+            }
+            return Ok(false);
+        }
+        Ok(true)
     }
 }
 

@@ -53,7 +53,6 @@ impl Server<'_> {
 
     /// Answers one notification, decoded.
     pub(super) fn answer_call(&mut self, notification: &Notification, call: &io::Result<Call>) {
-        let id = notification.id;
         match *call {
             Ok(Call::AuditSocket { kind, close_on_exec, nonblocking }) => {
                 let wanted = Wanted { kind, close_on_exec, nonblocking };
@@ -62,7 +61,7 @@ impl Server<'_> {
             Ok(Call::OnSocket(call)) => self.answer_on_socket(notification, call),
             Ok(Call::Signal { target, .. }) => self.answer_signalling(notification, target),
             Ok(Call::Other) | Err(_) => {
-                let _ = self.listener.answer_continue(id);
+                let _ = self.calls.answer_continue(notification);
             }
         }
     }
@@ -84,7 +83,7 @@ impl Server<'_> {
                 self.answer_signal(notification, process);
             }
             (None, _) => {
-                let _ = self.listener.answer_continue(notification.id);
+                let _ = self.calls.answer_continue(notification);
             }
         }
     }
@@ -94,13 +93,13 @@ impl Server<'_> {
         if process.is_some() && process == self.namespace.daemon() {
             self.note_signal(notification);
         }
-        let _ = self.listener.answer_continue(notification.id);
+        let _ = self.calls.answer_continue(notification);
     }
 
     fn note_signal(&mut self, notification: &Notification) {
         let Some(owner) = &self.owner else { return };
         let Ok(Waiter { sender, .. }) = self.resolver.waiter(notification.tid, owner) else { return };
-        if self.listener.is_valid(notification.id) {
+        if self.calls.is_valid(notification) {
             self.namespace.handle(Input::DaemonSignalled { sender: &sender }, now());
         }
     }

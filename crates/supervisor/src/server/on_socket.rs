@@ -3,6 +3,7 @@
 use super::Server;
 use super::aside::OnBehalf;
 use super::callers_memory::{callers_memory, errno, write_name, write_some};
+use super::calls::Calls;
 use super::receivers::Receiver;
 use super::worked::{Identified, Worked};
 use crate::identity::{Waiter, answers};
@@ -11,7 +12,7 @@ use auditns_core::socket::{Caller, SOL_NETLINK, SOL_SOCKET, SocketAnswer, Socket
 use auditns_core::{EndpointId, Input, Inquiry, Namespace};
 use auditns_sys::call::{Bytes, OnSocket, Operation, Room};
 use auditns_sys::identity::capabilities::Capability;
-use auditns_sys::{Listener, Notification, descriptors};
+use auditns_sys::{Notification, descriptors};
 use rustix::io::Errno;
 use std::io;
 use std::sync::Arc;
@@ -34,11 +35,11 @@ impl Server<'_> {
             self.answer_receive(notification, known, call);
             return;
         }
-        let (notification, listener) = (*notification, Arc::clone(&self.listener));
+        let (notification, calls) = (*notification, Arc::clone(&self.calls));
         let on_behalf = self.on_behalf(notification.tid);
         self.aside.work_on_call(notification, on_behalf, move || {
             let inode = descriptors::socket_inode(notification.tid, call.fd).ok().flatten();
-            let given = read_given(&notification, &listener, call.operation);
+            let given = read_given(&notification, &calls, call.operation);
             Some(Worked::Identified(Identified { notification, on_behalf, call, inode, given }))
         });
     }
@@ -47,7 +48,7 @@ impl Server<'_> {
         let Identified { notification, on_behalf, call, inode, given } = identified;
         let Some((inode, endpoint)) = inode.and_then(|inode| Some((inode, *self.inodes.get(&inode)?))) else {
             // Something else has a reserved number, of which nothing is ours to answer; or the caller is gone.
-            if self.listener.answer_continue(notification.id).is_ok() {
+            if self.calls.answer_continue(&notification).is_ok() {
                 self.feed(Input::StrayCall);
             }
             return;
@@ -90,7 +91,7 @@ impl Server<'_> {
     }
 
     pub(super) fn answer_errno(&self, notification: &Notification, errno: Errno) {
-        let _ = self.listener.answer_errno(notification.id, errno.raw_os_error());
+        let _ = self.calls.answer_errno(notification, errno.raw_os_error());
     }
 
     fn answer_request(
@@ -103,7 +104,7 @@ impl Server<'_> {
         let bytes = match given {
             Ok(bytes) => bytes,
             Err(error) => {
-                let _ = self.listener.answer_errno(notification.id, errno(&error));
+                let _ = self.calls.answer_errno(notification, errno(&error));
                 return;
             }
         };
@@ -119,13 +120,14 @@ impl Server<'_> {
             return;
         };
         let call = notification.id;
+        self.requested = Some(*notification);
         self.namespace.handle(Input::SocketRequested { endpoint, call, caller: &caller, request }, now());
         self.perform();
     }
 
     fn set_general_option(&mut self, notification: &Notification, endpoint: EndpointId, option: i32) {
         if let Some(refused) = Namespace::refuses_general_option(option) {
-            let _ = self.listener.answer_errno(notification.id, refused.0);
+            let _ = self.calls.answer_errno(notification, refused.0);
             return;
         }
         if let Some(connection) = self.connections.get_mut(&endpoint)
@@ -133,7 +135,7 @@ impl Server<'_> {
         {
             connection.note_credentials_wanted();
         }
-        let _ = self.listener.answer_continue(notification.id);
+        let _ = self.calls.answer_continue(notification);
     }
 
     /// What an option's value is for a caller that gives this as its room.
@@ -182,7 +184,7 @@ impl Server<'_> {
             net_admin: effective.has(Capability::NetAdmin),
             net_broadcast: effective.has(Capability::NetBroadcast),
         };
-        self.listener.is_valid(notification.id).then_some(caller)
+        self.calls.is_valid(notification).then_some(caller)
     }
 
     /// Gives a caller what it asked for.
@@ -193,27 +195,27 @@ impl Server<'_> {
         answer: SocketAnswer,
         room: Room,
     ) {
-        let (notification, listener) = (*notification, Arc::clone(&self.listener));
+        let (notification, calls) = (*notification, Arc::clone(&self.calls));
         match answer {
             SocketAnswer::Native => {
-                let _ = listener.answer_continue(notification.id);
+                let _ = calls.answer_continue(&notification);
             }
             SocketAnswer::Refused(errno) => {
-                let _ = listener.answer_errno(notification.id, errno.0);
+                let _ = calls.answer_errno(&notification, errno.0);
             }
             SocketAnswer::Name(name) => self.aside.work_on_call(notification, on_behalf, move || {
-                let written = callers_memory(&notification, &listener)
-                    .and_then(|memory| write_name(&memory, room, &name));
-                answer_written(&notification, &listener, written);
+                let written =
+                    callers_memory(&notification, &calls).and_then(|memory| write_name(&memory, room, &name));
+                answer_written(&notification, &calls, written);
                 None
             }),
             SocketAnswer::Value { bytes, length } => {
                 self.aside.work_on_call(notification, on_behalf, move || {
-                    let written = callers_memory(&notification, &listener).and_then(|memory| {
+                    let written = callers_memory(&notification, &calls).and_then(|memory| {
                         memory.write(room.length_at, &length.to_ne_bytes())?;
                         write_some(&memory, room.at, &bytes)
                     });
-                    answer_written(&notification, &listener, written);
+                    answer_written(&notification, &calls, written);
                     None
                 });
             }
@@ -222,7 +224,7 @@ impl Server<'_> {
 }
 
 /// Reads what a call gives in its caller's memory, as far as netlink looks at it.
-fn read_given(notification: &Notification, listener: &Listener, operation: Operation) -> io::Result<Vec<u8>> {
+fn read_given(notification: &Notification, calls: &Calls, operation: Operation) -> io::Result<Vec<u8>> {
     let given = match operation {
         Operation::Bind(address) | Operation::Connect(address) if address.length <= ADDRESS_MAX => address,
         Operation::SetOption { level: SOL_NETLINK, value, .. } if value.length >= VALUE => {
@@ -234,14 +236,14 @@ fn read_given(notification: &Notification, listener: &Listener, operation: Opera
     let length = usize::try_from(given.length).unwrap_or(0);
     let mut bytes = vec![0; length];
     if length != 0 {
-        callers_memory(notification, listener)?.read(given.at, &mut bytes)?;
+        callers_memory(notification, calls)?.read(given.at, &mut bytes)?;
     }
     Ok(bytes)
 }
 
-fn answer_written(notification: &Notification, listener: &Listener, written: io::Result<()>) {
+fn answer_written(notification: &Notification, calls: &Calls, written: io::Result<()>) {
     let _ = match written {
-        Ok(()) => listener.answer_value(notification.id, 0),
-        Err(error) => listener.answer_errno(notification.id, errno(&error)),
+        Ok(()) => calls.answer_value(notification, 0),
+        Err(error) => calls.answer_errno(notification, errno(&error)),
     };
 }

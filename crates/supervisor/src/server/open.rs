@@ -1,19 +1,22 @@
 //! Opening audit sockets.
 
 use super::Server;
+use super::calls::Calls;
 use super::connection::Connection;
 use super::limits::FULL_BUFFERS;
 use super::numbers::Claim;
 use super::worked::{Wanted, Worked};
 use crate::identity::{Client, Executable, Owner, read_executable};
 use crate::observer::Event;
+use crate::state::{ConnectionState, Entry};
 use crate::time::now;
 use auditns_core::{EndpointId, Input};
 use auditns_sys::identity::details::{self, Brief};
-use auditns_sys::{EndpointPair, InjectError, Listener, Notification, descriptors, endpoint};
+use auditns_sys::{EndpointPair, InjectError, Notification, SentBy, descriptors, endpoint};
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -51,7 +54,7 @@ impl Server<'_> {
         found: io::Result<(Executable, bool)>,
     ) {
         // What was read is the caller's only if it still waits.
-        let found = found.ok().filter(|_| self.listener.is_valid(notification.id));
+        let found = found.ok().filter(|_| self.calls.is_valid(notification));
         let client = match found {
             Some((executable, is_go)) => self.clients.learn(executable, is_go),
             None => Client::Lenient,
@@ -77,9 +80,15 @@ impl Server<'_> {
             Err(error) => return Err(self.refuse(tid, &error)),
         };
         if self.owner.is_none() {
-            match Owner::of_first_opener(tid) {
+            match Owner::of_first_opener(tid, self.origin.uid) {
                 // Settled for good, so it must have been the caller that was looked at.
-                Ok(owner) if self.listener.is_valid(notification.id) => self.owner = Some(owner),
+                Ok(owner) if self.calls.is_valid(notification) => {
+                    if let Some(keeping) = &self.keeping {
+                        keeping.pid_namespace(owner.pid_namespace());
+                    }
+                    self.namespace.note(&Entry::Owner(owner.facts()));
+                    self.owner = Some(owner);
+                }
                 Ok(_) => return Ok(()),
                 Err(error) => return Err(self.refuse(tid, &error)),
             }
@@ -92,6 +101,7 @@ impl Server<'_> {
             Err(error) => return Err(self.refuse(tid, &error)),
         };
         if let Some(mapped) = mapped {
+            self.namespace.note(&Entry::Owner(owner.facts()));
             self.namespace.handle(Input::OwnerMapped(mapped), now());
         }
         let closing = self.closing.load(Ordering::Relaxed);
@@ -111,10 +121,10 @@ impl Server<'_> {
             Err(error) => return Err(self.refuse(tid, &error)),
         };
         let EndpointPair { server, client: end, refuses_descriptors, sent_by } = pair;
-        let connection = Connection::new(server, inode, refuses_descriptors, sent_by, opener);
+        let state = ConnectionState::new(inode, refuses_descriptors, opener);
         // Before the member has its end: it may call something on it at once.
-        let endpoint = self.add_connection(connection, wanted.kind);
-        let (notification, listener) = (*notification, Arc::clone(&self.listener));
+        let endpoint = self.add_connection(server, sent_by, state, wanted.kind);
+        let (notification, calls) = (*notification, Arc::clone(&self.calls));
         let on_behalf = self.on_behalf_of(euid);
         // Whom audit does nothing for gets no reserved number: putting a socket there can make others wait.
         let privileged = opener.is_privileged();
@@ -123,22 +133,45 @@ impl Server<'_> {
         // The injection is done by the caller's thread, whenever that gets to run.
         self.aside.work_on_call(notification, on_behalf, move || {
             let number = numbers.and_then(|numbers| numbers.take(pid, tid, client));
-            let outcome = hand_over(&listener, notification.id, &end, wanted.close_on_exec, number.as_ref());
+            let outcome = hand_over(&calls, &notification, &end, wanted.close_on_exec, number.as_ref());
             Some(Worked::HandedOver { notification, endpoint, privileged, outcome })
         });
         Ok(())
     }
 
     /// Takes up a socket.
-    pub(super) fn add_connection(&mut self, connection: Connection, kind: i32) -> EndpointId {
+    pub(super) fn add_connection(
+        &mut self,
+        socket: OwnedFd,
+        sent_by: SentBy,
+        state: ConnectionState,
+        kind: i32,
+    ) -> EndpointId {
         self.last_endpoint += 1;
         let endpoint = EndpointId(self.last_endpoint);
-        let pid = connection.opener().own_pid();
-        self.inodes.insert(connection.inode(), endpoint);
-        self.connections.insert(endpoint, connection);
+        let pid = state.opener.own_pid();
+        if let Some(keeping) = &self.keeping {
+            keeping.endpoint(endpoint, &socket);
+        }
+        self.namespace.note(&Entry::Connected(endpoint, &state));
+        self.insert_connection(endpoint, socket, sent_by, state);
         self.namespace.handle(Input::EndpointOpened { endpoint, kind, pid }, now());
         self.update_interest(endpoint);
         endpoint
+    }
+
+    pub(super) fn insert_connection(
+        &mut self,
+        endpoint: EndpointId,
+        socket: OwnedFd,
+        sent_by: SentBy,
+        state: ConnectionState,
+    ) {
+        self.inodes.insert(state.inode, endpoint);
+        let journal = self.namespace.journal().map(Rc::clone);
+        let connection = Connection::new(endpoint, socket, sent_by, journal, state);
+        self.unsent_bytes += connection.unsent_bytes();
+        self.connections.insert(endpoint, connection);
     }
 
     /// Goes on when the caller has its end, at a reserved number or another one, or cannot have it.
@@ -188,18 +221,18 @@ impl Server<'_> {
 
 /// Gives the caller its end, at the reserved number if there is one. Returns the number where it was used.
 fn hand_over(
-    listener: &Listener,
-    id: u64,
+    calls: &Calls,
+    call: &Notification,
     end: &OwnedFd,
     close_on_exec: bool,
     number: Option<&Claim>,
 ) -> Result<Option<u32>, InjectError> {
     if let Some(Claim { number, .. }) = number {
-        match listener.inject_at(id, end.as_fd(), close_on_exec, *number) {
+        match calls.inject_at(call, end.as_fd(), close_on_exec, *number) {
             Ok(_) => return Ok(Some(*number)),
             Err(InjectError::NumberRefused(_)) => {}
             Err(error) => return Err(error),
         }
     }
-    listener.inject(id, end.as_fd(), close_on_exec).map(|_| None)
+    calls.inject(call, end.as_fd(), close_on_exec).map(|_| None)
 }

@@ -1,35 +1,103 @@
 //! The log, and saying once when it fails.
 
-use crate::log::LogFile;
+use crate::forward::Forwarder;
+use crate::log::{HostLog, LogFile, Place, Rotation};
 use crate::observer::{Event, Observer};
+use crate::state::Journal;
 use auditns_wire::Errno;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
 
 /// Writes records and remembers whether the last one could be written.
 #[derive(Debug)]
-pub(super) struct Storage {
+pub(crate) struct Storage {
     log: LogFile,
+    /// The records as the namespace sees them.
+    inside: Option<LogFile>,
+    /// Where the beginning and the end of every namespace stand.
+    host: Option<Arc<HostLog>>,
+    /// Where copies go.
+    forwarder: Option<Arc<Forwarder>>,
+    journal: Option<Rc<Journal>>,
     missed: u64,
 }
 
+/// A line for the log.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Line<'a> {
+    pub(super) text: &'a str,
+    /// It says that the namespace begins or ends.
+    pub(super) lifetime: bool,
+    /// The process that was to write it was killed; where it was about to.
+    pub(super) doubt: Option<Option<Place>>,
+}
+
 impl Storage {
-    pub(super) fn new(log: LogFile) -> Storage {
-        Storage { log, missed: 0 }
+    pub(crate) fn new(log: LogFile) -> Storage {
+        Storage { log, inside: None, host: None, forwarder: None, journal: None, missed: 0 }
+    }
+
+    /// Keeps the records as the namespace sees them as well.
+    pub(crate) fn set_inside(&mut self, inside: LogFile) {
+        self.inside = Some(inside);
+    }
+
+    /// Names the host's own log.
+    pub(crate) fn set_host(&mut self, host: Arc<HostLog>) {
+        self.host = Some(host);
+    }
+
+    /// Forwards copies of all records.
+    pub(crate) fn set_forwarder(&mut self, forwarder: Arc<Forwarder>) {
+        self.forwarder = Some(forwarder);
+    }
+
+    pub(super) fn set_journal(&mut self, journal: Rc<Journal>) {
+        self.journal = Some(journal);
+    }
+
+    pub(super) fn set_rotation(&mut self, rotation: Rotation) {
+        self.log.set_rotation(rotation);
+        if let Some(inside) = &mut self.inside {
+            inside.set_rotation(rotation);
+        }
     }
 
     /// Appends a line. The observer hears of the first failure and of the recovery.
-    pub(super) fn store(&mut self, line: &str, observer: &mut dyn Observer) -> Result<(), Errno> {
-        let path = self.log.path().to_owned();
-        match self.log.append(line) {
+    pub(super) fn store(&mut self, line: Line<'_>, observer: &mut dyn Observer) -> Result<(), Errno> {
+        let stored = append(&mut self.log, line, self.journal.as_deref());
+        let stored = stored.and_then(|()| match &self.host {
+            Some(host) if line.lifetime => host.append(line.text, line.doubt.is_some()),
+            _ => Ok(()),
+        });
+        if let Some(forwarder) = &self.forwarder {
+            forwarder.offer(line.text);
+        }
+        self.tell(stored, observer)
+    }
+
+    /// Appends a line to what the namespace sees.
+    pub(super) fn store_inside(&mut self, line: Line<'_>, observer: &mut dyn Observer) {
+        let Some(inside) = &mut self.inside else { return };
+        let stored = append(inside, line, self.journal.as_deref());
+        // The record itself is in the log, or was counted as lost.
+        let _ = self.tell(stored, observer);
+    }
+
+    fn tell(&mut self, stored: io::Result<()>, observer: &mut dyn Observer) -> Result<(), Errno> {
+        let path = self.log.path();
+        match stored {
             Ok(()) => {
                 let missed = std::mem::take(&mut self.missed);
                 if missed > 0 {
-                    observer.observe(&Event::LogRecovered { path: &path, missed });
+                    observer.observe(&Event::LogRecovered { path, missed });
                 }
                 Ok(())
             }
             Err(error) => {
                 if self.missed == 0 {
-                    observer.observe(&Event::LogFailed { path: &path, error: &error });
+                    observer.observe(&Event::LogFailed { path, error: &error });
                 }
                 self.missed += 1;
                 Err(error.raw_os_error().map_or(Errno::EIO, Errno))
@@ -38,10 +106,25 @@ impl Storage {
     }
 }
 
+fn append(log: &mut LogFile, line: Line<'_>, journal: Option<&Journal>) -> io::Result<()> {
+    if let Some(Some(place)) = line.doubt
+        && log.settle(line.text, place)?
+    {
+        return Ok(());
+    }
+    match journal {
+        Some(journal) => log.append_announced(line.text, |place| journal.begin_write(place)),
+        None => log.append(line.text),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::Rotation;
+
+    fn line(text: &str) -> Line<'_> {
+        Line { text, lifetime: false, doubt: None }
+    }
 
     #[derive(Debug, PartialEq, Eq)]
     enum Told {
@@ -71,11 +154,11 @@ mod tests {
         let mut ear = Ear::default();
         for _ in 0..2 {
             for _ in 0..5 {
-                assert_eq!(storage.store("lost", &mut ear), Err(Errno::ENOENT));
+                assert_eq!(storage.store(line("lost"), &mut ear), Err(Errno::ENOENT));
             }
             std::fs::create_dir(&path).unwrap();
             for _ in 0..5 {
-                assert_eq!(storage.store("kept", &mut ear), Ok(()));
+                assert_eq!(storage.store(line("kept"), &mut ear), Ok(()));
             }
             std::fs::remove_dir_all(&path).unwrap();
         }
@@ -91,6 +174,6 @@ mod tests {
         let kind = rustix::fs::FileType::CharacterDevice;
         rustix::fs::mknodat(rustix::fs::CWD, &log, kind, mode, device).unwrap();
         let mut storage = Storage::new(LogFile::new(folder.path(), Rotation::default()));
-        assert_eq!(storage.store("line", &mut Ear::default()), Err(Errno::ENOSPC));
+        assert_eq!(storage.store(line("line"), &mut Ear::default()), Err(Errno::ENOSPC));
     }
 }

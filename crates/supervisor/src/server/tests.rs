@@ -1,8 +1,11 @@
 //! A server whose members' ends are in the test's own hands.
 
 use super::*;
+use crate::log::LogFile;
 use crate::log::Rotation;
-use auditns_core::{Config, Policy};
+use crate::state::ConnectionState;
+use crate::time::now;
+use auditns_core::{Config, Namespace};
 use auditns_sys::{Endpoints, LaunchOptions, SentBy, launch};
 use auditns_wire::record::Ids;
 use rustix::io::IoSlice;
@@ -38,19 +41,46 @@ fn with_server(test: impl FnOnce(&mut Server<'_>)) {
     let config = Config {
         contid: 1,
         name: b"test".to_vec(),
-        policy: Policy::Normal,
+        starter: Ids { pid: 1, uid: 0, auid: Ids::UNSET, ses: Ids::UNSET },
+        policy: auditns_core::Policy::Normal,
         backlog_limit: 64,
         queue_bytes: Config::QUEUE_BYTES,
-        starter: Ids { pid: 1, uid: 0, auid: Ids::UNSET, ses: Ids::UNSET },
         start_fields: Vec::new(),
+        rules_max: Config::RULES_MAX,
+        inside_log: false,
     };
-    let (namespace, log) = (Namespace::new(config, now()), LogFile::new(folder.path(), Rotation::default()));
+    let origin = Origin {
+        index: 1,
+        name: "test".to_owned(),
+        runtime: "test".to_owned(),
+        uid: 0,
+        pid: 1,
+        pid_started: 0,
+        began: 0,
+        served_before: 0,
+        log_folder: folder.path().to_owned(),
+    };
+    let settings = Settings {
+        rotation: Rotation::default(),
+        inside_log: false,
+        sockets: limits::SOCKETS,
+        strict_clients: Vec::new(),
+    };
+    let parts = Parts {
+        namespace: Durable::new(Namespace::new(config, now()), None),
+        calls: Calls::new(None),
+        storage: Storage::new(LogFile::new(folder.path(), Rotation::default())),
+        clients: Clients::new(&[]),
+        endpoints: Endpoints::new(),
+        descriptors: 1 << 16,
+        origin,
+        settings,
+        keeping: None,
+    };
     let mut observer = Deaf;
-    let clients = Clients::new(&[]);
-    let mut server =
-        Server::new(namespace, launched.listener, log, clients, Endpoints::new(), &mut observer, 1 << 16)
-            .unwrap();
-    server.owner = Some(Owner::of_first_opener(std::process::id()).unwrap());
+    let mut server = Server::new(parts, &mut observer).unwrap();
+    server.add_listener(launched.listener, launched.wait_killable).unwrap();
+    server.owner = Some(Owner::of_first_opener(std::process::id(), 0).unwrap());
     test(&mut server);
 }
 
@@ -60,7 +90,12 @@ fn endpoint(server: &mut Server<'_>, ours: OwnedFd, refuses_descriptors: bool) -
     let opener = server.resolver.learn(pid, server.owner.as_ref().unwrap()).unwrap();
     // No call is made on the member's end, so its inode number is never looked for.
     let inode = server.last_endpoint;
-    server.add_connection(Connection::new(ours, inode, refuses_descriptors, SentBy::Supervisor, opener), 3)
+    server.add_connection(
+        ours,
+        SentBy::Supervisor,
+        ConnectionState::new(inode, refuses_descriptors, opener),
+        3,
+    )
 }
 
 fn turn(server: &mut Server<'_>) {
@@ -172,8 +207,13 @@ fn sockets_of_processes_without_privileges_leave_room_for_the_others() {
             assert!(refusal(server, 8 - number, &privileged).is_some(), "what is being closed counts");
             let opener = if number < 4 { unprivileged } else { privileged };
             let pair = server.endpoints.pair(true).unwrap();
-            let connection = Connection::new(pair.server, 0, true, SentBy::Supervisor, opener);
-            server.connections.insert(EndpointId(100 + u64::try_from(number).unwrap()), connection);
+            let id = EndpointId(100 + u64::try_from(number).unwrap());
+            server.insert_connection(
+                id,
+                pair.server,
+                SentBy::Supervisor,
+                ConnectionState::new(0, true, opener),
+            );
         }
         assert_eq!(refusal(server, 0, &privileged), Some(rustix::io::Errno::NFILE));
     });

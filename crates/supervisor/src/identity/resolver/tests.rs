@@ -3,7 +3,7 @@ use crate::testing::{Background, ORDINARY};
 use rustix::thread::gettid;
 
 fn owner() -> Owner {
-    Owner::of_first_opener(gettid().as_raw_nonzero().get().cast_unsigned()).unwrap()
+    Owner::of_first_opener(gettid().as_raw_nonzero().get().cast_unsigned(), 0).unwrap()
 }
 
 fn own_pid() -> u32 {

@@ -6,8 +6,9 @@
 mod pool;
 
 use crate::identity::path_answers;
+use crate::state::LookingUp;
+use auditns_core::EndpointId;
 use auditns_core::rules::{PathAnswers, PathQuestion};
-use auditns_core::{Answers, EndpointId, Sender};
 use auditns_sys::Notification;
 use auditns_wire::Errno;
 use pool::Pool;
@@ -39,20 +40,11 @@ pub(super) struct OnBehalf {
     pub(super) privileged: bool,
 }
 
-/// A datagram that waits for its paths.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    pub(super) endpoint: EndpointId,
-    pub(super) sender: Sender,
-    pub(super) bytes: Vec<u8>,
-    pub(super) answers: Answers,
-}
-
 /// What came of something; `W` of work on a call.
 #[derive(Debug)]
 pub(super) enum Done<W> {
     /// The answers are complete.
-    LookedUp(Box<Waiting>),
+    LookedUp(Box<LookingUp>),
     /// Work on a call is done, and the call is not yet answered.
     Worked(W),
     /// There is no thread to work on a call.
@@ -78,7 +70,7 @@ pub(super) struct Aside<W> {
     channel: Channel<Finished<W>>,
     /// Readable when something is done.
     ready: Arc<OwnedFd>,
-    waiting: BTreeMap<EndpointId, Waiting>,
+    waiting: BTreeMap<EndpointId, LookingUp>,
     /// Most calls worked on at a time.
     calls_max: usize,
     /// Calls worked on, and by user.
@@ -129,7 +121,11 @@ impl<W: Send + 'static> Aside<W> {
 
     /// Looks paths up and adds them to the answers. There is at most one datagram of an endpoint. Returns it, with
     /// `ENOMEM` for each path, where the look-up cannot be done now.
-    pub(super) fn look_up(&mut self, mut waiting: Waiting, questions: Vec<PathQuestion>) -> Option<Waiting> {
+    pub(super) fn look_up(
+        &mut self,
+        mut waiting: LookingUp,
+        questions: Vec<PathQuestion>,
+    ) -> Option<LookingUp> {
         let refused = questions.iter().map(|question| (question.clone(), Err(Errno::ENOMEM))).collect();
         let (endpoint, pid, look_up) = (waiting.endpoint, waiting.sender.process.pid, self.look_up);
         let started = self.waiting.len() < LOOKUPS
@@ -141,6 +137,11 @@ impl<W: Send + 'static> Aside<W> {
             waiting.answers.paths = refused;
             Some(waiting)
         }
+    }
+
+    /// The datagrams whose paths are being looked up.
+    pub(super) fn looked_up(&self) -> impl Iterator<Item = &LookingUp> {
+        self.waiting.values()
     }
 
     /// Works on a call whose caller's memory or executable has to be looked at. What the work returns comes out of

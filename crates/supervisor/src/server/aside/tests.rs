@@ -1,5 +1,6 @@
 use super::*;
 use auditns_core::rules::{FileId, PathKind};
+use auditns_core::{Answers, Sender};
 use auditns_core::{Capabilities, ProcessId, Standing};
 use auditns_sys::SeccompData;
 use auditns_wire::record::{Ids, Viewed};
@@ -22,7 +23,7 @@ fn stuck(_: u32, _: &[PathQuestion]) -> PathAnswers {
     PathAnswers::new()
 }
 
-fn waiting(endpoint: u64) -> Waiting {
+fn waiting(endpoint: u64) -> LookingUp {
     let ids = Ids { pid: 1, uid: 0, auid: Ids::UNSET, ses: Ids::UNSET };
     let sender = Sender {
         process: ProcessId { pid: 1, started: Duration::ZERO },
@@ -34,11 +35,11 @@ fn waiting(endpoint: u64) -> Waiting {
         capabilities: Capabilities::default(),
     };
     let bytes = vec![u8::try_from(endpoint).unwrap()];
-    Waiting { endpoint: EndpointId(endpoint), sender, bytes, answers: Answers::default() }
+    LookingUp { endpoint: EndpointId(endpoint), sender, bytes, answers: Answers::default() }
 }
 
 fn notification(id: u64) -> Notification {
-    Notification { id, tid: 1, data: SeccompData::default() }
+    Notification { id, tid: 1, data: SeccompData::default(), origin: 0 }
 }
 
 fn is_ready(aside: &Aside<u64>, seconds: i64) -> bool {

@@ -99,23 +99,22 @@ impl Server<'_> {
         let Receiving { notification, receiver, call, socket, .. } = receiving;
         // The socket below refuses this as netlink does.
         if receiving.flags() & flags::OUT_OF_BAND != 0 {
-            let _ = self.listener.answer_continue(notification.id);
+            let _ = self.calls.answer_continue(&notification);
             return;
         }
         let wants_no_address =
             matches!(call.operation, Operation::ReceiveFrom { address: Room { at: 0, .. }, .. });
         if wants_no_address && !socket.overrun {
-            let _ = self.listener.answer_continue(notification.id);
+            let _ = self.calls.answer_continue(&notification);
             return;
         }
-        let listener = Arc::clone(&self.listener);
+        let calls = Arc::clone(&self.calls);
         self.aside.work_on_call(notification, receiver.on_behalf, move || {
-            let answer = receiving.answer(&listener).unwrap_or(Answer::Continue);
-            let id = notification.id;
+            let answer = receiving.answer(&calls).unwrap_or(Answer::Continue);
             let _ = match answer {
-                Answer::Continue => listener.answer_continue(id),
-                Answer::Value(value) => listener.answer_value(id, value),
-                Answer::Errno(errno) => listener.answer_errno(id, errno),
+                Answer::Continue => calls.answer_continue(&notification),
+                Answer::Value(value) => calls.answer_value(&notification, value),
+                Answer::Errno(errno) => calls.answer_errno(&notification, errno),
                 Answer::Wait(time) => return Some(Worked::MustWait(receiving, time)),
                 Answer::Overrun => return Some(Worked::Overrun { notification, receiver, call }),
                 Answer::OtherSocket => return Some(Worked::Misjudged { notification, call }),
@@ -147,7 +146,7 @@ impl Server<'_> {
             self.start_again(receiving);
         } else if !self.parked.add(receiving, !holds_datagram) {
             // Better without control messages than not at all.
-            let _ = self.listener.answer_continue(receiving.notification.id);
+            let _ = self.calls.answer_continue(&receiving.notification);
         }
     }
 
@@ -165,18 +164,18 @@ impl Server<'_> {
             self.start_again(receiving);
         }
         let is_open = |endpoint| self.connections.contains_key(&endpoint);
-        for (receiving, end) in self.parked.take_ended(&self.listener, is_open) {
-            let id = receiving.notification.id;
+        for (receiving, end) in self.parked.take_ended(&self.calls, is_open) {
+            let call = &receiving.notification;
             let _ = match end {
                 End::Gone => Ok(()),
-                End::TimedOut => self.listener.answer_errno(id, Errno::AGAIN.raw_os_error()),
+                End::TimedOut => self.calls.answer_errno(call, Errno::AGAIN.raw_os_error()),
                 // As `sock_intr_errno` of the kernel.
                 End::Interrupted if receiving.waits == Waits::ForEver => {
-                    self.listener.answer_errno(id, RESTART)
+                    self.calls.answer_errno(call, RESTART)
                 }
-                End::Interrupted => self.listener.answer_errno(id, Errno::INTR.raw_os_error()),
+                End::Interrupted => self.calls.answer_errno(call, Errno::INTR.raw_os_error()),
                 // The kernel decides what becomes of a call that may be interrupted, or that has lost its socket.
-                End::PerhapsInterrupted | End::SocketClosed => self.listener.answer_continue(id),
+                End::PerhapsInterrupted | End::SocketClosed => self.calls.answer_continue(call),
             };
         }
     }

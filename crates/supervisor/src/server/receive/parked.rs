@@ -1,8 +1,8 @@
 //! Calls that wait for something to receive, without a thread each.
 
 use super::receiving::{Receiving, Waits};
+use crate::server::calls::Calls;
 use auditns_core::EndpointId;
-use auditns_sys::Listener;
 use auditns_sys::identity::signals::{Pending, pending};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -42,17 +42,12 @@ struct Call {
 
 impl Call {
     /// Why it waits no longer; `None` if it does.
-    fn end(
-        &mut self,
-        listener: &Listener,
-        is_open: impl Fn(EndpointId) -> bool,
-        now: Instant,
-    ) -> Option<End> {
+    fn end(&mut self, calls: &Calls, is_open: impl Fn(EndpointId) -> bool, now: Instant) -> Option<End> {
         let Receiving { notification, receiver, waits, .. } = &self.receiving;
         let signal = pending(notification.tid);
         // A signal of the process may be another thread's to take: then it is gone when it is looked at again.
         let saw_signal = std::mem::replace(&mut self.saw_signal, signal == Pending::Shared);
-        if !listener.is_valid(notification.id) {
+        if !calls.is_valid(notification) {
             Some(End::Gone)
         } else if matches!(waits, Waits::Until(deadline) if *deadline <= now) {
             Some(End::TimedOut)
@@ -117,7 +112,7 @@ impl Parked {
     /// Takes out the calls that wait no longer, if it is time to look at them.
     pub(super) fn take_ended(
         &mut self,
-        listener: &Listener,
+        calls: &Calls,
         is_open: impl Fn(EndpointId) -> bool,
     ) -> Vec<(Receiving, End)> {
         let now = Instant::now();
@@ -127,7 +122,7 @@ impl Parked {
         let mut ended = Vec::new();
         for _ in 0..self.calls.len().min(LOOKED_AT) {
             let Some(mut call) = self.calls.pop_front() else { break };
-            match call.end(listener, &is_open, now) {
+            match call.end(calls, &is_open, now) {
                 Some(end) => ended.push((call.receiving, end)),
                 None => self.calls.push_back(call),
             }
@@ -151,7 +146,7 @@ mod tests {
         let on_behalf = OnBehalf { uid: 0, privileged: true };
         let operation = Operation::ReceiveFrom { flags: 0, address: Room { at: 0, length_at: 0 } };
         Receiving {
-            notification: Notification { id: number, tid: 1, data: SeccompData::default() },
+            notification: Notification { id: number, tid: 1, data: SeccompData::default(), origin: 0 },
             receiver: Receiver { endpoint: EndpointId(number % 2), inode: 1, on_behalf },
             call: OnSocket { fd: 870, operation },
             socket: Socket {
@@ -191,13 +186,15 @@ mod tests {
         let mut child = Command::new("cat");
         child.stdin(Stdio::piped());
         let mut launched = launch::spawn(child, &LaunchOptions::default()).unwrap();
+        let calls = Calls::new(None);
+        calls.add(0, launched.listener);
         let mut parked = Parked::default();
         for number in 0..3 * LOOKED_AT as u64 {
             parked.add(receiving(number), true);
         }
         for turn in 1..=3 {
             std::thread::sleep(LOOK);
-            let ended = parked.take_ended(&launched.listener, |_| true);
+            let ended = parked.take_ended(&calls, |_| true);
             assert_eq!((ended.len(), parked.calls.len()), (LOOKED_AT, (3 - turn) * LOOKED_AT));
         }
         launched.child.kill().unwrap();
@@ -209,11 +206,13 @@ mod tests {
         let mut child = Command::new("cat");
         child.stdin(Stdio::piped());
         let mut launched = launch::spawn(child, &LaunchOptions::default()).unwrap();
+        let calls = Calls::new(None);
+        calls.add(0, launched.listener);
         let mut parked = Parked::default();
         parked.add(receiving(1), true);
-        assert!(parked.take_ended(&launched.listener, |_| true).is_empty(), "it is not time yet");
+        assert!(parked.take_ended(&calls, |_| true).is_empty(), "it is not time yet");
         std::thread::sleep(LOOK);
-        let ended = parked.take_ended(&launched.listener, |_| true);
+        let ended = parked.take_ended(&calls, |_| true);
         assert_eq!(ended.iter().map(|(_, end)| *end).collect::<Vec<_>>(), [End::Gone]);
         assert_eq!(parked.rest(), None);
         launched.child.kill().unwrap();

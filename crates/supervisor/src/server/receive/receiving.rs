@@ -2,10 +2,11 @@
 
 use super::flags as flag;
 use crate::server::callers_memory::{callers_memory, write_beginning};
+use crate::server::calls::Calls;
 use crate::server::receivers::Receiver;
 use auditns_sys::call::{OnSocket, Operation, Room};
 use auditns_sys::memory::{Memory, Message};
-use auditns_sys::{Listener, Notification, descriptors};
+use auditns_sys::{Notification, descriptors};
 use auditns_wire::address::Address;
 use auditns_wire::header::HEADER_LENGTH;
 use auditns_wire::record;
@@ -74,7 +75,7 @@ pub(super) enum Answer {
 impl Receiving {
     /// # Errors
     /// Anything that keeps us from answering better than the socket below does.
-    pub(super) fn answer(&self, listener: &Listener) -> io::Result<Answer> {
+    pub(super) fn answer(&self, calls: &Calls) -> io::Result<Answer> {
         let tid = self.notification.tid;
         if descriptors::socket_inode(tid, self.call.fd)? != Some(self.receiver.inode) {
             return Ok(Answer::OtherSocket);
@@ -86,7 +87,7 @@ impl Receiving {
         if !self.socket.holds_datagram && self.must_not_wait() {
             return Ok(Answer::Errno(Errno::AGAIN.raw_os_error()));
         }
-        let memory = callers_memory(&self.notification, listener)?;
+        let memory = callers_memory(&self.notification, calls)?;
         match self.call.operation {
             Operation::ReceiveFrom { address, .. } => {
                 self.write_address(&memory, address)?;
@@ -97,17 +98,17 @@ impl Receiving {
                 let Ok(message) = Message::read(&memory, message, layout) else {
                     return Ok(Answer::Continue);
                 };
-                self.answer_message(&memory, listener, &message)
+                self.answer_message(&memory, calls, &message)
             }
             _ => Ok(Answer::Continue),
         }
     }
 
-    fn answer_message(&self, memory: &Memory, listener: &Listener, message: &Message) -> io::Result<Answer> {
+    fn answer_message(&self, memory: &Memory, calls: &Calls, message: &Message) -> io::Result<Answer> {
         let has_control = message.control.at != 0 && message.control.length != 0;
         let wants_control = self.socket.packet_info || (self.socket.credentials && has_control);
         if wants_control && message.is_plausible() {
-            return self.take(memory, listener, message);
+            return self.take(memory, calls, message);
         }
         if message.name.at != 0 {
             let name = self.next_address()?.encode();

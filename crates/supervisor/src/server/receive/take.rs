@@ -4,7 +4,7 @@ use super::control::{Extras, messages};
 use super::flags as flag;
 use super::receiving::{Answer, Receiving, is_nonblocking};
 use crate::server::callers_memory::{write_beginning, write_some};
-use auditns_sys::Listener;
+use crate::server::calls::Calls;
 use auditns_sys::memory::{Memory, Message};
 use auditns_wire::address::Address;
 use auditns_wire::header::HEADER_LENGTH;
@@ -20,7 +20,7 @@ const DATAGRAM_MAX: u64 = 64 * 1024;
 
 impl Receiving {
     /// Receives in the caller's place.
-    pub(super) fn take(&self, memory: &Memory, listener: &Listener, message: &Message) -> io::Result<Answer> {
+    pub(super) fn take(&self, memory: &Memory, calls: &Calls, message: &Message) -> io::Result<Answer> {
         let flags = self.flags();
         let end = self.copy()?;
         let room = usize::try_from(message.room().min(DATAGRAM_MAX)).unwrap_or(0);
@@ -28,7 +28,7 @@ impl Receiving {
         let mut buffer = vec![0; room.max(HEADER_LENGTH)];
         let mut how = RecvFlags::DONTWAIT | RecvFlags::TRUNC;
         how.set(RecvFlags::PEEK, flags & flag::PEEK != 0);
-        if !listener.is_valid(self.notification.id) {
+        if !calls.is_valid(&self.notification) {
             return Ok(Answer::Continue);
         }
         let (read, length) = match rustix::net::recv(&end, &mut buffer, how) {

@@ -1,0 +1,61 @@
+//! Talking to the supervisor.
+
+use super::OWN_FAILURE;
+use crate::options::SupervisorAt;
+use crate::terminal::line;
+use auditns_control::client::{Client, ClientError};
+use auditns_control::interface::{self, Which};
+use std::process::ExitCode;
+
+/// Why a command that needs the supervisor has failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// Nobody listens.
+    #[error(
+        "no supervisor serves in {0}; start one with auditns supervise, or name another folder with --run-dir"
+    )]
+    NoSupervisor(String),
+    /// It has answered, or has not.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// A file.
+    #[error(
+        "{path} cannot be read ({error}); check its owner and mode, or name another folder with --log-dir"
+    )]
+    Read {
+        /// Which one.
+        path: String,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Standard output.
+    #[error("nothing can be written to standard output ({0})")]
+    Write(std::io::Error),
+}
+
+/// The supervisor, if one serves.
+pub(crate) fn find(at: &SupervisorAt) -> Result<Option<Client>, Failure> {
+    Ok(Client::connect(&at.run_dir.join(interface::NAME))?)
+}
+
+/// The supervisor.
+pub(crate) fn connect(at: &SupervisorAt) -> Result<Client, Failure> {
+    find(at)?.ok_or_else(|| Failure::NoSupervisor(at.run_dir.display().to_string()))
+}
+
+/// A namespace by what a person calls it: its name, or its number.
+pub(crate) fn which(text: &str) -> Which {
+    text.parse().map_or_else(|_| Which::Name(text.to_owned()), Which::Contid)
+}
+
+/// The exit code of a command. Whoever stops reading is no failure.
+pub(crate) fn exit_code(result: Result<(), Failure>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            line(&error.to_string());
+            ExitCode::from(OWN_FAILURE)
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! `auditns exec`.
+
+use super::client::{Failure, connect};
+use super::{OWN_FAILURE, exit_status};
+use crate::options::Exec;
+use crate::terminal::line;
+use auditns_control::interface::JoinRequest;
+use auditns_supervisor::attached::{self, AttachedError};
+use auditns_sys::launch::LoginuidReset;
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+
+pub(crate) fn run(exec: &Exec) -> ExitCode {
+    let mut client = match connect(&exec.supervisor) {
+        Ok(client) => client,
+        Err(error) => {
+            line(&error.to_string());
+            return ExitCode::from(OWN_FAILURE);
+        }
+    };
+    let joined = attached::run(&exec.command, LoginuidReset::Keep, |candidate| {
+        let request = JoinRequest {
+            name: exec.namespace.clone(),
+            pid: candidate.pid,
+            wait_killable: candidate.wait_killable,
+        };
+        client.join(&request, candidate.listener.as_fd()).map(|_| ()).map_err(Failure::from)
+    });
+    finish(joined)
+}
+
+/// The exit code of a command that was run.
+pub(super) fn finish(result: Result<std::process::ExitStatus, AttachedError<Failure>>) -> ExitCode {
+    match result {
+        Ok(status) => ExitCode::from(exit_status(status)),
+        Err(error) => {
+            line(&error.to_string());
+            ExitCode::from(match error {
+                AttachedError::Launch(error) => error.exit_code(),
+                _ => OWN_FAILURE,
+            })
+        }
+    }
+}

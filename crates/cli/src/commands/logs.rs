@@ -1,0 +1,154 @@
+//! `auditns logs` and `events`.
+
+use super::client::{Failure, exit_code, find, which};
+use super::views::print;
+use crate::options::{Events, Logs, SupervisorAt, View};
+use crate::records::{Record, Tail, escaped};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::thread::sleep;
+use std::time::Duration;
+
+/// Where logs are if no supervisor says otherwise.
+const LOG_FOLDER: &str = "/var/log/auditns";
+/// How often followed logs are looked at.
+const INTERVAL: Duration = Duration::from_millis(200);
+
+pub(crate) fn logs(logs: &Logs) -> ExitCode {
+    exit_code((|| {
+        let (name, folder) = folder_of(logs)?;
+        let file = match logs.view {
+            View::Host => "audit.log",
+            View::Namespace => "namespace.log",
+        };
+        let path = folder.join(file);
+        readable(&path)?;
+        let mut tail = Tail::new(&path);
+        loop {
+            print_all(&mut tail, &path, |record| shown(record, &name, logs.json))?;
+            if !logs.follow {
+                return Ok(());
+            }
+            sleep(INTERVAL);
+        }
+    })())
+}
+
+pub(crate) fn events(events: &Events) -> ExitCode {
+    exit_code((|| {
+        let folder = log_folder(events.log_dir.as_deref(), &events.supervisor)?;
+        let mut tails = BTreeMap::<String, Tail>::new();
+        loop {
+            for name in names(&folder)?.into_iter().filter(|name| wanted(&events.ns, name)) {
+                let path = folder.join(&name).join("audit.log");
+                let tail = tails.entry(name.clone()).or_insert_with(|| Tail::new(&path));
+                print_all(tail, &path, |record| {
+                    let kind = events.types.is_empty()
+                        || events.types.iter().any(|kind| kind.eq_ignore_ascii_case(record.kind));
+                    let time = events.since.is_none_or(|since| record.seconds() >= since.0);
+                    (kind && time).then(|| shown(record, &name, events.json)).flatten()
+                })?;
+            }
+            if !events.follow {
+                return Ok(());
+            }
+            sleep(INTERVAL);
+        }
+    })())
+}
+
+fn print_all(
+    tail: &mut Tail,
+    path: &Path,
+    show: impl Fn(&Record<'_>) -> Option<String>,
+) -> Result<(), Failure> {
+    while let Some(line) = tail.next().map_err(|error| unreadable(path, error))? {
+        let text = match Record::parse(&line) {
+            Some(record) => show(&record),
+            None => Some(escaped(&line)),
+        };
+        if let Some(text) = text {
+            print(&(text + "\n"))?;
+        }
+    }
+    Ok(())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "others leave records out")]
+fn shown(record: &Record<'_>, name: &str, json: bool) -> Option<String> {
+    Some(if json { record.json(name) } else { record.text() })
+}
+
+fn folder_of(logs: &Logs) -> Result<(String, PathBuf), Failure> {
+    if logs.log_dir.is_none()
+        && let Some(mut client) = find(&logs.supervisor)?
+        && let Ok(info) = client.show(which(&logs.namespace))
+    {
+        return Ok((info.name, PathBuf::from(info.log_folder)));
+    }
+    let folder = log_folder(logs.log_dir.as_deref(), &logs.supervisor)?;
+    Ok((logs.namespace.clone(), folder.join(&logs.namespace)))
+}
+
+fn log_folder(given: Option<&Path>, at: &SupervisorAt) -> Result<PathBuf, Failure> {
+    if let Some(folder) = given {
+        return Ok(folder.to_owned());
+    }
+    Ok(match find(at)? {
+        Some(mut client) => PathBuf::from(client.supervisor()?.log_folder),
+        None => PathBuf::from(LOG_FOLDER),
+    })
+}
+
+/// The namespaces that have a log.
+fn names(folder: &Path) -> Result<Vec<String>, Failure> {
+    let entries = std::fs::read_dir(folder).map_err(|error| unreadable(folder, error))?;
+    let names = entries.flatten().filter(|entry| entry.path().join("audit.log").exists());
+    let mut names: Vec<String> = names.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    Ok(names)
+}
+
+fn readable(path: &Path) -> Result<(), Failure> {
+    std::fs::File::open(path).map(|_| ()).map_err(|error| unreadable(path, error))
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> Failure {
+    Failure::Read { path: path.display().to_string(), error }
+}
+
+/// Whether a name is among those asked for.
+fn wanted(patterns: &[String], name: &str) -> bool {
+    patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, name))
+}
+
+/// `*` in a pattern stands for any number of characters.
+fn matches(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else { return false };
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    for part in middle {
+        let Some(at) = rest.find(part) else { return false };
+        rest = rest.get(at + part.len()..).unwrap_or("");
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_whole_names() {
+        for (pattern, name) in
+            [("web", "web"), ("*", ""), ("w*b", "web"), ("*:web-*", "1000:web-1"), ("a*b*c", "abc")]
+        {
+            assert!(matches(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [("web", "web1"), ("", "a"), ("w*b", "we"), ("a*b*c", "acb"), ("ab*b", "ab")] {
+            assert!(!matches(pattern, name), "{pattern} {name}");
+        }
+    }
+}

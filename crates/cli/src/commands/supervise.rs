@@ -1,0 +1,190 @@
+//! `auditns supervise`: the keeper, and the supervisor that it keeps.
+
+use super::OWN_FAILURE;
+use crate::options::Supervise;
+use crate::terminal::{Terminal, line};
+use auditns_control::interface;
+use auditns_keeper::{FdStore, KeepOptions, inherited, keep};
+use auditns_policy::Policy;
+use auditns_supervisor::Store;
+use auditns_supervisor::host::{Host, HostOptions};
+use auditns_sys::signals::SignalFd;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{FlockOperation, Mode, flock};
+use rustix::process::{DumpableBehavior, Signal};
+use std::env;
+use std::ffi::OsString;
+use std::fs::{DirBuilder, File};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Exit status for a wrong configuration: starting again would not help.
+const WRONG_USAGE: u8 = 2;
+/// Under which name the socket of the control interface is kept.
+const CONTROL: &str = "control";
+
+/// Why there is no supervisor.
+#[derive(Debug, thiserror::Error)]
+enum SuperviseError {
+    #[error("only root can supervise the namespaces of all users; run it as root, or use auditns run")]
+    NotRoot,
+    #[error("the folder {} cannot be made or used ({error}); check its parent, or name another with --run-dir", path.display())]
+    RunFolder { path: PathBuf, error: io::Error },
+    #[error("a supervisor serves in {} already; stop it first, or name another folder with --run-dir", .0.display())]
+    Running(PathBuf),
+    #[error("the control socket {} cannot be made ({error}); check its folder's owner and mode", path.display())]
+    Socket { path: PathBuf, error: io::Error },
+    #[error("signals cannot be waited for ({0})")]
+    Signals(#[source] io::Error),
+    #[error("the path of this program cannot be found ({0}); is /proc mounted?")]
+    Program(#[source] io::Error),
+    #[error(transparent)]
+    Keep(#[from] auditns_keeper::KeepError),
+    #[error(transparent)]
+    Store(#[from] auditns_keeper::StoreError),
+    #[error(transparent)]
+    Host(#[from] auditns_supervisor::host::HostError),
+}
+
+pub(crate) fn run(supervise: &Supervise) -> ExitCode {
+    let policy = match Policy::load(&supervise.config) {
+        Ok(policy) => policy,
+        Err(error) => {
+            line(&error.to_string());
+            return ExitCode::from(WRONG_USAGE);
+        }
+    };
+    if supervise.check {
+        print!("{policy}");
+        return ExitCode::SUCCESS;
+    }
+    let result = if supervise.no_keeper { serve(supervise, policy) } else { keep_server(supervise) };
+    match result {
+        Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(OWN_FAILURE)),
+        Err(error) => {
+            line(&error.to_string());
+            ExitCode::from(OWN_FAILURE)
+        }
+    }
+}
+
+fn keep_server(supervise: &Supervise) -> Result<i32, SuperviseError> {
+    let run_folder = run_folder(supervise)?;
+    let _lock = lock(&run_folder)?;
+    let keeper_arguments: Vec<OsString> = env::args_os().skip(1).collect();
+    let mut server_arguments = keeper_arguments.clone();
+    server_arguments.push("--no-keeper".into());
+    let program = env::current_exe().map_err(SuperviseError::Program)?;
+    let options =
+        KeepOptions { program: without_deleted(program), server_arguments, keeper_arguments, run_folder };
+    Ok(keep(&options)?)
+}
+
+/// The kernel marks the path of a program that was replaced; the new one is where the old one was.
+fn without_deleted(program: PathBuf) -> PathBuf {
+    let bytes = program.as_os_str().as_bytes();
+    match bytes.strip_suffix(b" (deleted)") {
+        Some(path) => PathBuf::from(OsString::from_vec(path.to_vec())),
+        None => program,
+    }
+}
+
+fn serve(supervise: &Supervise, policy: Policy) -> Result<i32, SuperviseError> {
+    // Before anything else is opened.
+    let mut kept = inherited();
+    if !auditns_sys::identity::is_root() {
+        return Err(SuperviseError::NotRoot);
+    }
+    let signals = [Signal::TERM, Signal::INT, Signal::HUP, Signal::USR2].map(Signal::as_raw);
+    let signals = SignalFd::block(&signals).map_err(SuperviseError::Signals)?;
+    // Whoever could trace it could speak for every namespace.
+    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let store = Arc::new(Kept(FdStore::from_environment()?));
+    let run_folder = run_folder(supervise)?;
+    let listener = match kept.iter().position(|(name, _)| name == CONTROL) {
+        Some(at) => UnixListener::from(kept.remove(at).1),
+        None => bind(&run_folder.join(interface::NAME), &store.0)?,
+    };
+    let log_folder = supervise.log_dir.clone().unwrap_or_else(|| policy.log_folder().to_owned());
+    let config = supervise.config.clone();
+    let host = Host::start(HostOptions {
+        policy,
+        read_policy: Box::new(move || Policy::load(&config).map_err(|error| error.to_string())),
+        log_folder,
+        listener,
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        kept,
+        restarts: env::var("AUDITNS_RESTARTS").ok().and_then(|text| text.parse().ok()).unwrap_or(0),
+        observer: Box::new(|name| Box::new(Terminal::of(name))),
+    })?;
+    store.0.ready(&format!("serving {} namespaces", host.namespaces()))?;
+    loop {
+        match poll(&mut [PollFd::new(&signals, PollFlags::IN)], None) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(SuperviseError::Signals(error.into())),
+        }
+        while let Ok(Some(signal)) = signals.read() {
+            if signal.number != Signal::HUP.as_raw() {
+                // What is not in the kept memory is nowhere: there is nothing to bring to an end.
+                std::process::exit(0);
+            }
+            match host.reload() {
+                Ok(()) => line("the policy was read again"),
+                Err(error) => line(&format!("{error}; the policy before holds")),
+            }
+        }
+    }
+}
+
+fn run_folder(supervise: &Supervise) -> Result<PathBuf, SuperviseError> {
+    let path = supervise.supervisor.run_dir.clone();
+    match DirBuilder::new().recursive(true).mode(0o755).create(&path) {
+        Ok(()) => Ok(path),
+        Err(error) => Err(SuperviseError::RunFolder { path, error }),
+    }
+}
+
+/// One keeper in a folder; the lock lasts as long as the file is open.
+fn lock(run_folder: &Path) -> Result<File, SuperviseError> {
+    let path = run_folder.join("lock");
+    let lock = File::create(&path).map_err(|error| SuperviseError::RunFolder { path, error })?;
+    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(lock),
+        Err(_) => Err(SuperviseError::Running(run_folder.to_owned())),
+    }
+}
+
+/// Anybody may ask; what for is decided by who asks.
+fn bind(path: &Path, store: &FdStore) -> Result<UnixListener, SuperviseError> {
+    let failed = |error| SuperviseError::Socket { path: path.to_owned(), error };
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    let mask = rustix::process::umask(Mode::from_raw_mode(0o111));
+    let listener = UnixListener::bind(path);
+    rustix::process::umask(mask);
+    let listener = listener.map_err(failed)?;
+    store.keep(CONTROL, &[listener.as_fd()])?;
+    Ok(listener)
+}
+
+/// The keeper, as the supervisor knows it.
+#[derive(Debug)]
+struct Kept(FdStore);
+
+impl Store for Kept {
+    fn keep(&self, name: &str, fd: BorrowedFd<'_>) -> io::Result<()> {
+        self.0.keep(name, &[fd]).map_err(io::Error::other)
+    }
+
+    fn forget(&self, name: &str) -> io::Result<()> {
+        self.0.forget(name).map_err(io::Error::other)
+    }
+}

@@ -1,0 +1,214 @@
+//! What the control interface is answered.
+
+use super::directory::{Entry, NoRoom};
+use super::members::{Marks, Processes};
+use super::resident::{Description, Order};
+use super::{Shared, creation};
+use auditns_control::Refusal;
+use auditns_control::interface::{
+    CreateReply, CreateRequest, JoinReply, JoinRequest, NamespaceInfo, SetReply, SetRequest, SupervisorInfo,
+    Which,
+};
+use auditns_control::server::{Host, Peer};
+use auditns_core::Policy;
+use auditns_sys::Listener;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+/// Settings that [`Host::set`] knows.
+const KEYS: [&str; 6] = ["backlog-limit", "rate-limit", "policy", "log-size", "log-files", "sockets"];
+
+/// Answers calls of the control interface.
+#[derive(Debug)]
+pub(super) struct Control(pub(super) Arc<Shared>);
+
+impl Control {
+    fn visible(&self, peer: Peer) -> Vec<Entry> {
+        let mut entries = self.0.directory.all();
+        entries.retain(|entry| peer.uid == 0 || entry.uid == peer.uid);
+        entries
+    }
+
+    fn named(&self, peer: Peer, name: &str) -> Result<Entry, Refusal> {
+        let is_it = |entry: &Entry| entry.name == name || entry.contid.to_string() == name;
+        // A user may leave out the prefix that is the user's own.
+        let own = format!("{}:{name}", peer.uid);
+        let mut entries = self.visible(peer).into_iter();
+        let found = entries.find(|entry| is_it(entry) || (peer.uid != 0 && entry.name == own));
+        found.ok_or_else(|| Refusal::NoSuchNamespace { which: name.to_owned() })
+    }
+}
+
+impl Host for Control {
+    fn list(&self, peer: Peer) -> Result<Vec<NamespaceInfo>, Refusal> {
+        let processes = Processes::now();
+        let described = self.visible(peer).into_iter().filter_map(|entry| described(&entry).ok());
+        Ok(described.map(|description| with_members(description, &processes)).collect())
+    }
+
+    fn show(&self, peer: Peer, which: Which) -> Result<NamespaceInfo, Refusal> {
+        let processes = Processes::now();
+        let description = match which {
+            Which::Name(name) => described(&self.named(peer, &name)?)?,
+            Which::Contid(contid) => described(&self.named(peer, &contid.to_string())?)?,
+            Which::Pid(pid) => {
+                let descriptions = self.visible(peer).into_iter().filter_map(|entry| described(&entry).ok());
+                let mut members = descriptions.filter(|found| processes.is_member(pid, marks(found)));
+                members.next().ok_or_else(|| Refusal::NoSuchNamespace { which: format!("pid {pid}") })?
+            }
+        };
+        Ok(with_members(description, &processes))
+    }
+
+    fn set(&self, peer: Peer, request: SetRequest) -> Result<SetReply, Refusal> {
+        if peer.uid != 0 {
+            return Err(Refusal::NotPermitted {
+                operation: "Set".to_owned(),
+                why: "the limits of a namespace are root's of the host".to_owned(),
+            });
+        }
+        let entry = self.named(peer, &request.name)?;
+        let before = described(&entry)?;
+        let order = order(&request, &before)?;
+        let after = entry.orders.give(order).map_err(|error| unavailable(&error))?;
+        let show = |description: &Description| shown(&request.key, description);
+        Ok(SetReply { before: show(&before), after: show(&after) })
+    }
+
+    fn create(&self, peer: Peer, request: CreateRequest, listener: OwnedFd) -> Result<CreateReply, Refusal> {
+        let listener = checked(listener)?;
+        creation::create(&self.0, peer, request, listener)
+    }
+
+    fn join(&self, peer: Peer, request: JoinRequest, listener: OwnedFd) -> Result<JoinReply, Refusal> {
+        let listener = checked(listener)?;
+        let entry = self.named(peer, &request.name)?;
+        let order = Order::Join { listener, wait_killable: request.wait_killable };
+        entry.orders.give(order).map_err(|error| unavailable(&error))?;
+        Ok(JoinReply { contid: entry.contid, name: entry.name })
+    }
+
+    fn reload(&self, peer: Peer) -> Result<Vec<String>, Refusal> {
+        if peer.uid != 0 {
+            return Err(Refusal::NotPermitted {
+                operation: "Reload".to_owned(),
+                why: "the configuration is root's of the host".to_owned(),
+            });
+        }
+        self.0.reload().map_err(|why| Refusal::Unavailable { why })
+    }
+
+    fn supervisor(&self, _: Peer) -> Result<SupervisorInfo, Refusal> {
+        let entries = self.0.directory.all();
+        let sockets = entries.iter().filter_map(|entry| described(entry).ok());
+        Ok(SupervisorInfo {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            started: self.0.started,
+            restarts: self.0.restarts,
+            namespaces: u32::try_from(entries.len()).unwrap_or(u32::MAX),
+            sockets: sockets.map(|description| description.info.open_sockets).sum(),
+            log_folder: self.0.log_folder.to_string_lossy().into_owned(),
+        })
+    }
+}
+
+/// How a namespace is.
+pub(super) fn described(entry: &Entry) -> Result<Description, Refusal> {
+    entry.orders.give(Order::Describe).map_err(|error| unavailable(&error))
+}
+
+/// How the members of a namespace are told.
+pub(super) fn marks(description: &Description) -> Marks {
+    Marks { first: description.info.pid, pid_namespace: description.pid_namespace }
+}
+
+fn with_members(description: Description, processes: &Processes) -> NamespaceInfo {
+    let members = u32::try_from(processes.count(marks(&description))).ok();
+    NamespaceInfo { members, ..description.info }
+}
+
+/// Whoever calls can hand over anything, and some files block whoever closes or reads them.
+fn checked(fd: OwnedFd) -> Result<Listener, Refusal> {
+    if auditns_sys::listener::is_listener(fd.as_fd()) {
+        Ok(Listener::from(fd))
+    } else {
+        // Its last close may take as long as whoever made it likes.
+        let _ = std::thread::Builder::new().name("close".to_owned()).spawn(move || drop(fd));
+        Err(Refusal::MissingDescriptor)
+    }
+}
+
+fn order(request: &SetRequest, before: &Description) -> Result<Order, Refusal> {
+    let mut settings = before.settings.clone();
+    match request.key.as_str() {
+        "backlog-limit" => return Ok(Order::SetBacklogLimit(number(request, 0..=u32::MAX)?)),
+        "rate-limit" => return Ok(Order::SetRateLimit(number(request, 0..=u32::MAX)?)),
+        "policy" => {
+            return match request.value.as_str() {
+                "normal" => Ok(Order::SetPolicy(Policy::Normal)),
+                "strict" => Ok(Order::SetPolicy(Policy::Strict)),
+                _ => Err(invalid(request, "normal or strict")),
+            };
+        }
+        "log-size" => settings.rotation.size = u64::from(number(request, 65536..=u32::MAX)?),
+        "log-files" => settings.rotation.files = number(request, 1..=1000)?,
+        "sockets" => {
+            let most = u32::try_from(crate::server::limits::SOCKETS).unwrap_or(u32::MAX);
+            settings.sockets = number(request, 2..=most)? as usize;
+        }
+        _ => {
+            let known = KEYS.map(str::to_owned).to_vec();
+            return Err(Refusal::UnknownKey { key: request.key.clone(), known });
+        }
+    }
+    Ok(Order::Change(Box::new(settings)))
+}
+
+fn shown(key: &str, description: &Description) -> String {
+    match key {
+        "backlog-limit" => description.info.backlog_limit.to_string(),
+        "rate-limit" => description.info.rate_limit.to_string(),
+        "policy" => match description.info.policy {
+            auditns_control::interface::Policy::Normal => "normal".to_owned(),
+            auditns_control::interface::Policy::Strict => "strict".to_owned(),
+        },
+        "log-size" => description.settings.rotation.size.to_string(),
+        "log-files" => description.settings.rotation.files.to_string(),
+        _ => description.settings.sockets.to_string(),
+    }
+}
+
+fn number(request: &SetRequest, range: std::ops::RangeInclusive<u32>) -> Result<u32, Refusal> {
+    match request.value.parse() {
+        Ok(value) if range.contains(&value) => Ok(value),
+        _ => Err(invalid(request, &format!("a whole number from {} to {}", range.start(), range.end()))),
+    }
+}
+
+fn invalid(request: &SetRequest, why: &str) -> Refusal {
+    Refusal::InvalidValue { key: request.key.clone(), value: request.value.clone(), why: why.to_owned() }
+}
+
+fn unavailable(error: &io::Error) -> Refusal {
+    let why = match error.kind() {
+        io::ErrorKind::NotFound => "the namespace has just ended".to_owned(),
+        io::ErrorKind::TimedOut => "the namespace does not answer within a second".to_owned(),
+        _ => error.to_string(),
+    };
+    Refusal::Unavailable { why }
+}
+
+/// Why a namespace of that name cannot be.
+pub(super) fn refusal(no_room: &NoRoom, name: &str) -> Refusal {
+    match *no_room {
+        NoRoom::NameTaken => Refusal::NameTaken { name: name.to_owned() },
+        NoRoom::Namespaces(value) => {
+            Refusal::LimitReached { limit: "namespaces".to_owned(), value: value as u64 }
+        }
+        NoRoom::PerUser(value) => {
+            Refusal::LimitReached { limit: "namespaces of a user".to_owned(), value: value as u64 }
+        }
+    }
+}

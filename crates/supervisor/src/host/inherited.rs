@@ -1,0 +1,78 @@
+//! Taking up what a supervisor before this one served.
+
+use super::Shared;
+use super::creation::{EntryOf, start_resident};
+use super::resident::Beginning;
+use crate::keeping::{Keeping, Kind, parse};
+use crate::log::Folder;
+use crate::server::restore::KeptDescriptors;
+use crate::state::{State, replay};
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+#[derive(Debug, Default)]
+struct Found {
+    state: Option<OwnedFd>,
+    descriptors: KeptDescriptors,
+}
+
+/// Goes on with all namespaces of which something was kept.
+pub(super) fn take_up(shared: &Arc<Shared>, kept: Vec<(String, OwnedFd)>) {
+    let mut namespaces = BTreeMap::<u32, Found>::new();
+    for (name, fd) in kept {
+        let Some((index, kind)) = parse(&name) else { continue };
+        let found = namespaces.entry(index).or_default();
+        match kind {
+            Kind::State => found.state = Some(fd),
+            Kind::PidNamespace => found.descriptors.pid_namespace = Some(fd),
+            Kind::Listener(number) => {
+                found.descriptors.listeners.insert(number, fd);
+            }
+            Kind::Endpoint(endpoint) => {
+                found.descriptors.endpoints.insert(endpoint, fd);
+            }
+        }
+    }
+    for (index, found) in namespaces {
+        let keeping = Keeping::new(Arc::clone(&shared.store), index);
+        let names: Vec<Kind> = found.kinds().collect();
+        if let Err(error) = go_on(shared, index, found) {
+            // It never began, and whoever asked for it asks again; or it is none of this version's.
+            if error.kind() != io::ErrorKind::NotFound {
+                (shared.observer)("supervisor")
+                    .observe(&crate::observer::Event::NotTakenUp { error: &error });
+            }
+            for kind in names {
+                keeping.forget(kind);
+            }
+        }
+    }
+}
+
+impl Found {
+    fn kinds(&self) -> impl Iterator<Item = Kind> + use<> {
+        let listeners = self.descriptors.listeners.keys().copied().map(Kind::Listener);
+        let endpoints = self.descriptors.endpoints.keys().copied().map(Kind::Endpoint);
+        let kinds: Vec<Kind> = listeners.chain(endpoints).chain([Kind::PidNamespace, Kind::State]).collect();
+        kinds.into_iter()
+    }
+}
+
+fn go_on(shared: &Arc<Shared>, index: u32, found: Found) -> io::Result<()> {
+    let state = State::open(found.state.ok_or(io::ErrorKind::NotFound)?)?;
+    let (_, kept) = state.left()?;
+    let (namespace, replayed) = replay(&kept)?;
+    let origin = replayed.frame.origin;
+    let parent = origin.log_folder.parent().unwrap_or(&shared.log_folder).to_owned();
+    // A folder that is gone is made again, so that nothing more is lost than what was in it.
+    let folder = Folder::open(&parent, &origin.name).map_err(io::Error::other)?;
+    let entry = EntryOf {
+        name: origin.name,
+        contid: namespace.contid(),
+        uid: origin.uid,
+        first: (origin.pid, origin.pid_started),
+    };
+    start_resident(shared, index, entry, state, Beginning::Again(found.descriptors), folder)
+}

@@ -1,0 +1,176 @@
+//! The supervisor of a host: it serves the namespaces of all users.
+
+mod control;
+mod creation;
+mod describe;
+mod directory;
+mod inherited;
+mod members;
+mod resident;
+
+use crate::forward::Forwarder;
+use crate::keeping::Store;
+use crate::log::{HostLog, Rotation};
+use crate::observer::Observer;
+use crate::time::now;
+use auditns_policy::{Forward, Policy};
+use control::Control;
+use directory::{Directory, Quota};
+use resident::Surroundings;
+use rustix::process::{Resource, getrlimit, setrlimit};
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Most descriptors that one namespace may have open.
+const DESCRIPTORS: usize = 8192;
+
+/// Makes whoever shows the events of a namespace of that name.
+pub type ObserverOf = dyn Fn(&str) -> Box<dyn Observer + Send> + Send + Sync;
+/// Reads the policy again; an error is a sentence.
+pub type ReadPolicy = dyn Fn() -> Result<Policy, String> + Send + Sync;
+
+/// How a host is supervised.
+pub struct HostOptions {
+    /// What namespaces get.
+    pub policy: Policy,
+    /// Reads it again.
+    pub read_policy: Box<ReadPolicy>,
+    /// Folder of the logs.
+    pub log_folder: PathBuf,
+    /// Where the control interface listens.
+    pub listener: UnixListener,
+    /// What keeps descriptors.
+    pub store: Arc<dyn Store>,
+    /// What was kept, with its names.
+    pub kept: Vec<(String, OwnedFd)>,
+    /// How many supervisors there were before this one.
+    pub restarts: u32,
+    /// Shows events.
+    pub observer: Box<ObserverOf>,
+}
+
+impl fmt::Debug for HostOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("HostOptions").field("log_folder", &self.log_folder).finish_non_exhaustive()
+    }
+}
+
+/// Why a host cannot be supervised.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The control interface.
+    #[error("the control interface cannot be served ({0}); check the limits on threads and memory")]
+    Control(#[source] auditns_control::server::ServeError),
+    /// Copies for the kernel.
+    #[error("records cannot be forwarded to the kernel's audit ({0}); set forward = \"none\" in the policy")]
+    Forward(#[source] std::io::Error),
+}
+
+/// What the threads of the supervisor share.
+pub(crate) struct Shared {
+    directory: Arc<Directory>,
+    policy: Mutex<Arc<Policy>>,
+    read_policy: Box<ReadPolicy>,
+    log_folder: PathBuf,
+    store: Arc<dyn Store>,
+    surroundings: Arc<Surroundings>,
+    observer: Box<ObserverOf>,
+    started: u64,
+    restarts: u32,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Shared").field("log_folder", &self.log_folder).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn quota(&self) -> Quota {
+        let limits = self.policy().limits();
+        Quota { namespaces: limits.namespaces, per_user: limits.namespaces_per_user }
+    }
+
+    fn reload(&self) -> Result<Vec<String>, String> {
+        let policy = (self.read_policy)()?;
+        *self.policy.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+        Ok(vec!["the policy holds for namespaces that begin from now on".to_owned()])
+    }
+
+    /// The name of a user, from the host's list of users.
+    fn user_name(&self, uid: u32) -> Option<String> {
+        let users = std::fs::read_to_string("/etc/passwd").ok()?;
+        let wanted = uid.to_string();
+        users.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            (fields.nth(1)? == wanted).then(|| name.to_owned())
+        })
+    }
+}
+
+/// A supervisor that serves.
+#[derive(Debug)]
+pub struct Host {
+    shared: Arc<Shared>,
+    _control: auditns_control::server::Server,
+}
+
+impl Host {
+    /// Takes up what was kept, and serves.
+    ///
+    /// # Errors
+    /// See [`HostError`].
+    pub fn start(options: HostOptions) -> Result<Host, HostError> {
+        let HostOptions { policy, read_policy, log_folder, listener, store, kept, restarts, observer } =
+            options;
+        let host_log = Arc::new(HostLog::new(&log_folder, Rotation::default()));
+        let forwarder = match policy.forward() {
+            Forward::None => None,
+            Forward::Kernel => Some(Arc::new(Forwarder::start().map_err(HostError::Forward)?)),
+        };
+        let descriptors = (raise_descriptor_limit() / 8).min(DESCRIPTORS);
+        let shared = Arc::new(Shared {
+            directory: Arc::default(),
+            policy: Mutex::new(Arc::new(policy)),
+            read_policy,
+            log_folder,
+            store,
+            surroundings: Arc::new(Surroundings { host_log, forwarder, descriptors }),
+            observer,
+            started: now().seconds,
+            restarts,
+        });
+        inherited::take_up(&shared, kept);
+        let control = auditns_control::server::serve(listener, Arc::new(Control(Arc::clone(&shared))));
+        Ok(Host { shared, _control: control.map_err(HostError::Control)? })
+    }
+
+    /// Reads the policy again.
+    ///
+    /// # Errors
+    /// A sentence; the old policy holds then.
+    pub fn reload(&self) -> Result<(), String> {
+        self.shared.reload().map(|_| ())
+    }
+
+    /// How many namespaces there are.
+    pub fn namespaces(&self) -> usize {
+        self.shared.directory.all().len()
+    }
+}
+
+/// Returns the limit in force.
+fn raise_descriptor_limit() -> usize {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
+    getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,258 @@
+//! One namespace of the host, served by a thread of its own.
+//!
+//! Calls of members can make the kernel wait on their listener (a descriptor that blocks when it is closed, a table of
+//! descriptors that grows), so no two namespaces share a thread.
+
+use super::describe;
+use crate::forward::Forwarder;
+use crate::identity::Clients;
+use crate::keeping::Keeping;
+use crate::log::{HostLog, LogFile};
+use crate::observer::Observer;
+use crate::origin::Origin;
+use crate::server::calls::Calls;
+use crate::server::durable::Durable;
+use crate::server::restore::KeptDescriptors;
+use crate::server::storage::Storage;
+use crate::server::{Parts, Server};
+use crate::settings::Settings;
+use crate::state::{State, replay};
+use crate::time::now;
+use auditns_control::interface::NamespaceInfo;
+use auditns_core::{Config, Input, Namespace, Policy};
+use auditns_sys::{Endpoints, Listener};
+use rustix::event::{EventfdFlags, eventfd};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+/// Event data of orders.
+const ORDERS_TOKEN: u64 = 1;
+/// How long whoever gives an order waits for the answer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Something that the host wants of a namespace.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Say how it is.
+    Describe,
+    /// See [`Input::HostSetsBacklogLimit`].
+    SetBacklogLimit(u32),
+    /// See [`Input::HostSetsRateLimit`].
+    SetRateLimit(u32),
+    /// See [`Input::HostSetsPolicy`].
+    SetPolicy(Policy),
+    /// Other settings hold.
+    Change(Box<Settings>),
+    /// Another program joins.
+    Join {
+        /// Of its filter.
+        listener: Listener,
+        /// See [`auditns_sys::Launched::wait_killable`].
+        wait_killable: bool,
+    },
+}
+
+/// What a namespace says of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Description {
+    pub(crate) info: NamespaceInfo,
+    pub(crate) settings: Settings,
+    /// Inode number of the pid namespace of its own.
+    pub(crate) pid_namespace: Option<u64>,
+}
+
+type Answer = io::Result<Description>;
+
+/// Where orders to a namespace go.
+#[derive(Clone, Debug)]
+pub(crate) struct Orders {
+    channel: Sender<(Order, SyncSender<Answer>)>,
+    ready: Arc<OwnedFd>,
+}
+
+impl Orders {
+    /// Gives an order. Returns how the namespace is afterwards.
+    ///
+    /// # Errors
+    /// `TimedOut` if the namespace does not answer within a second; `NotFound` if it has ended.
+    pub(crate) fn give(&self, order: Order) -> Answer {
+        let (answer, answered) = sync_channel(1);
+        self.channel.send((order, answer)).map_err(|_| io::ErrorKind::NotFound)?;
+        let _ = rustix::io::write(&self.ready, &1_u64.to_ne_bytes());
+        match answered.recv_timeout(PATIENCE) {
+            Ok(answer) => answer,
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => Err(io::ErrorKind::TimedOut.into()),
+            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+}
+
+/// How a namespace begins in this process.
+#[derive(Debug)]
+pub(crate) enum Beginning {
+    /// It is new.
+    New {
+        config: Box<Config>,
+        origin: Box<Origin>,
+        settings: Box<Settings>,
+        listener: Listener,
+        wait_killable: bool,
+    },
+    /// A supervisor before this one has served it.
+    Again(KeptDescriptors),
+}
+
+/// What all namespaces have in common.
+#[derive(Debug)]
+pub(crate) struct Surroundings {
+    pub(crate) host_log: Arc<HostLog>,
+    /// What copies of records go through, if the policy asks for them.
+    pub(crate) forwarder: Option<Arc<Forwarder>>,
+    /// Descriptors that one namespace may have open.
+    pub(crate) descriptors: usize,
+}
+
+/// A namespace to be served.
+pub(crate) struct Resident {
+    pub(crate) beginning: Beginning,
+    pub(crate) state: State,
+    pub(crate) keeping: Keeping,
+    pub(crate) surroundings: Arc<Surroundings>,
+    pub(crate) observer: Box<dyn Observer + Send>,
+    /// Called when the namespace has ended, or cannot be served any more.
+    pub(crate) ended: Box<dyn FnOnce() + Send>,
+}
+
+impl Resident {
+    /// Starts the thread. Returns when the namespace can be had again after a kill.
+    ///
+    /// # Errors
+    /// Those of making what it needs; nothing is left of it then.
+    pub(crate) fn start(self) -> io::Result<(Orders, Description)> {
+        let (channel, orders) = channel();
+        let ready = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let handle = Orders { channel, ready: Arc::clone(&ready) };
+        let (tell, told) = sync_channel(1);
+        thread::Builder::new().name("namespace".to_owned()).spawn(move || {
+            self.serve(&orders, &ready, &tell);
+        })?;
+        let description = told.recv().map_err(|_| io::ErrorKind::Other)??;
+        Ok((handle, description))
+    }
+
+    fn serve(
+        self,
+        orders: &Receiver<(Order, SyncSender<Answer>)>,
+        ready: &OwnedFd,
+        begun: &SyncSender<Answer>,
+    ) {
+        let Resident { beginning, state, keeping, surroundings, mut observer, ended } = self;
+        let served = (|| {
+            let (mut server, mut over) = begin(beginning, &state, keeping, &surroundings, &mut *observer)?;
+            server.watch(ready, ORDERS_TOKEN)?;
+            let _ = begun.send(Ok(describe::description(&server)));
+            while !over {
+                let turn = server.turn(None)?;
+                if turn.ready.contains(&ORDERS_TOKEN) {
+                    let _ = rustix::io::read(ready, &mut [0; 8]);
+                    while let Ok((order, answer)) = orders.try_recv() {
+                        let _ = answer.send(obey(&mut server, order));
+                    }
+                }
+                if turn.ended {
+                    server.finish();
+                    over = true;
+                }
+            }
+            server.forget_kept();
+            Ok(())
+        })();
+        if let Err(error) = served {
+            let _ = begun.send(Err(error));
+        }
+        ended();
+    }
+}
+
+fn begin<'o>(
+    beginning: Beginning,
+    state: &State,
+    keeping: Keeping,
+    surroundings: &Surroundings,
+    observer: &'o mut dyn Observer,
+) -> io::Result<(Server<'o>, bool)> {
+    match beginning {
+        Beginning::New { config, origin, settings, listener, wait_killable } => {
+            let journal = Rc::new(state.new_journal());
+            let namespace = Namespace::new(*config, now());
+            keeping.state(state);
+            let namespace = Durable::new(namespace, Some(journal));
+            let parts = parts(namespace, *origin, *settings, state, keeping, surroundings);
+            let mut server = Server::new(parts, observer)?;
+            server.add_listener(listener, wait_killable)?;
+            // From here on there is a namespace, whatever happens to this process.
+            server.save();
+            server.begin();
+            Ok((server, false))
+        }
+        Beginning::Again(kept_descriptors) => {
+            let (journal, mut kept) = state.left()?;
+            let message = kept.take_message();
+            let (namespace, replayed) = replay(&kept)?;
+            let mut origin = replayed.frame.origin.clone();
+            origin.served_before = origin.served_before.saturating_add(1);
+            let settings = replayed.frame.settings.clone();
+            let namespace = Durable::new(namespace, Some(Rc::new(journal)));
+            let parts = parts(namespace, origin, settings, state, keeping, surroundings);
+            let mut server = Server::new(parts, observer)?;
+            let over = server.restore(replayed, message, kept_descriptors)?;
+            Ok((server, over))
+        }
+    }
+}
+
+fn parts(
+    namespace: Durable,
+    origin: Origin,
+    settings: Settings,
+    state: &State,
+    keeping: Keeping,
+    surroundings: &Surroundings,
+) -> Parts {
+    let mut storage = Storage::new(LogFile::new(&origin.log_folder, settings.rotation));
+    storage.set_host(Arc::clone(&surroundings.host_log));
+    if let Some(forwarder) = &surroundings.forwarder {
+        storage.set_forwarder(Arc::clone(forwarder));
+    }
+    if settings.inside_log {
+        storage.set_inside(LogFile::named(&origin.log_folder, "namespace.log", settings.rotation));
+    }
+    Parts {
+        namespace,
+        calls: Calls::new(Some(state.calls())),
+        storage,
+        clients: Clients::new(&settings.strict_clients),
+        endpoints: Endpoints::new(),
+        descriptors: surroundings.descriptors,
+        origin,
+        settings,
+        keeping: Some(keeping),
+    }
+}
+
+fn obey(server: &mut Server<'_>, order: Order) -> Answer {
+    match order {
+        Order::Describe => {}
+        Order::SetBacklogLimit(limit) => server.order(Input::HostSetsBacklogLimit(limit)),
+        Order::SetRateLimit(limit) => server.order(Input::HostSetsRateLimit(limit)),
+        Order::SetPolicy(policy) => server.order(Input::HostSetsPolicy(policy)),
+        Order::Change(settings) => server.set_settings(*settings),
+        Order::Join { listener, wait_killable } => server.add_listener(listener, wait_killable)?,
+    }
+    Ok(describe::description(server))
+}

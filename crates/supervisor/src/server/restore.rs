@@ -1,0 +1,205 @@
+//! Going on where a supervisor was killed, and leaving what the next one needs for that.
+
+use super::Server;
+use super::limits::{SOCKETS, SOCKETS_MIN};
+use crate::identity::Owner;
+use crate::keeping::Keeping;
+use crate::origin::Origin;
+use crate::settings::Settings;
+use crate::state::{Doubt, Entry, Frame, Kept, Replayed, Snapshot};
+use auditns_core::{Action, Delivery, EndpointId, Input, Namespace};
+use auditns_sys::identity::{NamespaceFile, NamespaceKind};
+use auditns_sys::{Credentials, Listener};
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+
+/// What was kept of a namespace besides its memory.
+#[derive(Debug, Default)]
+pub(crate) struct KeptDescriptors {
+    pub(crate) listeners: BTreeMap<u32, OwnedFd>,
+    pub(crate) endpoints: BTreeMap<EndpointId, OwnedFd>,
+    pub(crate) pid_namespace: Option<OwnedFd>,
+}
+
+impl Server<'_> {
+    /// Writes a snapshot, from which the journal begins anew. There must be nothing left to perform.
+    pub(crate) fn save(&self) {
+        let Some(journal) = self.namespace.journal() else { return };
+        let connections = self.connections.iter().map(|(id, connection)| (*id, connection.state().clone()));
+        let frame = Frame {
+            origin: self.origin.clone(),
+            settings: self.settings.clone(),
+            connections: connections.collect(),
+            last_endpoint: self.last_endpoint,
+            owner: self.owner.as_ref().map(|owner| owner.facts().clone()),
+            listeners: self.listeners.clone(),
+            looking_up: self.aside.looked_up().cloned().collect(),
+        };
+        // The old one and its journal hold until there is room.
+        let snapshot: Snapshot<'_> = (&self.namespace, frame);
+        let _ = journal.snapshot(&snapshot);
+    }
+
+    /// Performs what a new namespace begins with.
+    pub(crate) fn begin(&mut self) {
+        self.perform();
+    }
+
+    /// Other settings hold from now on.
+    pub(crate) fn set_settings(&mut self, settings: Settings) {
+        self.namespace.note(&Entry::Settings(&settings));
+        self.storage.set_rotation(settings.rotation);
+        self.limits.sockets = settings.sockets.clamp(SOCKETS_MIN, SOCKETS);
+        self.settings = settings;
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The namespace; it changes through the server alone.
+    pub(crate) fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// What the host orders.
+    pub(crate) fn order(&mut self, input: Input<'_>) {
+        self.feed(input);
+        self.perform();
+    }
+
+    /// Open audit sockets.
+    pub(crate) fn open_sockets(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Inode number of the pid namespace of its own, if it is known to have one.
+    pub(crate) fn own_pid_namespace(&self) -> Option<u64> {
+        let host = NamespaceFile::own(NamespaceKind::Pid).ok()?.id();
+        let owner = self.owner.as_ref()?.pid_namespace().id();
+        (owner != host).then_some(owner.inode)
+    }
+
+    /// Descriptors that would be lost if this process were killed.
+    pub(crate) fn unkept(&self) -> u64 {
+        self.keeping.as_ref().map_or(0, Keeping::unkept)
+    }
+
+    /// Nothing of the namespace is to be kept any more.
+    pub(crate) fn forget_kept(&self) {
+        let Some(keeping) = &self.keeping else { return };
+        for endpoint in self.connections.keys() {
+            keeping.forget_endpoint(*endpoint);
+        }
+        for listener in &self.listeners {
+            keeping.forget_listener(listener.number as usize);
+        }
+        keeping.forget_namespace();
+    }
+
+    /// Takes up what was kept. Returns whether the namespace had ended.
+    ///
+    /// # Errors
+    /// Those of opening namespaces and of `epoll_ctl(2)`.
+    pub(crate) fn restore(
+        &mut self,
+        replayed: Replayed,
+        message: Option<(EndpointId, Credentials, Vec<u8>)>,
+        mut kept: KeptDescriptors,
+    ) -> io::Result<bool> {
+        let Replayed { frame, connections, doubt, ended } = replayed;
+        self.last_endpoint = self.last_endpoint.max(frame.last_endpoint);
+        if let Some(facts) = frame.owner {
+            let pid_namespace = kept.pid_namespace.map(NamespaceFile::try_from).transpose()?;
+            self.owner = Some(Owner::again(facts, pid_namespace)?);
+        }
+        let sent_by = self.endpoints.sent_by();
+        let mut lost = Vec::new();
+        for (endpoint, state) in connections {
+            match kept.endpoints.remove(&endpoint) {
+                Some(socket) => self.insert_connection(endpoint, socket, sent_by, state),
+                None => lost.push(endpoint),
+            }
+        }
+        // Sockets that were closed, or never handed over.
+        for endpoint in kept.endpoints.into_keys() {
+            if let Some(keeping) = &self.keeping {
+                keeping.forget_endpoint(endpoint);
+            }
+        }
+        for listener in frame.listeners {
+            if let Some(fd) = kept.listeners.remove(&listener.number) {
+                self.serve_listener(Listener::from(fd), listener)?;
+            }
+        }
+        if let Some(doubt) = doubt {
+            self.settle(doubt);
+        }
+        self.perform();
+        for endpoint in lost {
+            self.feed(Input::EndpointClosed { endpoint });
+            self.perform();
+        }
+        if let Some((endpoint, credentials, bytes)) = message {
+            self.handle_kept_message(endpoint, credentials, &bytes);
+        }
+        if let Some(journal) = self.namespace.journal() {
+            journal.discard_message();
+        }
+        for waiting in frame.looking_up {
+            self.look_up_again(waiting);
+        }
+        self.perform();
+        self.save();
+        if ended {
+            return Ok(true);
+        }
+        let endpoints: Vec<EndpointId> = self.connections.keys().copied().collect();
+        for endpoint in endpoints {
+            self.update_interest(endpoint);
+        }
+        for call in self.calls.left_over() {
+            self.answer(&call);
+            self.perform();
+        }
+        Ok(false)
+    }
+
+    /// The action that was in hand when the process was killed.
+    fn settle(&mut self, doubt: Doubt) {
+        let Doubt { action, sent, write } = doubt;
+        match action {
+            Action::Deliver { endpoint, .. } if sent => {
+                self.feed(Input::Delivered { endpoint, outcome: Delivery::Sent });
+            }
+            Action::Reply { .. } | Action::Offer { .. } if sent => {}
+            Action::SocketAnswer { call, .. } => {
+                self.requested = self.calls.left_over().into_iter().find(|left| left.id == call);
+                self.perform_one(action, None);
+            }
+            action => self.perform_one(action, Some(write)),
+        }
+    }
+
+    fn handle_kept_message(&mut self, endpoint: EndpointId, credentials: Credentials, bytes: &[u8]) {
+        let Some(connection) = self.connections.get(&endpoint) else { return };
+        let opener = *connection.opener();
+        if let Some(place) = self.buffer.get_mut(..bytes.len()) {
+            place.copy_from_slice(bytes);
+            self.handle_message(endpoint, bytes.len(), credentials, &opener);
+            self.perform();
+        }
+    }
+}
+
+impl Kept {
+    /// The message that was received and not handled.
+    pub(crate) fn take_message(&mut self) -> Option<(EndpointId, Credentials, Vec<u8>)> {
+        self.message.take()
+    }
+}

@@ -1,0 +1,124 @@
+//! What stands in a journal and in a snapshot.
+
+use crate::identity::{Opener, OwnerFacts};
+use crate::origin::Origin;
+use crate::settings::Settings;
+use auditns_core::{Answers, EndpointId, Input, Namespace, Now, OwnedInput, Sender};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// Something that happened, as it is written.
+#[derive(Debug, Serialize)]
+pub(crate) enum Entry<'a> {
+    /// The namespace took an input.
+    Input(&'a Input<'a>, Now),
+    /// An endpoint came to be.
+    Connected(EndpointId, &'a ConnectionState),
+    /// Paths of a datagram are being looked up.
+    LookingUp(&'a LookingUp),
+    /// The answer that was just taken up has to wait.
+    Unsent(EndpointId, u64),
+    /// The first answer that waited is sent, or can never be.
+    Flushed(EndpointId, u64),
+    /// Answers that waited are dropped.
+    Dropped(EndpointId),
+    /// The member may have switched `SO_PASSCRED` on.
+    CredentialsWanted(EndpointId),
+    /// The endpoint has a large buffer.
+    Raised(EndpointId),
+    /// The namespace's owner is settled, or its maps are known.
+    Owner(&'a OwnerFacts),
+    /// There is one more listener.
+    Listener(&'a ListenerState),
+    /// Settings of the host changed.
+    Settings(&'a Settings),
+}
+
+/// The same, as it is read.
+#[derive(Debug, Deserialize)]
+pub(super) enum OwnedEntry {
+    Input(OwnedInput, Now),
+    Connected(EndpointId, ConnectionState),
+    LookingUp(LookingUp),
+    Unsent(EndpointId, u64),
+    Flushed(EndpointId, u64),
+    Dropped(EndpointId),
+    CredentialsWanted(EndpointId),
+    Raised(EndpointId),
+    Owner(OwnerFacts),
+    Listener(ListenerState),
+    Settings(Settings),
+}
+
+impl Entry<'_> {
+    /// Whether the message in the inbox is in good hands with it.
+    pub(super) fn handles_message(&self) -> bool {
+        matches!(self, Entry::Input(Input::Datagram { .. }, _) | Entry::LookingUp(_))
+    }
+}
+
+/// A datagram whose paths are being looked up.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LookingUp {
+    pub(crate) endpoint: EndpointId,
+    pub(crate) sender: Sender,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) answers: Answers,
+}
+
+/// A listener of the namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ListenerState {
+    pub(crate) number: u32,
+    /// See [`auditns_sys::Launched::wait_killable`].
+    pub(crate) wait_killable: bool,
+}
+
+/// What is known of an endpoint besides its socket.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
+pub(crate) struct ConnectionState {
+    /// Inode number of the member's end.
+    pub(crate) inode: u64,
+    pub(crate) opener: Opener,
+    pub(crate) refuses_descriptors: bool,
+    pub(crate) raised: bool,
+    pub(crate) credentials_wanted: bool,
+    pub(crate) paused: bool,
+    pub(crate) awaits_writable: bool,
+    /// Answers that wait for room, and since when.
+    pub(crate) unsent: VecDeque<Vec<u8>>,
+    pub(crate) unsent_since: u64,
+}
+
+impl ConnectionState {
+    /// Of a socket that was just made; `inode` is that of the member's end.
+    pub(crate) fn new(inode: u64, refuses_descriptors: bool, opener: Opener) -> ConnectionState {
+        ConnectionState {
+            inode,
+            opener,
+            refuses_descriptors,
+            raised: false,
+            credentials_wanted: false,
+            paused: false,
+            awaits_writable: false,
+            unsent: VecDeque::new(),
+            unsent_since: 0,
+        }
+    }
+}
+
+/// What a snapshot holds besides the namespace.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Frame {
+    pub(crate) origin: Origin,
+    pub(crate) settings: Settings,
+    pub(crate) connections: Vec<(EndpointId, ConnectionState)>,
+    pub(crate) last_endpoint: u64,
+    pub(crate) owner: Option<OwnerFacts>,
+    pub(crate) listeners: Vec<ListenerState>,
+    pub(crate) looking_up: Vec<LookingUp>,
+}
+
+/// A snapshot to be written; it is read as a [`Namespace`] and a [`Frame`].
+pub(crate) type Snapshot<'a> = (&'a Namespace, Frame);

@@ -1,0 +1,335 @@
+//! The journal: what happened to a namespace since its last snapshot.
+//!
+//! [`auditns_core`] is a state machine without a clock: from a snapshot and the inputs since then follows where it was, and
+//! which actions it asked for. The journal counts how many of those were taken up and done. At most one is in doubt after a
+//! kill, and where it sends or writes something, a mark in memory or the log's own length says whether it was done.
+
+use super::entry::Entry;
+use super::layout;
+use crate::log::Place;
+use auditns_core::EndpointId;
+use auditns_sys::shared::{Inbox, Mark, SharedMemory};
+use auditns_sys::{Credentials, Received, Sent, SentBy};
+use serde::Serialize;
+use std::cell::Cell;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// A snapshot is taken when the journal is longer than this and than the snapshot before it.
+const ENOUGH: usize = 256 * 1024;
+
+/// Length, number of the handled message, actions taken up so far.
+const HEAD: usize = 4 + 4 + 8;
+
+/// Says that the send mark stands for an answer that had to wait, and for which.
+const LATE: u64 = 1 << 63;
+
+/// Writes a journal; one thread does.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    memory: Arc<SharedMemory>,
+    epoch: Cell<u64>,
+    length: Cell<usize>,
+    enough: Cell<usize>,
+    taken: Cell<u64>,
+    /// Number of the message in the inbox until it is handled.
+    unhandled: Cell<u32>,
+    received: Cell<u32>,
+    late: Cell<u64>,
+    /// Entries that did not fit.
+    missing: Cell<u64>,
+}
+
+/// What a journal holds.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// The snapshot.
+    pub(crate) snapshot: Vec<u8>,
+    /// The entries since, each with how many actions had been taken up.
+    pub(crate) entries: Vec<(u64, Vec<u8>)>,
+    /// Actions taken up since the snapshot.
+    pub(crate) taken: u64,
+    /// Actions done since the snapshot: as many or one less.
+    pub(crate) done: u64,
+    /// Whether the last action that was taken up has sent something.
+    pub(crate) sent: bool,
+    /// The late answer that was sent last, if one was in this epoch: its endpoint and number.
+    pub(crate) late: Option<(EndpointId, u64)>,
+    /// The write that the last action that was taken up began.
+    pub(crate) write: Option<Place>,
+    /// The message that was received and not handled.
+    pub(crate) message: Option<(EndpointId, Credentials, Vec<u8>)>,
+}
+
+impl Journal {
+    /// A journal in new memory. [`Journal::snapshot`] has to be the first thing.
+    pub(super) fn new(memory: Arc<SharedMemory>) -> Journal {
+        Journal {
+            memory,
+            epoch: Cell::new(0),
+            length: Cell::new(0),
+            enough: Cell::new(ENOUGH),
+            taken: Cell::new(0),
+            unhandled: Cell::new(0),
+            received: Cell::new(0),
+            late: Cell::new(0),
+            missing: Cell::new(0),
+        }
+    }
+
+    /// What a process before this one left, and the journal to go on with: again [`Journal::snapshot`] has to be the first
+    /// thing, once everything in doubt is settled.
+    ///
+    /// # Errors
+    /// `InvalidData` where the memory is not what a supervisor leaves.
+    pub(super) fn left(memory: Arc<SharedMemory>) -> io::Result<(Journal, Kept)> {
+        let journal = Journal::new(memory);
+        let epoch = journal.get(layout::EPOCH_AT);
+        journal.epoch.set(epoch);
+        let half = layout::half(epoch);
+        let length = |at: usize, most: usize| {
+            let found = usize::try_from(journal.get(half + at)).unwrap_or(usize::MAX);
+            if found <= most { Ok(found) } else { Err(io::Error::from(io::ErrorKind::InvalidData)) }
+        };
+        let mut snapshot = vec![0; length(layout::LENGTH_OF_SNAPSHOT, layout::SNAPSHOT)?];
+        journal.memory.read(layout::snapshot(epoch), &mut snapshot);
+        let mut bytes = vec![0; length(layout::LENGTH_OF_JOURNAL, layout::JOURNAL)?];
+        journal.memory.read(layout::journal(epoch), &mut bytes);
+        let mut entries = Vec::new();
+        let mut handled = 0;
+        let mut rest = bytes.as_slice();
+        while let Some((head, after)) = rest.split_at_checked(HEAD) {
+            let word = |at: usize| head.get(at..).and_then(|part| part.first_chunk::<4>());
+            let taken = head.last_chunk().map_or(0, |taken| u64::from_ne_bytes(*taken));
+            let (Some(length), Some(number)) = (word(0), word(4)) else { break };
+            let length = u32::from_ne_bytes(*length) as usize;
+            handled = u32::from_ne_bytes(*number).max(handled);
+            let Some((entry, next)) = after.split_at_checked(length) else {
+                return Err(io::ErrorKind::InvalidData.into());
+            };
+            entries.push((taken, entry.to_vec()));
+            rest = next;
+        }
+        let (taken, done) =
+            (journal.get(half + layout::ACTIONS_TAKEN), journal.get(half + layout::ACTIONS_DONE));
+        let sent_for = journal.get(layout::SEND_FOR_AT);
+        let marked = journal.mark().is_some_and(Mark::is_set);
+        let is_current = |word: usize| journal.get(word) == epoch << 32 | taken & 0xffff_ffff;
+        let write = is_current(layout::STORE_FOR_AT).then(|| Place {
+            inode: journal.get(layout::STORE_INODE_AT),
+            length: journal.get(layout::STORE_LENGTH_AT),
+        });
+        let number = u32::try_from(journal.get(layout::INBOX_NUMBER_AT)).unwrap_or(0);
+        let message = journal.unhandled_message(number, handled);
+        let kept = Kept {
+            snapshot,
+            entries,
+            taken,
+            done,
+            sent: marked && is_current(layout::SEND_FOR_AT),
+            late: (marked && sent_for >> 32 == LATE >> 32 | epoch)
+                .then(|| (EndpointId(journal.get(layout::SEND_ENDPOINT_AT)), sent_for & 0xffff_ffff)),
+            write,
+            message,
+        };
+        if kept.message.is_some() {
+            journal.unhandled.set(number);
+        }
+        journal.received.set(number);
+        journal.taken.set(taken);
+        Ok((journal, kept))
+    }
+
+    fn unhandled_message(&self, number: u32, handled: u32) -> Option<(EndpointId, Credentials, Vec<u8>)> {
+        if number <= handled {
+            return None;
+        }
+        let inbox = self.inbox()?;
+        let (length, credentials) = inbox.message()?;
+        let mut bytes = vec![0; length.min(layout::MESSAGE)];
+        inbox.read(&mut bytes);
+        Some((EndpointId(self.get(layout::INBOX_ENDPOINT_AT)), credentials, bytes))
+    }
+
+    /// Notes something that happened. Nothing may be done because of it before.
+    pub(crate) fn note(&self, entry: &Entry<'_>) {
+        let handles = entry.handles_message();
+        let number = if handles { self.unhandled.take() } else { 0 };
+        if self.append(entry, number).is_none() {
+            self.missing.set(self.missing.get() + 1);
+        }
+    }
+
+    fn append(&self, entry: &Entry<'_>, number: u32) -> Option<()> {
+        let bytes = postcard::to_stdvec(entry).ok()?;
+        let (at, length) = (self.length.get(), HEAD + bytes.len());
+        if at + length > layout::JOURNAL {
+            return None;
+        }
+        let mut head = [0; HEAD];
+        head[..4].copy_from_slice(&u32::try_from(bytes.len()).ok()?.to_ne_bytes());
+        head[4..8].copy_from_slice(&number.to_ne_bytes());
+        head[8..].copy_from_slice(&self.taken.get().to_ne_bytes());
+        let journal = layout::journal(self.epoch.get());
+        self.memory.write(journal + at, &head);
+        self.memory.write(journal + at + HEAD, &bytes);
+        self.length.set(at + length);
+        self.set_of_half(layout::LENGTH_OF_JOURNAL, (at + length) as u64);
+        Some(())
+    }
+
+    /// An action is about to be done; the one before it is.
+    pub(crate) fn take_up(&self) {
+        self.set_of_half(layout::ACTIONS_DONE, self.taken.get());
+        self.taken.set(self.taken.get() + 1);
+        self.set_of_half(layout::ACTIONS_TAKEN, self.taken.get());
+    }
+
+    /// All actions that were taken up are done.
+    pub(crate) fn all_done(&self) {
+        self.set_of_half(layout::ACTIONS_DONE, self.taken.get());
+    }
+
+    /// Sends what the current action is about.
+    ///
+    /// # Errors
+    /// As [`auditns_sys::endpoint::send`].
+    pub(crate) fn send(&self, fd: impl AsFd, message: &[u8], sent_by: SentBy) -> io::Result<Sent> {
+        self.send_for(self.current(), fd, message, sent_by)
+    }
+
+    /// Sends an answer that had to wait. Returns its number as well, by which [`Entry::Flushed`] names it.
+    ///
+    /// # Errors
+    /// As [`auditns_sys::endpoint::send`].
+    pub(crate) fn send_late(
+        &self,
+        endpoint: EndpointId,
+        fd: impl AsFd,
+        message: &[u8],
+        sent_by: SentBy,
+    ) -> (io::Result<Sent>, u64) {
+        let number = self.late.get() + 1;
+        self.late.set(number);
+        self.set(layout::SEND_FOR_AT, 0);
+        self.set(layout::SEND_ENDPOINT_AT, endpoint.0);
+        let purpose = LATE | self.epoch.get() << 32 | number & 0xffff_ffff;
+        (self.send_for(purpose, fd, message, sent_by), number)
+    }
+
+    fn send_for(&self, purpose: u64, fd: impl AsFd, message: &[u8], sent_by: SentBy) -> io::Result<Sent> {
+        let Some(mark) = self.mark() else { return Err(io::ErrorKind::InvalidData.into()) };
+        mark.clear();
+        self.set(layout::SEND_FOR_AT, purpose);
+        mark.send(fd, message, sent_by)
+    }
+
+    /// The current action is about to write to a file.
+    pub(crate) fn begin_write(&self, place: Place) {
+        self.set(layout::STORE_FOR_AT, 0);
+        self.set(layout::STORE_INODE_AT, place.inode);
+        self.set(layout::STORE_LENGTH_AT, place.length);
+        self.set(layout::STORE_FOR_AT, self.current());
+    }
+
+    /// Receives a message; its beginning is in the buffer.
+    ///
+    /// # Errors
+    /// As [`auditns_sys::endpoint::receive`].
+    pub(crate) fn receive(
+        &self,
+        endpoint: EndpointId,
+        fd: impl AsFd,
+        buffer: &mut [u8],
+    ) -> io::Result<Received> {
+        let Some(inbox) = self.inbox() else { return Err(io::ErrorKind::InvalidData.into()) };
+        inbox.clear();
+        let number = self.received.get().wrapping_add(1).max(1);
+        self.received.set(number);
+        self.set(layout::INBOX_ENDPOINT_AT, endpoint.0);
+        self.set(layout::INBOX_NUMBER_AT, u64::from(number));
+        let received = inbox.receive(fd)?;
+        if let Received::Message { length, .. } = received {
+            self.unhandled.set(number);
+            if let Some(beginning) = buffer.get_mut(..length.min(layout::MESSAGE)) {
+                inbox.read(beginning);
+            }
+        }
+        Ok(received)
+    }
+
+    /// The message in the inbox will not be handled.
+    pub(crate) fn discard_message(&self) {
+        self.unhandled.set(0);
+        if let Some(inbox) = self.inbox() {
+            inbox.clear();
+        }
+    }
+
+    /// Whether it is time for a snapshot.
+    pub(crate) fn is_long(&self) -> bool {
+        self.length.get() > self.enough.get() || self.missing.get() > 0
+    }
+
+    /// Begins anew with a snapshot. No message may be unhandled and no action left.
+    ///
+    /// # Errors
+    /// `OutOfMemory` if the snapshot is longer than there is room. The journal goes on then.
+    pub(crate) fn snapshot(&self, state: &impl Serialize) -> io::Result<()> {
+        let bytes = postcard::to_stdvec(state).map_err(io::Error::other)?;
+        if bytes.len() > layout::SNAPSHOT {
+            self.enough.set(self.enough.get().saturating_mul(2));
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        let old = self.epoch.get();
+        let new = old + 1;
+        let half = layout::half(new);
+        self.memory.write(layout::snapshot(new), &bytes);
+        self.set(half + layout::LENGTH_OF_SNAPSHOT, bytes.len() as u64);
+        for word in [layout::LENGTH_OF_JOURNAL, layout::ACTIONS_TAKEN, layout::ACTIONS_DONE] {
+            self.set(half + word, 0);
+        }
+        // What was handled before the snapshot is not to be handled again.
+        self.discard_message();
+        self.set(layout::EPOCH_AT, new);
+        self.set(layout::MAGIC_AT, layout::MAGIC);
+        self.epoch.set(new);
+        self.length.set(0);
+        self.taken.set(0);
+        self.late.set(0);
+        self.missing.set(0);
+        self.enough.set(bytes.len().clamp(ENOUGH, layout::JOURNAL / 2));
+        // Memory that is not given back is no error.
+        let _ = self.memory.discard(layout::journal(old), layout::JOURNAL + layout::SNAPSHOT);
+        Ok(())
+    }
+
+    /// The action in hand, as the marks name it.
+    fn current(&self) -> u64 {
+        self.epoch.get() << 32 | self.taken.get() & 0xffff_ffff
+    }
+
+    fn mark(&self) -> Option<Mark<'_>> {
+        Mark::new(&self.memory, layout::MARK_AT)
+    }
+
+    fn inbox(&self) -> Option<Inbox<'_>> {
+        Inbox::new(&self.memory, layout::INBOX_AT, layout::MESSAGE)
+    }
+
+    fn get(&self, at: usize) -> u64 {
+        self.memory.word(at).map_or(0, |word| word.load(Ordering::Acquire))
+    }
+
+    fn set(&self, at: usize, value: u64) {
+        if let Some(word) = self.memory.word(at) {
+            word.store(value, Ordering::Release);
+        }
+    }
+
+    fn set_of_half(&self, at: usize, value: u64) {
+        self.set(layout::half(self.epoch.get()) + at, value);
+    }
+}

@@ -1,0 +1,151 @@
+//! From what was left to where the last supervisor was.
+
+use super::entry::{ConnectionState, Frame, OwnedEntry};
+use super::journal::Kept;
+use crate::log::Place;
+use auditns_core::{Action, EndpointId, Input, Namespace};
+use std::collections::BTreeMap;
+use std::io;
+
+/// The action of which it is not known from the journal alone whether it was done.
+#[derive(Debug)]
+pub(crate) struct Doubt {
+    pub(crate) action: Action,
+    /// Something was sent for it.
+    pub(crate) sent: bool,
+    /// The write to a log that was begun for it.
+    pub(crate) write: Option<Place>,
+}
+
+/// Where the last supervisor was.
+#[derive(Debug)]
+pub(crate) struct Replayed {
+    pub(crate) frame: Frame,
+    pub(crate) connections: BTreeMap<EndpointId, ConnectionState>,
+    pub(crate) doubt: Option<Doubt>,
+    /// The last member was gone, and the namespace was told so.
+    pub(crate) ended: bool,
+}
+
+struct Replay {
+    namespace: Namespace,
+    replayed: Replayed,
+    taken: u64,
+    last: Option<Action>,
+    /// The journal says what came of the last action.
+    outcome_noted: bool,
+    flushed: u64,
+}
+
+/// Replays a journal.
+///
+/// # Errors
+/// `InvalidData` if the bytes are not what a supervisor of this version writes.
+pub(crate) fn replay(kept: &Kept) -> io::Result<(Namespace, Replayed)> {
+    let (namespace, mut frame): (Namespace, Frame) = postcard::from_bytes(&kept.snapshot).map_err(invalid)?;
+    let connections = std::mem::take(&mut frame.connections).into_iter().collect();
+    let replayed = Replayed { frame, connections, doubt: None, ended: false };
+    let mut replay = Replay { namespace, replayed, taken: 0, last: None, outcome_noted: true, flushed: 0 };
+    for (taken, bytes) in &kept.entries {
+        replay.take_until(*taken)?;
+        replay.apply(postcard::from_bytes(bytes).map_err(invalid)?);
+    }
+    replay.take_until(kept.taken)?;
+    if let Some((endpoint, number)) = kept.late
+        && number > replay.flushed
+    {
+        replay.flush(endpoint, number);
+    }
+    let Replay { namespace, mut replayed, last, outcome_noted, .. } = replay;
+    if kept.done < kept.taken && !outcome_noted {
+        replayed.doubt = last.map(|action| Doubt { action, sent: kept.sent, write: kept.write });
+    }
+    Ok((namespace, replayed))
+}
+
+impl Replay {
+    /// Takes actions up as the supervisor did.
+    fn take_until(&mut self, taken: u64) -> io::Result<()> {
+        while self.taken < taken {
+            let action = self.namespace.poll_action().ok_or(io::ErrorKind::InvalidData)?;
+            self.taken += 1;
+            match action {
+                Action::Pause { endpoint } => self.change(endpoint, |state| state.paused = true),
+                Action::Resume { endpoint } => self.change(endpoint, |state| state.paused = false),
+                Action::AwaitWritable { endpoint } => {
+                    self.change(endpoint, |state| state.awaits_writable = true);
+                }
+                _ => {}
+            }
+            (self.last, self.outcome_noted) = (Some(action), false);
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, entry: OwnedEntry) {
+        match entry {
+            OwnedEntry::Input(input, now) => {
+                let input = input.as_input();
+                self.before_input(&input);
+                self.namespace.handle(input, now);
+            }
+            OwnedEntry::Connected(endpoint, state) => {
+                self.replayed.frame.last_endpoint = self.replayed.frame.last_endpoint.max(endpoint.0);
+                self.replayed.connections.insert(endpoint, state);
+            }
+            OwnedEntry::LookingUp(waiting) => self.replayed.frame.looking_up.push(waiting),
+            OwnedEntry::Unsent(endpoint, since) => {
+                self.outcome_noted = true;
+                let Some(Action::Reply { frame, .. }) = &self.last else { return };
+                let frame = frame.clone();
+                self.change(endpoint, |state| {
+                    if state.unsent.is_empty() {
+                        state.unsent_since = since;
+                    }
+                    state.unsent.push_back(frame);
+                });
+            }
+            OwnedEntry::Flushed(endpoint, number) => self.flush(endpoint, number),
+            OwnedEntry::Dropped(endpoint) => self.change(endpoint, |state| state.unsent.clear()),
+            OwnedEntry::CredentialsWanted(endpoint) => {
+                self.change(endpoint, |state| state.credentials_wanted = true);
+            }
+            OwnedEntry::Raised(endpoint) => self.change(endpoint, |state| state.raised = true),
+            OwnedEntry::Owner(owner) => self.replayed.frame.owner = Some(owner),
+            OwnedEntry::Listener(listener) => self.replayed.frame.listeners.push(listener),
+            OwnedEntry::Settings(settings) => self.replayed.frame.settings = settings,
+        }
+    }
+
+    fn before_input(&mut self, input: &Input<'_>) {
+        match *input {
+            Input::EndpointClosed { endpoint } => {
+                self.replayed.connections.remove(&endpoint);
+            }
+            Input::Datagram { endpoint, .. } => {
+                self.replayed.frame.looking_up.retain(|waiting| waiting.endpoint != endpoint);
+            }
+            Input::Writable { endpoint } => self.change(endpoint, |state| state.awaits_writable = false),
+            Input::Delivered { .. } | Input::StoreFailed { .. } => self.outcome_noted = true,
+            Input::Ended => self.replayed.ended = true,
+            _ => {}
+        }
+    }
+
+    fn flush(&mut self, endpoint: EndpointId, number: u64) {
+        self.flushed = self.flushed.max(number);
+        self.change(endpoint, |state| {
+            state.unsent.pop_front();
+        });
+    }
+
+    fn change(&mut self, endpoint: EndpointId, change: impl FnOnce(&mut ConnectionState)) {
+        if let Some(state) = self.replayed.connections.get_mut(&endpoint) {
+            change(state);
+        }
+    }
+}
+
+fn invalid(error: postcard::Error) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
