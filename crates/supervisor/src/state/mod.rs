@@ -72,3 +72,6 @@ impl AsFd for State {
         self.memory.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,242 @@
+use super::*;
+use crate::log::{Place, Rotation};
+use crate::origin::Origin;
+use crate::settings::Settings;
+use crate::testing::Background;
+use crate::time::now;
+use auditns_core::{Action, Answers, Config, EndpointId, Input, Namespace, Policy};
+use auditns_sys::{Received, Sent, SentBy};
+use auditns_wire::record::Ids;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
+use std::os::fd::OwnedFd;
+
+const ENDPOINT: EndpointId = EndpointId(17);
+
+fn namespace() -> Namespace {
+    let config = Config {
+        contid: 1,
+        name: b"test".to_vec(),
+        policy: Policy::Normal,
+        backlog_limit: 64,
+        queue_bytes: Config::QUEUE_BYTES,
+        starter: Ids { pid: 1, uid: 0, auid: Ids::UNSET, ses: Ids::UNSET },
+        start_fields: Vec::new(),
+        rules_max: Config::RULES_MAX,
+        inside_log: false,
+    };
+    Namespace::new(config, now())
+}
+
+fn frame() -> Frame {
+    Frame {
+        origin: Origin {
+            index: 1,
+            name: "test".to_owned(),
+            runtime: "test".to_owned(),
+            uid: 0,
+            pid: 1,
+            pid_started: 0,
+            began: 0,
+            served_before: 0,
+            log_folder: "/".into(),
+        },
+        settings: Settings {
+            rotation: Rotation::default(),
+            inside_log: false,
+            sockets: 2,
+            strict_clients: Vec::new(),
+        },
+        connections: Vec::new(),
+        last_endpoint: 16,
+        owner: None,
+        listeners: Vec::new(),
+        looking_up: Vec::new(),
+    }
+}
+
+/// A user message of this process, and its sender.
+fn sender() -> auditns_core::Sender {
+    let pid = std::process::id();
+    let owner = crate::identity::Owner::of_first_opener(pid, 0).unwrap();
+    let mut resolver = crate::identity::Resolver::new(1);
+    let opener = resolver.learn(pid, &owner).unwrap();
+    resolver.sender(auditns_sys::Credentials { pid, uid: 0, gid: 0 }, &opener, &owner)
+}
+
+fn user_message() -> Vec<u8> {
+    let text = b"op=test\0";
+    let length = u32::try_from(16 + text.len()).unwrap();
+    let mut bytes = length.to_ne_bytes().to_vec();
+    bytes.extend(1100_u16.to_ne_bytes());
+    bytes.extend(5_u16.to_ne_bytes());
+    bytes.extend([0; 8]);
+    bytes.extend(text);
+    bytes
+}
+
+fn pair() -> (OwnedFd, OwnedFd) {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let (one, other) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+    sockopt::set_socket_passcred(&one, true).unwrap();
+    (one, other)
+}
+
+struct Rig {
+    state: State,
+    journal: Journal,
+    namespace: Namespace,
+}
+
+impl Rig {
+    fn new() -> Rig {
+        let state = State::create().unwrap();
+        let journal = state.new_journal();
+        let namespace = namespace();
+        journal.snapshot(&(&namespace, frame())).unwrap();
+        Rig { state, journal, namespace }
+    }
+
+    fn feed(&mut self, input: Input<'_>) {
+        let now = now();
+        self.journal.note(&Entry::Input(&input, now));
+        self.namespace.handle(input, now);
+    }
+
+    fn take(&mut self) -> Option<Action> {
+        let action = self.namespace.poll_action();
+        if action.is_some() {
+            self.journal.take_up()
+        } else {
+            self.journal.all_done()
+        }
+        action
+    }
+
+    /// What the next process finds, and that it is where this one was.
+    fn found(&self) -> (Kept, Replayed) {
+        let (_, kept) = self.state.left().unwrap();
+        let (mut namespace, replayed) = replay(&kept).unwrap();
+        let bytes = |namespace: &Namespace| postcard::to_stdvec(namespace).unwrap();
+        assert_eq!(bytes(&namespace), bytes(&self.namespace));
+        // It has the same to do.
+        let _ = namespace.poll_action();
+        (kept, replayed)
+    }
+}
+
+#[test]
+fn at_every_step_the_next_process_is_where_this_one_was() {
+    let mut rig = Rig::new();
+    let sender = sender();
+    let answers = Answers::default();
+    let bytes = user_message();
+    for round in 0..20 {
+        let endpoint = EndpointId(ENDPOINT.0 + round);
+        rig.feed(Input::EndpointOpened { endpoint, kind: 3, pid: 1 });
+        rig.found();
+        rig.feed(Input::Datagram { endpoint, sender: &sender, bytes: &bytes, answers: &answers });
+        rig.found();
+        while let Some(action) = rig.take() {
+            let (_, replayed) = rig.found();
+            assert_eq!(replayed.doubt.unwrap().action, action);
+        }
+        assert!(rig.found().1.doubt.is_none());
+        rig.feed(Input::EndpointClosed { endpoint });
+        if round % 5 == 4 {
+            while rig.take().is_some() {}
+            rig.journal.snapshot(&(&rig.namespace, frame())).unwrap();
+            rig.found();
+        }
+    }
+    assert_eq!(rig.namespace.counters().records, 20);
+    rig.feed(Input::Ended);
+    assert!(rig.found().1.ended);
+}
+
+#[test]
+fn the_action_in_doubt_says_whether_something_was_sent_or_where_it_was_to_be_written() {
+    let mut rig = Rig::new();
+    let (ours, theirs) = pair();
+    assert!(matches!(rig.take(), Some(Action::Store { lifetime: true, .. })));
+    assert_eq!(rig.found().1.doubt.unwrap().write, None);
+    let place = Place { inode: 5, length: 7 };
+    rig.journal.begin_write(place);
+    assert_eq!(rig.found().1.doubt.unwrap().write, Some(place));
+    assert!(rig.take().is_none());
+    let (sender, answers) = (sender(), Answers::default());
+    rig.feed(Input::EndpointOpened { endpoint: ENDPOINT, kind: 3, pid: 1 });
+    let bytes = user_message();
+    rig.feed(Input::Datagram { endpoint: ENDPOINT, sender: &sender, bytes: &bytes, answers: &answers });
+    let reply = loop {
+        match rig.take() {
+            Some(Action::Reply { frame, .. }) => break frame,
+            Some(_) => {}
+            None => panic!("nothing is answered"),
+        }
+    };
+    let doubt = rig.found().1.doubt.unwrap();
+    assert_eq!((doubt.sent, doubt.write), (false, None), "marks of actions before do not count");
+    assert_eq!(rig.journal.send(&ours, &reply, SentBy::Supervisor).unwrap(), Sent::Sent);
+    assert!(rig.found().1.doubt.unwrap().sent);
+    drop(theirs);
+    assert_eq!(rig.journal.send(&ours, &reply, SentBy::Supervisor).unwrap(), Sent::Closed);
+    assert!(!rig.found().1.doubt.unwrap().sent);
+}
+
+#[test]
+fn a_message_that_was_received_is_there_until_it_is_handled() {
+    let mut rig = Rig::new();
+    let (ours, theirs) = pair();
+    let bytes = user_message();
+    rustix::io::write(&theirs, &bytes).unwrap();
+    let mut buffer = vec![0; 1000];
+    let received = rig.journal.receive(ENDPOINT, &ours, &mut buffer).unwrap();
+    assert!(matches!(received, Received::Message { length, .. } if length == bytes.len()));
+    assert_eq!(buffer[..bytes.len()], bytes);
+    let (endpoint, credentials, kept) = rig.found().0.take_message().unwrap();
+    assert_eq!((endpoint, credentials.pid, kept), (ENDPOINT, std::process::id(), bytes.clone()));
+    let (sender, answers) = (sender(), Answers::default());
+    rig.feed(Input::EndpointOpened { endpoint: ENDPOINT, kind: 3, pid: 1 });
+    assert!(rig.found().0.take_message().is_some(), "another input does not handle it");
+    rig.feed(Input::Datagram { endpoint: ENDPOINT, sender: &sender, bytes: &bytes, answers: &answers });
+    assert!(rig.found().0.take_message().is_none());
+    assert!(matches!(rig.journal.receive(ENDPOINT, &ours, &mut buffer).unwrap(), Received::WouldBlock));
+    assert!(rig.found().0.take_message().is_none());
+}
+
+#[test]
+fn late_answers_are_counted_once() {
+    let rig = Rig::new();
+    let (ours, _theirs) = pair();
+    let process = Background::new(&["sleep", "60"]);
+    let owner = crate::identity::Owner::of_first_opener(process.pid(), 0).unwrap();
+    let opener = crate::identity::Resolver::new(1).learn(process.pid(), &owner).unwrap();
+    let mut state = ConnectionState::new(1, true, opener);
+    state.unsent.extend([b"one".to_vec(), b"two".to_vec()]);
+    rig.journal.note(&Entry::Connected(ENDPOINT, &state));
+    let waiting = |rig: &Rig| rig.found().1.connections[&ENDPOINT].unsent.len();
+    assert_eq!(waiting(&rig), 2);
+    let (sent, number) = rig.journal.send_late(ENDPOINT, &ours, b"one", SentBy::Supervisor);
+    assert_eq!(sent.unwrap(), Sent::Sent);
+    assert_eq!(waiting(&rig), 1, "sent and not noted");
+    rig.journal.note(&Entry::Flushed(ENDPOINT, number));
+    assert_eq!(waiting(&rig), 1, "sent and noted");
+}
+
+#[test]
+fn memory_that_is_none_of_ours_is_refused() {
+    let state = State::create().unwrap();
+    assert_eq!(state.left().unwrap_err().kind(), io::ErrorKind::NotFound, "it never began");
+    let rig = Rig::new();
+    rig.journal.note(&Entry::Flushed(ENDPOINT, 1));
+    // The length of the journal says more than there is.
+    let word = rig.state.memory.word(layout::half(1) + layout::LENGTH_OF_JOURNAL).unwrap();
+    for length in [3, u64::MAX] {
+        word.store(length, std::sync::atomic::Ordering::Release);
+        let _ = rig.state.left().map(|(_, kept)| replay(&kept).map(|_| ()));
+    }
+    rig.state.memory.write(layout::snapshot(1), &[0xff; 64]);
+    word.store(0, std::sync::atomic::Ordering::Release);
+    let (_, kept) = rig.state.left().unwrap();
+    assert_eq!(replay(&kept).unwrap_err().kind(), io::ErrorKind::InvalidData);
+}
