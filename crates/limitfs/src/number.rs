@@ -1,23 +1,27 @@
-//! Numbers in names and contents of files.
+//! Numbers as callers write them: names of processes and new limits.
 
-/// Most bytes of one write.
-const WRITTEN_MAX: usize = 16;
+use std::ffi::OsStr;
 
-/// The number of a process from the name of a folder, which has no other name.
-pub(crate) fn pid(name: &[u8]) -> Option<u32> {
-    let is_canonical = name.first().is_some_and(|first| *first != b'0');
-    digits(name).filter(|_| is_canonical)
+/// The longest text of a new limit, in bytes, its newline included.
+pub(crate) const LONGEST_LIMIT: usize = 16;
+
+/// The process that `name` stands for, as `/proc` spells it: decimal, from 1, without leading zeros.
+pub(crate) fn process_of_name(name: &OsStr) -> Option<u32> {
+    let digits = name.to_str()?;
+    if digits.starts_with('0') { None } else { decimal(digits) }
 }
 
-/// The limit that was written.
-pub(crate) fn limit(written: &[u8]) -> Option<u32> {
-    let number = written.strip_suffix(b"\n").unwrap_or(written);
-    digits(number).filter(|_| written.len() <= WRITTEN_MAX)
+/// The limit that was written: decimal digits with at most one newline behind them.
+pub(crate) fn limit_of_text(text: &[u8]) -> Option<u32> {
+    if text.len() > LONGEST_LIMIT {
+        return None;
+    }
+    decimal(std::str::from_utf8(text.strip_suffix(b"\n").unwrap_or(text)).ok()?)
 }
 
-fn digits(text: &[u8]) -> Option<u32> {
-    let all = text.iter().all(u8::is_ascii_digit);
-    str::from_utf8(text).ok().filter(|_| all)?.parse().ok()
+// The standard parser also takes a plus sign.
+fn decimal(digits: &str) -> Option<u32> {
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
 }
 
 #[cfg(test)]
@@ -25,44 +29,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_is_digits_and_at_most_one_newline() {
-        for (written, number) in [
-            (&b"0"[..], 0),
-            (b"64", 64),
-            (b"64\n", 64),
-            (b"4294967295\n", u32::MAX),
-            (b"0000000000000064", 64),
-            (b"000000000000064\n", 64),
-        ] {
-            assert_eq!(limit(written), Some(number), "{written:?}");
-        }
-        for written in [
-            &b""[..],
-            b"\n",
-            b"64\n\n",
-            b" 64",
-            b"64 ",
-            b"+64",
-            b"-1",
-            b"0x40",
-            b"4294967296",
-            b"6 4",
-            b"64\0",
-            b"\xff",
-            "٦٤".as_bytes(),
-            b"00000000000000064",
-            b"0000000000000064\n",
-        ] {
-            assert_eq!(limit(written), None, "{written:?}");
+    fn names_are_those_of_proc() {
+        assert_eq!(process_of_name(OsStr::new("1")), Some(1));
+        assert_eq!(process_of_name(OsStr::new("4294967295")), Some(u32::MAX));
+        for name in ["", "0", "01", "+1", "-1", "1 ", "self", "4294967296", "١", "1\n"] {
+            assert_eq!(process_of_name(OsStr::new(name)), None, "{name:?}");
         }
     }
 
     #[test]
-    fn a_process_has_one_name() {
-        assert_eq!(pid(b"1"), Some(1));
-        assert_eq!(pid(b"4194304"), Some(4_194_304));
-        for name in [&b""[..], b"0", b"01", b"+1", b"-1", b"1\n", b"self", b"4294967296", b"1 "] {
-            assert_eq!(pid(name), None, "{name:?}");
+    fn limits_are_decimal_with_one_newline_at_most() {
+        for (text, limit) in [("0", 0), ("64", 64), ("64\n", 64), ("0064\n", 64), ("4294967295\n", u32::MAX)]
+        {
+            assert_eq!(limit_of_text(text.as_bytes()), Some(limit), "{text:?}");
         }
+        for text in
+            ["", "\n", "64\n\n", "+64", "-1", " 64", "64 ", "0x40", "64\0", "6 4", "4294967296", "\u{661}"]
+        {
+            assert_eq!(limit_of_text(text.as_bytes()), None, "{text:?}");
+        }
+        assert_eq!(limit_of_text(b"\xff"), None);
+    }
+
+    #[test]
+    fn a_text_of_sixteen_bytes_is_the_longest() {
+        assert_eq!(limit_of_text(b"000000000000064\n"), Some(64));
+        assert_eq!(limit_of_text(b"0000000000000064\n"), None);
     }
 }

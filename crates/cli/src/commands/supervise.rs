@@ -123,6 +123,8 @@ fn serve(supervise: &Supervise, policy: Policy) -> Result<i32, SuperviseError> {
         restarts: env::var("AUDITNS_RESTARTS").ok().and_then(|text| text.parse().ok()).unwrap_or(0),
         observer: Box::new(|name| Box::new(Terminal::of(name))),
     })?;
+    // Without it everything works; the limit can be set by command.
+    let limits = mount_limits(&host, &run_folder.join("proc"));
     store.0.ready(&format!("serving {} namespaces", host.namespaces()))?;
     loop {
         match poll(&mut [PollFd::new(&signals, PollFlags::IN)], None) {
@@ -131,6 +133,7 @@ fn serve(supervise: &Supervise, policy: Policy) -> Result<i32, SuperviseError> {
         }
         while let Ok(Some(signal)) = signals.read() {
             if signal.number != Signal::HUP.as_raw() {
+                drop(limits);
                 // What is not in the kept memory is nowhere: there is nothing to bring to an end.
                 std::process::exit(0);
             }
@@ -138,6 +141,19 @@ fn serve(supervise: &Supervise, policy: Policy) -> Result<i32, SuperviseError> {
                 Ok(()) => line("the policy was read again"),
                 Err(error) => line(&format!("{error}; the policy before holds")),
             }
+        }
+    }
+}
+
+/// The tree PID/audit_backlog_limit.
+fn mount_limits(host: &Host, path: &Path) -> Option<auditns_limitfs::Mounted> {
+    // Of a dead predecessor's mount not even the folder can be looked at.
+    let _ = DirBuilder::new().mode(0o755).create(path);
+    match host.mount_limits(path) {
+        Ok(mounted) => Some(mounted),
+        Err(error) => {
+            line(&error.to_string());
+            None
         }
     }
 }

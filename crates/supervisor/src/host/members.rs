@@ -36,6 +36,11 @@ impl Processes {
         Processes(parents.collect())
     }
 
+    /// All of them.
+    pub(crate) fn pids(&self) -> impl Iterator<Item = u32> {
+        self.0.keys().copied()
+    }
+
     /// How many are in a namespace.
     pub(crate) fn count(&self, marks: Marks) -> usize {
         self.0.keys().filter(|pid| self.is_member(**pid, marks)).count()

@@ -5,6 +5,7 @@ mod creation;
 mod describe;
 mod directory;
 mod inherited;
+mod limit_tree;
 mod members;
 mod resident;
 
@@ -13,15 +14,17 @@ use crate::keeping::Store;
 use crate::log::{HostLog, Rotation};
 use crate::observer::Observer;
 use crate::time::now;
+use auditns_limitfs::{LimitFs, MountError, Mounted};
 use auditns_policy::{Forward, Policy};
 use control::Control;
 use directory::{Directory, Quota};
+use limit_tree::LimitTree;
 use resident::Surroundings;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use std::fmt;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Most descriptors that one namespace may have open.
@@ -159,6 +162,14 @@ impl Host {
     /// A sentence; the old policy holds then.
     pub fn reload(&self) -> Result<(), String> {
         self.shared.reload().map(|_| ())
+    }
+
+    /// Shows the backlog limits as files below a folder, as long as the value lives.
+    ///
+    /// # Errors
+    /// See [`MountError`].
+    pub fn mount_limits(&self, path: &Path) -> Result<Mounted, MountError> {
+        LimitFs::mount(path, Arc::new(LimitTree(Arc::clone(&self.shared))))
     }
 
     /// How many namespaces there are.
