@@ -119,15 +119,15 @@ impl Server {
     }
 
     /// Does what a message says.
-    pub(crate) fn follow(&mut self, message: &Message, descriptors: Vec<OwnedFd>, shelf: &mut Shelf) {
+    pub(crate) fn follow(&mut self, message: &Message, descriptors: Vec<OwnedFd>, kept: &mut Shelf) {
         self.ready |= message.ready;
         let Some(name) = &message.name else { return };
         if message.remove {
-            shelf.forget(name);
+            kept.forget(name);
         }
         if message.store {
             for fd in descriptors {
-                shelf.keep(name, fd);
+                kept.keep(name, fd);
             }
         }
     }

@@ -15,6 +15,7 @@ mod mount;
 mod mount_error;
 mod number;
 mod process;
+mod tree;
 
 pub use limits::{Limits, Refusal};
 pub use mount::{LimitFs, Mounted};

@@ -6,25 +6,28 @@
 use std::ffi::CString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fuser::{BackgroundSession, Config, Session, SessionACL};
-use rustix::fs::{AtFlags, CWD, Statx, StatxAttributes, StatxFlags, statx};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Statx, StatxAttributes, StatxFlags, statx};
 use rustix::mount::{MountFlags, UnmountFlags};
 
 use crate::Limits;
 use crate::admission::{MOST_FOR_ROOT, MOST_FOR_USERS};
-use crate::filesystem::Tree;
 use crate::mount_error::MountError;
+use crate::tree::Tree;
 
 /// Threads of a session: one for each call into [`Limits`] that may run, and two for what is answered at once.
 const THREADS: usize = MOST_FOR_ROOT + MOST_FOR_USERS + 2;
 
 /// The most dead mounts that are removed from a mount point.
 const MOST_DEAD: usize = 16;
+
+/// Has `statx` not ask FUSE: the threads that would answer may not run yet, or no more.
+const UNASKED: AtFlags = AtFlags::STATX_DONT_SYNC.union(AtFlags::SYMLINK_NOFOLLOW);
 
 /// The value of `statfs` for FUSE.
 const FUSE_MAGIC: u64 = 0x6573_5546;
@@ -49,10 +52,13 @@ impl LimitFs {
             .open("/dev/fuse")
             .map_err(|source| MountError::OpenDevice { source })?;
         attach(&path, &device).map_err(|source| MountError::Mount { path: path.clone(), source })?;
+        let root = pin(&path).map_err(|source| {
+            let _ = rustix::mount::unmount(&path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
+            MountError::Mount { path: path.clone(), source }
+        })?;
         // From here on the mount goes when this is dropped.
         let ended = Arc::new(AtomicBool::new(false));
-        let mut mounted =
-            Mounted { device: device_at(&path), path, ended: Arc::clone(&ended), session: None };
+        let mut mounted = Mounted { path, root, ended: Arc::clone(&ended), session: None };
         let mut config = Config::default();
         config.acl = SessionACL::All;
         config.n_threads = Some(THREADS);
@@ -67,13 +73,16 @@ impl LimitFs {
     }
 }
 
-/// A mounted tree. Dropping it unmounts lazily and does not wait: files that are still open answer `ENOTCONN`, and
+/// A mounted tree. It keeps a descriptor of its root, so others unmount it lazily (`umount -l`) or not at all.
+///
+/// Dropping it unmounts lazily and does not wait: files that are still open answer `ENOTCONN`, and
 /// [`Limits`] is asked no more but for calls that run already.
 #[derive(Debug)]
 #[must_use = "dropping this unmounts the tree"]
 pub struct Mounted {
     path: PathBuf,
-    device: Option<(u32, u32)>,
+    // Keeps the number of the file system's device from being given to another one, so that it tells whose mount it is.
+    root: OwnedFd,
     ended: Arc<AtomicBool>,
     session: Option<BackgroundSession>,
 }
@@ -83,18 +92,15 @@ impl Mounted {
     pub fn path(&self) -> &Path {
         &self.path
     }
-
-    /// Whether the session has ended because somebody else unmounted the tree or aborted its connection.
-    pub fn has_ended(&self) -> bool {
-        self.session.as_ref().is_none_or(|session| session.guard.is_finished())
-    }
 }
 
 impl Drop for Mounted {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Release);
         // Somebody may have unmounted the tree and mounted something else.
-        if self.device.is_some() && device_at(&self.path) == self.device {
+        let own = device(&statx(&self.root, "", AtFlags::EMPTY_PATH | UNASKED, StatxFlags::TYPE));
+        let there = device(&statx(CWD, &self.path, UNASKED, StatxFlags::TYPE));
+        if own.is_some() && own == there {
             // There is nobody to tell; what stays mounted is dead and goes with the next mount.
             let _ = rustix::mount::unmount(&self.path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
         }
@@ -129,7 +135,8 @@ fn inspect(path: &Path) -> Result<(), MountError> {
     if !fs::metadata(path).map_err(told)?.is_dir() {
         return Err(MountError::NotADirectory { path: path.to_owned() });
     }
-    let is_mount_root = statx_of(path).map_err(told)?.stx_attributes.contains(StatxAttributes::MOUNT_ROOT);
+    let status = statx(CWD, path, UNASKED, StatxFlags::TYPE).map_err(|error| told(error.into()))?;
+    let is_mount_root = status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT);
     let file_system = rustix::fs::statfs(path).map_err(|error| told(error.into()))?;
     if is_mount_root && u64::try_from(file_system.f_type) == Ok(FUSE_MAGIC) {
         return Err(MountError::Occupied { path: path.to_owned() });
@@ -137,12 +144,11 @@ fn inspect(path: &Path) -> Result<(), MountError> {
     Ok(())
 }
 
-fn device_at(path: &Path) -> Option<(u32, u32)> {
-    statx_of(path).ok().map(|status| (status.stx_dev_major, status.stx_dev_minor))
+fn pin(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
-// Without synchronisation FUSE is not asked: the threads that would answer may not run yet, or no more.
-fn statx_of(path: &Path) -> io::Result<Statx> {
-    let flags = AtFlags::STATX_DONT_SYNC | AtFlags::SYMLINK_NOFOLLOW;
-    Ok(statx(CWD, path, flags, StatxFlags::TYPE)?)
+fn device(status: &rustix::io::Result<Statx>) -> Option<(u32, u32)> {
+    status.as_ref().ok().map(|status| (status.stx_dev_major, status.stx_dev_minor))
 }

@@ -3,8 +3,10 @@
 mod support;
 
 use std::env;
+use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::AsRawFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
@@ -13,6 +15,7 @@ use std::time::Duration;
 
 use auditns_limitfs::{LimitFs, Limits, MountError, Refusal};
 use rustix::io::Errno;
+use rustix::mount::{MountFlags, mount};
 use support::{Place, Process, Stage, Table, shell, text};
 
 const MOUNT_AT: &str = "LIMITFS_TEST_MOUNT_AT";
@@ -104,6 +107,27 @@ fn a_mount_point_that_is_none_is_told() {
     };
     assert!(matches!(error, MountError::NotADirectory { .. }));
     assert!(!error.to_string().contains('\x1b'), "{error}");
+}
+
+/// Mounts a FUSE file system at `path` whose program is gone at once.
+fn mount_dead(path: &std::path::Path) {
+    let device = fs::OpenOptions::new().read(true).write(true).open("/dev/fuse").unwrap();
+    let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", device.as_raw_fd());
+    let options = CString::new(options).unwrap();
+    mount("dead", path, "fuse", MountFlags::empty(), options.as_c_str()).unwrap();
+}
+
+#[test]
+fn dead_mounts_on_each_other_are_removed_up_to_a_bound() {
+    let place = Place::new();
+    for _ in 0..17 {
+        mount_dead(&place.path());
+    }
+    let refused = LimitFs::mount(&place.path(), Arc::new(Table::default()));
+    assert!(matches!(refused, Err(MountError::TooManyDead { most: 16, .. })), "{refused:?}");
+    let mounted = LimitFs::mount(&place.path(), Arc::new(Table::default())).unwrap();
+    drop(mounted);
+    assert!(!place.is_mounted());
 }
 
 /// Answers once as many readers as the barrier wants are waiting at once.

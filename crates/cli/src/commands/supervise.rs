@@ -145,7 +145,7 @@ fn serve(supervise: &Supervise, policy: Policy) -> Result<i32, SuperviseError> {
     }
 }
 
-/// The tree PID/audit_backlog_limit.
+/// The tree `PID/audit_backlog_limit`.
 fn mount_limits(host: &Host, path: &Path) -> Option<auditns_limitfs::Mounted> {
     // Of a dead predecessor's mount not even the folder can be looked at.
     let _ = DirBuilder::new().mode(0o755).create(path);

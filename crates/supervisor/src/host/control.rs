@@ -78,7 +78,7 @@ impl Host for Control {
 
     fn create(&self, peer: Peer, request: CreateRequest, listener: OwnedFd) -> Result<CreateReply, Refusal> {
         let listener = checked(listener)?;
-        creation::create(&self.0, peer, request, listener)
+        creation::create(&self.0, peer, &request, listener)
     }
 
     fn join(&self, peer: Peer, request: JoinRequest, listener: OwnedFd) -> Result<JoinReply, Refusal> {

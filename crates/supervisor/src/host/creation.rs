@@ -1,9 +1,9 @@
 //! Making a namespace for whoever asks.
 
-use super::Shared;
 use super::control::refusal;
 use super::directory::Entry;
 use super::resident::{Beginning, Resident};
+use super::{Shared, user_name};
 use crate::keeping::Keeping;
 use crate::log::{Folder, Rotation, valid_name};
 use crate::origin::Origin;
@@ -29,7 +29,7 @@ const RUNTIME_MAX: usize = 32;
 pub(super) fn create(
     shared: &Arc<Shared>,
     peer: Peer,
-    request: CreateRequest,
+    request: &CreateRequest,
     listener: Listener,
 ) -> Result<CreateReply, Refusal> {
     let first = first_member(peer, request.pid)?;
@@ -47,7 +47,7 @@ pub(super) fn create(
     }
     let runtime: String =
         request.runtime.chars().filter(char::is_ascii_alphanumeric).take(RUNTIME_MAX).collect();
-    let user = shared.user_name(peer.uid);
+    let user = user_name(peer.uid);
     let who = Who { runtime: &runtime, uid: peer.uid, user: user.as_deref(), name: &name };
     let policy = shared.policy();
     let granted = policy.settings_for(&who).map_err(|refused| Refusal::NotPermitted {
@@ -57,7 +57,7 @@ pub(super) fn create(
     let index =
         shared.directory.reserve(&name, peer.uid, shared.quota()).map_err(|room| refusal(&room, &name))?;
     let begun =
-        begin(shared, peer, &request, &granted, &Wanted { index, first, name, runtime, command }, listener);
+        begin(shared, peer, request, &granted, &Wanted { index, first, name, runtime, command }, listener);
     if begun.is_err() {
         shared.directory.release(index);
     }

@@ -62,7 +62,7 @@ impl Directory {
             return Err(NoRoom::PerUser(quota.per_user));
         }
         let free = |index: &u32| !inner.entries.contains_key(index) && !inner.reserved.contains_key(index);
-        let index = (1..).find(free).ok_or(NoRoom::Namespaces(quota.namespaces))?;
+        let index = (1..u32::MAX).find(free).ok_or(NoRoom::Namespaces(quota.namespaces))?;
         inner.reserved.insert(index, (name.to_owned(), uid));
         Ok(index)
     }

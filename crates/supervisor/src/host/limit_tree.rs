@@ -45,7 +45,10 @@ impl Limits for LimitTree {
         let processes = Processes::now();
         let descriptions = self.0.directory.all().into_iter().filter_map(|entry| described(&entry).ok());
         let all_marks: Vec<_> = descriptions.map(|description| marks(&description)).collect();
-        processes.pids().filter(|pid| all_marks.iter().any(|marks| processes.is_member(*pid, *marks))).collect()
+        processes
+            .pids()
+            .filter(|pid| all_marks.iter().any(|marks| processes.is_member(*pid, *marks)))
+            .collect()
     }
 }
 

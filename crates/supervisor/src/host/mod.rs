@@ -106,17 +106,17 @@ impl Shared {
         *self.policy.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
         Ok(vec!["the policy holds for namespaces that begin from now on".to_owned()])
     }
+}
 
-    /// The name of a user, from the host's list of users.
-    fn user_name(&self, uid: u32) -> Option<String> {
-        let users = std::fs::read_to_string("/etc/passwd").ok()?;
-        let wanted = uid.to_string();
-        users.lines().find_map(|line| {
-            let mut fields = line.split(':');
-            let name = fields.next()?;
-            (fields.nth(1)? == wanted).then(|| name.to_owned())
-        })
-    }
+/// The name of a user, from the host's list of users.
+fn user_name(uid: u32) -> Option<String> {
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    let wanted = uid.to_string();
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == wanted).then(|| name.to_owned())
+    })
 }
 
 /// A supervisor that serves.

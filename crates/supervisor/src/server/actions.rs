@@ -1,8 +1,7 @@
 //! Doing what the namespace says.
 
 use super::Server;
-use super::storage::Line;
-use crate::log::Place;
+use super::storage::{Doubt, Line};
 use crate::observer::Event;
 use crate::time::now;
 use auditns_core::{Action, Input};
@@ -11,13 +10,12 @@ impl Server<'_> {
     /// Performs all actions, in order.
     pub(super) fn perform(&mut self) {
         while let Some(action) = self.namespace.poll_action() {
-            self.perform_one(action, None);
+            self.perform_one(action, Doubt::None);
         }
     }
 
-    /// Performs an action. `doubt` is where a process that was killed was about to write it, if that is known, where such
-    /// a process had taken it up and it was not found that it has sent anything.
-    pub(super) fn perform_one(&mut self, action: Action, doubt: Option<Option<Place>>) {
+    /// Performs an action.
+    pub(super) fn perform_one(&mut self, action: Action, doubt: Doubt) {
         match action {
             Action::Store { serial, line, lifetime } => {
                 self.observer.observe(&Event::Record(&line));

@@ -59,13 +59,11 @@ impl Calls {
     pub(super) fn receive(&self, number: usize) -> io::Result<Option<Notification>> {
         let Some(listener) = self.listener(number) else { return Ok(None) };
         let is_waiting = |call: &Notification| self.is_valid(call);
-        match self.table.as_ref().and_then(|table| table.claim(number, is_waiting)) {
-            Some(place) => place.receive(&listener),
-            None => {
-                let received = listener.receive()?;
-                Ok(received.map(|call| Notification { origin: CallTable::unkept(number), ..call }))
-            }
+        if let Some(place) = self.table.as_ref().and_then(|table| table.claim(number, is_waiting)) {
+            return place.receive(&listener);
         }
+        let received = listener.receive()?;
+        Ok(received.map(|call| Notification { origin: CallTable::unkept(number), ..call }))
     }
 
     /// The calls that a process before this one had taken and not answered.

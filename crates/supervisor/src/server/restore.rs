@@ -1,7 +1,7 @@
 //! Going on where a supervisor was killed, and leaving what the next one needs for that.
 
-use super::Server;
 use super::limits::{SOCKETS, SOCKETS_MIN};
+use super::{Server, storage};
 use crate::identity::Owner;
 use crate::keeping::Keeping;
 use crate::origin::Origin;
@@ -180,9 +180,9 @@ impl Server<'_> {
             Action::Reply { .. } | Action::Offer { .. } if sent => {}
             Action::SocketAnswer { call, .. } => {
                 self.requested = self.calls.left_over().into_iter().find(|left| left.id == call);
-                self.perform_one(action, None);
+                self.perform_one(action, storage::Doubt::None);
             }
-            action => self.perform_one(action, Some(write)),
+            action => self.perform_one(action, storage::Doubt::Write(write)),
         }
     }
 

@@ -29,8 +29,16 @@ pub(super) struct Line<'a> {
     pub(super) text: &'a str,
     /// It says that the namespace begins or ends.
     pub(super) lifetime: bool,
-    /// The process that was to write it was killed; where it was about to.
-    pub(super) doubt: Option<Option<Place>>,
+    pub(super) doubt: Doubt,
+}
+
+/// Whether something may have been done already, by a process that was killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// It was not.
+    None,
+    /// It may have been; where it was to be written, if it was about to be.
+    Write(Option<Place>),
 }
 
 impl Storage {
@@ -68,7 +76,7 @@ impl Storage {
     pub(super) fn store(&mut self, line: Line<'_>, observer: &mut dyn Observer) -> Result<(), Errno> {
         let stored = append(&mut self.log, line, self.journal.as_deref());
         let stored = stored.and_then(|()| match &self.host {
-            Some(host) if line.lifetime => host.append(line.text, line.doubt.is_some()),
+            Some(host) if line.lifetime => host.append(line.text, line.doubt != Doubt::None),
             _ => Ok(()),
         });
         if let Some(forwarder) = &self.forwarder {
@@ -107,7 +115,7 @@ impl Storage {
 }
 
 fn append(log: &mut LogFile, line: Line<'_>, journal: Option<&Journal>) -> io::Result<()> {
-    if let Some(Some(place)) = line.doubt
+    if let Doubt::Write(Some(place)) = line.doubt
         && log.settle(line.text, place)?
     {
         return Ok(());
@@ -123,7 +131,7 @@ mod tests {
     use super::*;
 
     fn line(text: &str) -> Line<'_> {
-        Line { text, lifetime: false, doubt: None }
+        Line { text, lifetime: false, doubt: Doubt::None }
     }
 
     #[derive(Debug, PartialEq, Eq)]
