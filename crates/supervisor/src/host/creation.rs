@@ -136,6 +136,7 @@ fn begin(
         settings: Box::new(settings),
         listener,
         wait_killable: request.wait_killable,
+        rate_limit: granted.rate_limit,
     };
     let failed = |error: io::Error| unavailable(format!("the namespace cannot be served: {error}"));
     let state = State::create().map_err(failed)?;

@@ -102,6 +102,8 @@ pub(crate) enum Beginning {
         settings: Box<Settings>,
         listener: Listener,
         wait_killable: bool,
+        /// See [`Input::HostSetsRateLimit`].
+        rate_limit: u32,
     },
     /// A supervisor before this one has served it.
     Again(KeptDescriptors),
@@ -187,9 +189,10 @@ fn begin<'o>(
     observer: &'o mut dyn Observer,
 ) -> io::Result<(Server<'o>, bool)> {
     match beginning {
-        Beginning::New { config, origin, settings, listener, wait_killable } => {
+        Beginning::New { config, origin, settings, listener, wait_killable, rate_limit } => {
             let journal = Rc::new(state.new_journal());
-            let namespace = Namespace::new(*config, now());
+            let mut namespace = Namespace::new(*config, now());
+            namespace.handle(Input::HostSetsRateLimit(rate_limit), now());
             keeping.state(state);
             let namespace = Durable::new(namespace, Some(journal));
             let parts = parts(namespace, *origin, *settings, state, keeping, surroundings);
