@@ -23,7 +23,7 @@ pub enum Refusal {
         name: String,
     },
     /// Not a name for a namespace.
-    #[error("{name:?} cannot be the name of an audit namespace; use letters, digits, '.', '_' and '-'")]
+    #[error("{name:?} cannot be the name of an audit namespace; use letters, digits, '.', '_', '-' and ':'")]
     #[serde(rename = "io.auditns.InvalidName")]
     InvalidName {
         /// The name.

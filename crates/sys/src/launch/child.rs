@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::thread::CapabilitySet;
 use std::io;
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// The text by which the kernel's `loginuid` file is unset: `(uid_t) -1`.
 const UNSET: &[u8] = b"4294967295";
@@ -24,17 +24,27 @@ pub(super) struct Steps {
     loginuid: LoginuidReset,
     ignored: u64,
     channel: OwnedFd,
+    parents_end: RawFd,
 }
 
 impl Steps {
-    pub(super) fn new(program: Program, options: &LaunchOptions, channel: OwnedFd) -> Self {
+    pub(super) fn new(
+        program: Program,
+        options: &LaunchOptions,
+        channel: OwnedFd,
+        parents_end: BorrowedFd<'_>,
+    ) -> Self {
         let valid = options.keep_ignored.iter().filter(|signal| (1..=LAST_SIGNAL).contains(*signal));
         let ignored = valid.fold(0, |mask, signal| mask | 1 << (signal - 1));
-        Self { program, loginuid: options.loginuid, ignored, channel }
+        let parents_end = parents_end.as_raw_fd();
+        Self { program, loginuid: options.loginuid, ignored, channel, parents_end }
     }
 
     /// Does all steps and tells the parent how they went.
     pub(super) fn run(&mut self) -> io::Result<()> {
+        // With a copy of it here the channel would never end, and a parent that admits nobody would not be heard.
+        // SAFETY: the child has its own table, in which nothing that runs in it owns this number.
+        unsafe { libc::close(self.parents_end) };
         let mut outcome =
             Outcome { no_new_privileges: false, wait_killable: false, loginuid: LoginuidOutcome::Kept };
         match self.enter(&mut outcome) {

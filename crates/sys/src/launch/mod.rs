@@ -109,7 +109,7 @@ pub fn spawn_admitted<E: From<LaunchError> + Send>(
     let program = filter::assemble(&filter::rules(&options.filter)).map_err(LaunchError::Filter)?;
     let (ours, childs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
         .map_err(|error| LaunchError::Channel(error.into()))?;
-    let mut steps = child::Steps::new(program, options, childs);
+    let mut steps = child::Steps::new(program, options, childs, ours.as_fd());
     // SAFETY: `Steps::run` makes system calls on memory prepared before the fork, and nothing else: no allocation, no
     // lock, no destructor.
     unsafe { command.pre_exec(move || steps.run()) };

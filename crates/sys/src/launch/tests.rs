@@ -205,3 +205,20 @@ fn ignored_signals_are_those_that_the_process_ignores() {
     unsafe { libc::signal(signal, libc::SIG_DFL) };
     assert!(!ignored_signals().contains(&signal));
 }
+
+#[test]
+fn a_program_that_is_not_admitted_is_not_executed_and_leaves_no_process() {
+    let (mut output, input) = std::io::pipe().unwrap();
+    let mut command = Command::new("echo");
+    command.arg("executed").stdout(input);
+    let mut candidate = 0;
+    let refused = spawn_admitted(command, &LaunchOptions::default(), |known| {
+        candidate = known.pid;
+        Err(LaunchError::HandOver)
+    });
+    assert!(matches!(refused, Err(LaunchError::HandOver)));
+    let mut text = String::new();
+    output.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "");
+    assert!(candidate != 0 && !std::path::Path::new(&format!("/proc/{candidate}")).exists());
+}
