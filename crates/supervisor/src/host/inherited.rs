@@ -11,6 +11,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a process that outlives the supervisor before this one may hold a lock. It waits in the kernel for some
+/// milliseconds.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Default)]
 struct Found {
@@ -67,7 +72,7 @@ fn go_on(shared: &Arc<Shared>, index: u32, found: Found) -> io::Result<()> {
     let origin = replayed.frame.origin;
     let parent = origin.log_folder.parent().unwrap_or(&shared.log_folder).to_owned();
     // A folder that is gone is made again, so that nothing more is lost than what was in it.
-    let folder = Folder::open(&parent, &origin.name).map_err(io::Error::other)?;
+    let folder = Folder::open_in_time(&parent, &origin.name, PATIENCE).map_err(io::Error::other)?;
     let entry = EntryOf {
         name: origin.name,
         contid: namespace.contid(),

@@ -5,7 +5,10 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+/// How often a lock that somebody holds is tried again.
+const LOOK: Duration = Duration::from_millis(5);
 /// Longest name of a namespace in bytes.
 const NAME_MAX: usize = 64;
 
@@ -92,6 +95,21 @@ impl Folder {
         Ok(Folder { path, _lock: lock })
     }
 
+    /// As [`Folder::open`], waiting for a holder that is about to end: a process that makes sockets for a supervisor, and
+    /// has its files, outlives it for a moment.
+    ///
+    /// # Errors
+    /// As [`Folder::open`]; [`FolderError::InUse`] after `patience`.
+    pub(crate) fn open_in_time(parent: &Path, name: &str, patience: Duration) -> Result<Folder, FolderError> {
+        let until = Instant::now() + patience;
+        loop {
+            match Folder::open(parent, name) {
+                Err(FolderError::InUse { .. }) if Instant::now() < until => std::thread::sleep(LOOK),
+                result => return result,
+            }
+        }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -120,7 +138,13 @@ mod tests {
         assert_eq!(held.path().metadata().unwrap().permissions().mode() & 0o777, 0o700);
         assert!(matches!(Folder::open(parent.path(), "web"), Err(FolderError::InUse { .. })));
         assert!(Folder::open(parent.path(), "db").is_ok());
-        drop(held);
-        assert!(Folder::open(parent.path(), "web").is_ok());
+        let short = Duration::from_millis(20);
+        assert!(matches!(Folder::open_in_time(parent.path(), "web", short), Err(FolderError::InUse { .. })));
+        let end = std::thread::spawn(move || {
+            std::thread::sleep(short);
+            drop(held);
+        });
+        assert!(Folder::open_in_time(parent.path(), "web", Duration::from_secs(10)).is_ok());
+        end.join().unwrap();
     }
 }

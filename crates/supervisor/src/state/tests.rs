@@ -105,9 +105,9 @@ impl Rig {
     fn take(&mut self) -> Option<Action> {
         let action = self.namespace.poll_action();
         if action.is_some() {
-            self.journal.take_up()
+            self.journal.take_up();
         } else {
-            self.journal.all_done()
+            self.journal.all_done();
         }
         action
     }
