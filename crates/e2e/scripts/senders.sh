@@ -16,7 +16,7 @@ logged() { grep -q "$1" "$log"; }
 mount -t tmpfs -o mode=755,size=1m e2e-run /run
 auditd -n -c "$folder/auditd" >"$out/auditd" 2>&1 &
 auditd=$!
-if until_true 10 registered "$auditd"; then echo "STEP registered 0"; else echo "STEP registered 1"; fi
+if until_true 10 registered "$auditd"; then echo "STEP registered 0"; else cat "$out/auditd" >&2; exit 1; fi
 # This auditd throws the first packet after its registration away (libaudit 3.0.9, audit_set_pid with WAIT_YES).
 for number in 1 2 3; do auditctl -m "mark=begin-$number"; done
 until_true 10 logged mark=begin-3 || echo "STEP begun 1"

@@ -98,11 +98,13 @@ impl Supervisor {
     /// When there is no such namespace or number.
     pub fn shown(&self, namespace: &str, key: &str) -> u64 {
         let text = process::must(self.auditns("show").args([namespace, "--json"]), LIMIT);
-        let mark = format!("\"{key}\":");
-        let digits = text.split_once(&mark).map(|(_, rest)| rest.trim_start());
-        digits
-            .and_then(|rest| rest.split(|byte: char| !byte.is_ascii_digit()).next()?.parse().ok())
-            .unwrap_or_else(|| panic!("auditns show tells no {key}: {text}"))
+        json_number(&text, key).unwrap_or_else(|| panic!("auditns show tells no {key}: {text}"))
+    }
+
+    /// As [`Supervisor::shown`], `None` when there is no such namespace yet.
+    pub fn shown_if_there(&self, namespace: &str, key: &str) -> Option<u64> {
+        let finished = process::run(self.auditns("show").args([namespace, "--json"]), LIMIT);
+        json_number(&finished.stdout, key)
     }
 
     /// Changes a limit of a namespace.
@@ -190,7 +192,8 @@ impl Supervisor {
 impl Drop for Supervisor {
     fn drop(&mut self) {
         let Some(keeper) = self.keeper.take() else { return };
-        let serving = fs::read_to_string(format!("/proc/{0}/task/{0}/children", keeper.pid())).unwrap_or_default();
+        let serving =
+            fs::read_to_string(format!("/proc/{0}/task/{0}/children", keeper.pid())).unwrap_or_default();
         // The whole group, so that the outputs end, which are worth having after a failure.
         let _ = rustix::process::kill_process_group(
             Pid::from_raw(i32::try_from(keeper.pid()).unwrap_or_default()).expect("a child has a process id"),
@@ -203,5 +206,22 @@ impl Drop for Supervisor {
         if std::thread::panicking() {
             eprintln!("the keeper and its supervisors: {}", finished.report());
         }
+    }
+}
+
+fn json_number(text: &str, key: &str) -> Option<u64> {
+    let (_, rest) = text.split_once(&format!("\"{key}\":"))?;
+    rest.trim_start().split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::json_number;
+
+    #[test]
+    fn numbers_of_json() {
+        let text = r#"{"lost": 3,"lost_total":41,"name":"lost"}"#;
+        assert_eq!((json_number(text, "lost"), json_number(text, "lost_total")), (Some(3), Some(41)));
+        assert_eq!((json_number(text, "name"), json_number(text, "none")), (None, None));
     }
 }
