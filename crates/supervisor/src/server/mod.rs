@@ -23,7 +23,7 @@ use crate::keeping::Keeping;
 use crate::observer::{Event, Observer};
 use crate::origin::Origin;
 use crate::settings::Settings;
-use crate::state::{Entry, ListenerState, LookingUp};
+use crate::state::{Entry, ListenerState, LookingUp, MESSAGE};
 use aside::{Aside, Done, LAST_WAIT};
 use auditns_core::{EndpointId, Input};
 use auditns_sys::{Endpoints, Listener, Notification, clock};
@@ -46,10 +46,6 @@ use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 use storage::Storage;
 use worked::Worked;
-
-/// Largest datagram read whole, in bytes: more than the kernel's default send buffer lets through. Of a longer one the
-/// beginning is handled.
-pub(crate) const DATAGRAM_MAX: usize = 256 * 1024;
 
 /// Events taken from the kernel at once.
 const EVENTS: usize = 64;
@@ -186,7 +182,7 @@ impl<'o> Server<'o> {
             unsent_events: 0,
             storage,
             observer,
-            buffer: vec![0; DATAGRAM_MAX],
+            buffer: vec![0; MESSAGE],
         })
     }
 
