@@ -1,233 +1,254 @@
 //! The keeper: it holds descriptors, and replaces the server when it ends.
 
-use crate::inherited::{FOR_CHILD_OF, FOR_PROCESS};
-use crate::server::{Ear, Server, hand_over};
+use crate::ear::{Ear, Heard};
+use crate::message::What;
+use crate::options::{KeepError, KeepOptions};
+use crate::pace::Pace;
+use crate::say::{Tally, say};
+use crate::server::{End, Server, program as program_with};
 use crate::shelf::Shelf;
+use crate::upstream::Upstream;
 use auditns_sys::signals::SignalFd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Signal, kill_process};
-use std::ffi::OsString;
-use std::io;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
-use std::process::{Command, ExitStatus};
+use rustix::process::{Resource, Signal, getrlimit, setrlimit};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 /// The exit status that says that starting the server again would not help: wrong usage or configuration.
-const WRONG_USAGE: i32 = 2;
+const WRONG_USAGE: End = End::Exit(2);
 /// How long a server that is told to end has for it.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long is waited before a server that never served is started again: from the first, doubling, to the last.
-const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// Messages that are heard before signals are looked at.
 const MESSAGES_PER_TURN: usize = 256;
+/// Messages of a server that has ended. It can have left no more than a socket's queue holds.
+const LAST_MESSAGES: usize = 65_536;
+/// Descriptors that the keeper needs besides those that it keeps.
+const OWN_DESCRIPTORS: usize = 32 + crate::message::DESCRIPTORS_PER_MESSAGE;
 
-/// What is kept, and for whom.
-#[derive(Clone, Debug)]
-pub struct KeepOptions {
-    /// The program, as a path that leads to a new version when one is installed.
-    pub program: PathBuf,
-    /// The server's arguments.
-    pub server_arguments: Vec<OsString>,
-    /// The keeper's own arguments, with which a new version takes its place.
-    pub keeper_arguments: Vec<OsString>,
-    /// Folder for the socket, which root alone can write to.
-    pub run_folder: PathBuf,
-}
-
-/// Why there is no keeper.
-#[derive(Debug, thiserror::Error)]
-pub enum KeepError {
-    /// The socket.
-    #[error("the keeper's socket {} cannot be made ({error}); check its folder's owner and mode", path.display())]
-    Socket {
-        /// Where.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// Signals.
-    #[error("the keeper cannot wait for signals ({0})")]
-    Signals(#[source] io::Error),
-    /// Waiting.
-    #[error("the keeper cannot wait for events ({0})")]
-    Wait(#[source] io::Error),
-    /// A new version.
-    #[error("{} cannot be executed in the keeper's place ({error}); check the program", program.display())]
-    Replace {
-        /// The program.
-        program: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-}
-
-/// What the keeper is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Aim {
-    Serve,
-    /// Until then the server has time.
-    End(Instant),
-    Replace,
-}
-
-/// Keeps a server, until it is told to end by SIGTERM or SIGINT. Returns the exit status to end with.
+/// Keeps a server, until it is told to end by SIGTERM or SIGINT. Returns the exit status to end with (0 to 255).
 ///
-/// SIGHUP is passed on. With SIGUSR2 the server ends and the program, as it then is, takes the place of both.
+/// A server that ends is started again: at once if it said that it is ready, otherwise after 100 ms to 5 s. If it ends with
+/// status 2 before the first one was ever ready, so does the keeper. SIGHUP is passed on. So is SIGUSR2, on which the server
+/// ends when it has handed over everything; the program, as it then is, takes the place of this process.
+///
+/// The limit on open files is raised as far as it may be, for the server as well. To be called before the program has
+/// started threads.
 ///
 /// # Errors
 /// See [`KeepError`].
 pub fn keep(options: &KeepOptions) -> Result<i32, KeepError> {
     let signals = [Signal::TERM, Signal::INT, Signal::HUP, Signal::USR2].map(Signal::as_raw);
     let signals = SignalFd::block(&signals).map_err(KeepError::Signals)?;
-    let mut shelf = Shelf::default();
-    for (name, fd) in crate::inherited() {
-        shelf.keep(&name, fd);
-    }
     let path = options.run_folder.join("keeper");
     let ear = Ear::bind(&path).map_err(|error| KeepError::Socket { path, error })?;
-    let mut keeper = Keeper { options, signals, shelf, ear, restarts: 0, back_off: BACK_OFF.0 };
+    let mut keeper = Keeper {
+        options,
+        signals,
+        ear,
+        shelf: Shelf::new(raise_limit().saturating_sub(OWN_DESCRIPTORS)),
+        upstream: Upstream::from_environment(),
+        pace: Pace::default(),
+        restarts: 0,
+        trusted: false,
+        tallies: Tallies::default(),
+    };
+    for (name, fd) in crate::inherited() {
+        keeper.trusted = true;
+        keeper.put(&name, vec![fd]);
+    }
     keeper.run()
+}
+
+fn raise_limit() -> usize {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
+    let current = getrlimit(Resource::Nofile).current;
+    current.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
+}
+
+/// What the keeper is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Aim {
+    Serve,
+    /// The server has time until then; `None` once it has been killed.
+    End(Option<Instant>),
+    Replace,
 }
 
 struct Keeper<'o> {
     options: &'o KeepOptions,
     signals: SignalFd,
-    shelf: Shelf,
     ear: Ear,
+    shelf: Shelf,
+    upstream: Upstream,
+    pace: Pace,
     restarts: u32,
-    back_off: Duration,
+    /// A server has been ready, or there is something from before: from now on no failure ends the keeper.
+    trusted: bool,
+    tallies: Tallies,
+}
+
+#[derive(Debug, Default)]
+struct Tallies {
+    not_kept: Tally,
+    garbled: Tally,
+    strangers: Tally,
 }
 
 impl Keeper<'_> {
     fn run(&mut self) -> Result<i32, KeepError> {
         loop {
-            let started = Server::start(
-                &self.options.program,
-                &self.options.server_arguments,
-                &self.ear,
-                &self.shelf,
-                self.restarts,
-            );
+            let KeepOptions { program, server_arguments, .. } = self.options;
+            let started = Server::start(program, server_arguments, &self.ear, &self.shelf, self.restarts);
             self.restarts = self.restarts.saturating_add(1);
-            let (served, aim) = match started {
+            let mut aim = Aim::Serve;
+            let pause = match started {
                 Ok(mut server) => {
-                    let (status, aim) = self.serve(&mut server)?;
-                    match aim {
-                        Aim::End(_) => return Ok(code(status)),
-                        Aim::Serve if !server.ready && status.code() == Some(WRONG_USAGE) => {
-                            return Ok(WRONG_USAGE);
-                        }
-                        _ => {}
+                    let end;
+                    (end, aim) = self.serve(&mut server)?;
+                    if matches!(aim, Aim::End(_)) || (end == WRONG_USAGE && !server.ready && !self.trusted) {
+                        return Ok(end.code());
                     }
                     if aim == Aim::Serve {
-                        say(&format!("the supervisor has ended ({status}) and is started again"));
+                        say(&format!("the server has ended ({}) and is started again", end.code()));
                     }
-                    (server.ready, aim)
+                    self.pace.after(server.ready, server.age())
+                }
+                Err(error) if !self.trusted => {
+                    return Err(KeepError::Start { program: program.clone(), error });
                 }
                 Err(error) => {
-                    say(&format!("the supervisor cannot be started ({error})"));
-                    (false, Aim::Serve)
+                    say(&format!("the server cannot be started ({error})"));
+                    self.pace.after(false, Duration::ZERO)
                 }
             };
-            if aim == Aim::Replace {
-                return Err(self.replace());
+            if aim == Aim::Serve {
+                aim = self.pause(pause)?;
             }
-            if served {
-                self.back_off = BACK_OFF.0;
-            } else if self.pause()? {
-                return Ok(0);
+            match aim {
+                Aim::Serve => {}
+                Aim::End(_) => return Ok(0),
+                Aim::Replace => self.replace(),
             }
         }
     }
 
-    /// Waits before the next start. Returns whether to end.
-    fn pause(&mut self) -> Result<bool, KeepError> {
-        let until = Instant::now() + self.back_off;
-        self.back_off = (self.back_off * 2).min(BACK_OFF.1);
+    /// Waits before the next start. Ends early if the configuration may have changed.
+    fn pause(&mut self, pause: Duration) -> Result<Aim, KeepError> {
+        let until = Instant::now() + pause;
         loop {
+            if let Some(signal) = self.signals.read().map_err(KeepError::Signals)? {
+                return Ok(match Signal::from_named_raw(signal.number) {
+                    Some(Signal::HUP) => Aim::Serve,
+                    Some(Signal::USR2) => Aim::Replace,
+                    _ => Aim::End(None),
+                });
+            }
             let rest = until.saturating_duration_since(Instant::now());
             if rest.is_zero() {
-                return Ok(false);
+                return Ok(Aim::Serve);
             }
             wait(&mut [PollFd::new(&self.signals, PollFlags::IN)], Some(rest))?;
-            while let Ok(Some(signal)) = self.signals.read() {
-                if signal.number == Signal::TERM.as_raw() || signal.number == Signal::INT.as_raw() {
-                    return Ok(true);
-                }
-            }
         }
     }
 
     /// Keeps one server until it has ended.
-    fn serve(&mut self, server: &mut Server) -> Result<(ExitStatus, Aim), KeepError> {
+    fn serve(&mut self, server: &mut Server) -> Result<(End, Aim), KeepError> {
         let mut aim = Aim::Serve;
-        let mut refused = self.shelf.refused();
         loop {
             let rest = match aim {
-                Aim::End(until) => Some(until.saturating_duration_since(Instant::now())),
+                Aim::End(Some(until)) => Some(until.saturating_duration_since(Instant::now())),
                 _ => None,
             };
             let mut events = [
                 PollFd::new(&self.signals, PollFlags::IN),
                 PollFd::new(&self.ear, PollFlags::IN),
-                PollFd::new(&server.pidfd, PollFlags::IN),
+                PollFd::new(server, PollFlags::IN),
             ];
             wait(&mut events, rest)?;
-            let ended = events[2].revents().contains(PollFlags::IN);
-            // All that an ended server has said, some of what a living one says.
-            let most = if ended { usize::MAX } else { MESSAGES_PER_TURN };
-            for _ in 0..most {
-                let heard = self.ear.hear(server.pid()).map_err(KeepError::Wait)?;
-                let Some((message, descriptors)) = heard else { break };
-                server.follow(&message, descriptors, &mut self.shelf);
-            }
-            if self.shelf.refused() != refused {
-                refused = self.shelf.refused();
-                say(&format!("{refused} descriptors are not kept: there are too many"));
+            let [_, _, ended] = events.map(|event| event.revents().contains(PollFlags::IN));
+            // Before it is waited for, so that its process id is nobody else's.
+            for _ in 0..if ended { LAST_MESSAGES } else { MESSAGES_PER_TURN } {
+                let Some(heard) = self.ear.hear(server.pid()).map_err(KeepError::Wait)? else { break };
+                self.follow(heard, server);
             }
             if ended {
                 return Ok((server.wait().map_err(KeepError::Wait)?, aim));
             }
-            while let Ok(Some(signal)) = self.signals.read() {
-                aim = aim_of(signal.number, server, aim);
+            while let Some(signal) = self.signals.read().map_err(KeepError::Signals)? {
+                aim = self.aim(signal.number, server, aim);
             }
             if rest.is_some_and(|rest| rest.is_zero()) {
-                let _ = kill_process(server.pid(), Signal::KILL);
+                server.send(Signal::KILL);
+                aim = Aim::End(None);
             }
         }
     }
 
-    /// Executes the program anew in this process. Returns only if that fails.
-    fn replace(&self) -> KeepError {
+    /// What to do on a signal.
+    fn aim(&mut self, signal: i32, server: &Server, aim: Aim) -> Aim {
+        match (Signal::from_named_raw(signal), aim) {
+            (Some(Signal::HUP), _) => server.send(Signal::HUP),
+            (Some(Signal::USR2), Aim::Serve) => {
+                server.send(Signal::USR2);
+                return Aim::Replace;
+            }
+            (Some(Signal::TERM | Signal::INT), Aim::Serve | Aim::Replace) => {
+                self.upstream.say("STOPPING=1");
+                server.send(Signal::TERM);
+                return Aim::End(Some(Instant::now() + PATIENCE));
+            }
+            _ => {}
+        }
+        aim
+    }
+
+    /// Does what a message says.
+    fn follow(&mut self, heard: Heard, server: &mut Server) {
+        let (message, fds) = match heard {
+            Heard::Server(message, fds) => (message, fds),
+            Heard::Garbled => {
+                let line = |count| {
+                    format!("{count} messages of the server were not understood, or lost descriptors")
+                };
+                return self.tallies.garbled.count(line);
+            }
+            Heard::Stranger => {
+                let line = |count| format!("{count} messages were left that did not come from the server");
+                return self.tallies.strangers.count(line);
+            }
+        };
+        server.ready |= message.ready;
+        self.trusted |= message.ready;
+        self.upstream.say(&message.passed_on);
+        match message.what {
+            What::Nothing => {}
+            What::Keep(name) => self.put(&name, fds),
+            What::Forget(name) => self.shelf.forget(&name),
+        }
+    }
+
+    fn put(&mut self, name: &str, fds: Vec<OwnedFd>) {
+        if let Err(full) = self.shelf.keep(name, fds) {
+            let line = |count| format!("what was to be kept as {name:?} is not kept: {full} ({count} times)");
+            self.tallies.not_kept.count(line);
+        }
+    }
+
+    /// Executes the program anew in this process. Returns only if that fails: an old keeper is better than none.
+    fn replace(&self) {
         let KeepOptions { program, keeper_arguments, .. } = self.options;
-        let mut command = Command::new(program);
-        command
-            .args(keeper_arguments)
-            .env(FOR_PROCESS, std::process::id().to_string())
-            .env_remove(FOR_CHILD_OF);
-        let error = match hand_over(&mut command, &self.shelf) {
-            Ok(()) => command.exec(),
+        let error = match program_with(program, keeper_arguments, std::env::vars_os().collect(), &self.shelf)
+        {
+            Ok(program) => program.replace(&self.shelf.descriptors()),
             Err(error) => error,
         };
-        KeepError::Replace { program: program.clone(), error }
+        say(&format!(
+            "{} cannot be executed in the keeper's place ({error}); it stays as it is",
+            program.display()
+        ));
     }
-}
-
-fn aim_of(signal: i32, server: &Server, aim: Aim) -> Aim {
-    let pass = |signal| {
-        let _ = kill_process(server.pid(), signal);
-    };
-    if signal == Signal::HUP.as_raw() {
-        pass(Signal::HUP);
-    } else if signal == Signal::USR2.as_raw() && aim == Aim::Serve {
-        pass(Signal::USR2);
-        return Aim::Replace;
-    } else if signal == Signal::TERM.as_raw() || signal == Signal::INT.as_raw() {
-        pass(Signal::TERM);
-        return Aim::End(Instant::now() + PATIENCE);
-    }
-    aim
 }
 
 fn wait(events: &mut [PollFd<'_>], longest: Option<Duration>) -> Result<(), KeepError> {
@@ -236,13 +257,4 @@ fn wait(events: &mut [PollFd<'_>], longest: Option<Duration>) -> Result<(), Keep
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(error) => Err(KeepError::Wait(error.into())),
     }
-}
-
-fn code(status: ExitStatus) -> i32 {
-    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1)
-}
-
-fn say(text: &str) {
-    use std::io::Write as _;
-    let _ = writeln!(io::stderr(), "auditns: {text}");
 }

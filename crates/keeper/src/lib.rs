@@ -4,13 +4,23 @@
 //! `systemd` or by [`keep`] alike: what it hands over under a name is there again when it, or its successor, is executed.
 #![forbid(unsafe_code)]
 
+mod channel;
+mod ear;
 mod inherited;
 mod keep;
 mod message;
+mod options;
+mod pace;
+mod say;
 mod server;
 mod shelf;
 mod store;
+mod upstream;
 
-pub use inherited::inherited;
-pub use keep::{KeepError, KeepOptions, keep};
+pub use inherited::{inherited, without_variables};
+pub use keep::keep;
+pub use options::{KeepError, KeepOptions, program};
 pub use store::{FdStore, StoreError};
+
+/// Most descriptors that a keeper keeps; fewer if the limit on open files is lower.
+pub const DESCRIPTORS_MAX: usize = auditns_sys::inherited::MOST;

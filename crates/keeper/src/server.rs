@@ -1,92 +1,49 @@
-//! The server process, and hearing it.
+//! The server process.
 
-use crate::inherited::{COUNT, FOR_CHILD_OF, FOR_PROCESS, NAMES};
-use crate::message::{LENGTH_MAX, Message};
-use crate::shelf::Shelf;
-use auditns_sys::inherited;
-use rustix::io::{Errno, IoSliceMut};
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketAddrUnix, SocketFlags,
-    SocketType, bind, recvmsg, socket_with, sockopt,
+use crate::ear::Ear;
+use crate::inherited::{
+    CAPACITY_VARIABLE, KEEPER_VARIABLE, NAMES_VARIABLE, RESTARTS_VARIABLE, VARIABLES,
+    WATCHDOG_PERIOD_VARIABLE,
 };
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use std::ffi::OsString;
+use crate::shelf::Shelf;
+use crate::upstream::watchdog_period;
+use auditns_sys::inherited::Program;
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, pidfd_open, pidfd_send_signal,
+    waitid, waitpid,
+};
+use std::ffi::{OsStr, OsString};
 use std::io;
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus};
+use std::path::Path;
+use std::time::{Duration, Instant};
 
-/// Most descriptors of one message.
-const DESCRIPTORS: usize = 16;
-/// The variable that tells a server how many there were before it.
-const RESTARTS: &str = "AUDITNS_RESTARTS";
+/// What a program is told in its environment.
+type Variables = Vec<(OsString, OsString)>;
 
-/// Where servers say what is to be kept.
-#[derive(Debug)]
-pub(crate) struct Ear {
-    socket: OwnedFd,
-    path: PathBuf,
+/// How a server has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Exit(i32),
+    Signal(i32),
 }
 
-impl Ear {
-    /// Listens at that path, which root alone can write to.
-    pub(crate) fn bind(path: &Path) -> io::Result<Ear> {
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+impl End {
+    /// As shells put it: 128 and the signal's number, if it was one.
+    pub(crate) fn code(self) -> i32 {
+        match self {
+            End::Exit(code) => code,
+            End::Signal(signal) => 128 + signal,
         }
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
-        sockopt::set_socket_passcred(&socket, true)?;
-        let mask = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-        let bound = bind(&socket, &SocketAddrUnix::new(path)?);
-        rustix::process::umask(mask);
-        bound?;
-        Ok(Ear { socket, path: path.to_owned() })
-    }
-
-    /// The next message of that process. Those of others are dropped. `None` when nothing waits.
-    pub(crate) fn hear(&self, from: Pid) -> io::Result<Option<(Message, Vec<OwnedFd>)>> {
-        loop {
-            let mut bytes = [0; LENGTH_MAX];
-            let mut space =
-                [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS), ScmCredentials(1))];
-            let mut control = RecvAncillaryBuffer::new(&mut space);
-            let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
-            let length = match recvmsg(&self.socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, flags)
-            {
-                Ok(received) => received.bytes,
-                Err(Errno::AGAIN) => return Ok(None),
-                Err(Errno::INTR) => continue,
-                Err(error) => return Err(error.into()),
-            };
-            let (mut descriptors, mut sender) = (Vec::new(), None);
-            for part in control.drain() {
-                match part {
-                    RecvAncillaryMessage::ScmRights(fds) => descriptors.extend(fds),
-                    RecvAncillaryMessage::ScmCredentials(credentials) => sender = Some(credentials.pid),
-                    _ => {}
-                }
-            }
-            if sender == Some(from) {
-                return Ok(Some((Message::parse(bytes.get(..length).unwrap_or(&[])), descriptors)));
-            }
-        }
-    }
-}
-
-impl AsFd for Ear {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
     }
 }
 
 /// A server.
 #[derive(Debug)]
 pub(crate) struct Server {
-    child: Child,
-    pub(crate) pidfd: OwnedFd,
+    pid: Pid,
+    pidfd: OwnedFd,
+    begun: Instant,
     /// It serves, as far as it says.
     pub(crate) ready: bool,
 }
@@ -94,48 +51,79 @@ pub(crate) struct Server {
 impl Server {
     /// Executes a server with what is kept.
     pub(crate) fn start(
-        program: &Path,
+        path: &Path,
         arguments: &[OsString],
         ear: &Ear,
         shelf: &Shelf,
         restarts: u32,
     ) -> io::Result<Server> {
-        let mut command = Command::new(program);
-        command.args(arguments).env("NOTIFY_SOCKET", &ear.path).env(RESTARTS, restarts.to_string());
-        hand_over(&mut command, shelf)?;
-        command.env(FOR_CHILD_OF, std::process::id().to_string()).env_remove(FOR_PROCESS);
-        let child = command.spawn()?;
-        let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())?;
-        Ok(Server { child, pidfd, ready: false })
+        let mut environment: Variables =
+            std::env::vars_os().filter(|(name, _)| !VARIABLES.iter().any(|own| name == own)).collect();
+        let mut tell = |name: &str, value: &OsStr| environment.push((name.into(), value.into()));
+        tell(KEEPER_VARIABLE, ear.path().as_os_str());
+        tell(CAPACITY_VARIABLE, shelf.capacity().to_string().as_ref());
+        tell(RESTARTS_VARIABLE, restarts.to_string().as_ref());
+        if let Some(period) = watchdog_period() {
+            tell(WATCHDOG_PERIOD_VARIABLE, &period);
+        }
+        let pid = program(path, arguments, environment, shelf)?.spawn(&shelf.descriptors())?;
+        let pid = Pid::from_raw(pid.cast_signed()).ok_or(io::ErrorKind::NotFound)?;
+        match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(pidfd) => Ok(Server { pid, pidfd, begun: Instant::now(), ready: false }),
+            Err(error) => {
+                let _ = kill_process(pid, Signal::KILL);
+                let _ = waitpid(Some(pid), WaitOptions::empty());
+                Err(error.into())
+            }
+        }
     }
 
     pub(crate) fn pid(&self) -> Pid {
-        Pid::from_child(&self.child)
+        self.pid
+    }
+
+    pub(crate) fn age(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    pub(crate) fn send(&self, signal: Signal) {
+        // It may have ended, which is noticed where it is waited for.
+        let _ = pidfd_send_signal(&self.pidfd, signal);
     }
 
     /// Waits for its end.
-    pub(crate) fn wait(&mut self) -> io::Result<ExitStatus> {
-        self.child.wait()
-    }
-
-    /// Does what a message says.
-    pub(crate) fn follow(&mut self, message: &Message, descriptors: Vec<OwnedFd>, kept: &mut Shelf) {
-        self.ready |= message.ready;
-        let Some(name) = &message.name else { return };
-        if message.remove {
-            kept.forget(name);
-        }
-        if message.store {
-            for fd in descriptors {
-                kept.keep(name, fd);
+    pub(crate) fn wait(&self) -> io::Result<End> {
+        loop {
+            match waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED) {
+                Ok(Some(status)) => {
+                    let signal = status.terminating_signal().map(End::Signal);
+                    return Ok(status.exit_status().map(End::Exit).or(signal).unwrap_or(End::Exit(1)));
+                }
+                Ok(None) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
             }
         }
     }
 }
 
-/// Lets a command inherit what is kept.
-pub(crate) fn hand_over(command: &mut Command, shelf: &Shelf) -> io::Result<()> {
-    let descriptors = shelf.descriptors();
-    command.env(COUNT, descriptors.len().to_string()).env(NAMES, shelf.names());
-    inherited::give(command, &descriptors)
+impl AsFd for Server {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+}
+
+/// A program that is told the names of what is kept.
+pub(crate) fn program(
+    path: &Path,
+    arguments: &[OsString],
+    mut environment: Variables,
+    shelf: &Shelf,
+) -> io::Result<Program> {
+    environment.retain(|(name, _)| name != NAMES_VARIABLE);
+    if !shelf.is_empty() {
+        environment.push((NAMES_VARIABLE.into(), shelf.names().into()));
+    }
+    let mut called = vec![path.as_os_str().to_owned()];
+    called.extend_from_slice(arguments);
+    Program::new(path, &called, environment)
 }
