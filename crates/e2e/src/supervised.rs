@@ -183,7 +183,7 @@ impl Supervisor {
     pub fn stop(&mut self) -> Finished {
         let keeper = self.keeper.take().expect("the keeper is there until the end");
         keeper.signal(Signal::TERM);
-        let finished = keeper.finish(Duration::from_secs(3600));
+        let finished = keeper.finish(Duration::from_secs(60));
         assert!(finished.code().is_some(), "{}", finished.report());
         finished
     }
@@ -199,10 +199,14 @@ impl Drop for Supervisor {
             Pid::from_raw(i32::try_from(keeper.pid()).unwrap_or_default()).expect("a child has a process id"),
             Signal::KILL,
         );
-        let finished = keeper.finish(Duration::from_secs(3600));
+        let finished = keeper.finish(Duration::from_secs(60));
         for pid in serving.split_whitespace().filter_map(|text| Pid::from_raw(text.parse().ok()?)) {
             let _ = kill_process(pid, Signal::KILL);
         }
+        // What a killed supervisor has mounted stays.
+        let mounted = self.dir.path().join("run/proc");
+        let _ =
+            Command::new("umount").arg("--lazy").arg(mounted).stderr(std::process::Stdio::null()).status();
         if std::thread::panicking() {
             eprintln!("the keeper and its supervisors: {}", finished.report());
         }

@@ -138,6 +138,12 @@ impl Drop for Supervisor {
     fn drop(&mut self) {
         let _ = kill_process_group(Pid::from_child(&self.keeper), Signal::KILL);
         let _ = self.keeper.wait();
+        // What a killed supervisor has mounted stays.
+        let _ = Command::new("umount")
+            .arg("--lazy")
+            .arg(self.run_folder().join("proc"))
+            .stderr(Stdio::null())
+            .status();
     }
 }
 
