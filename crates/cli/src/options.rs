@@ -223,21 +223,12 @@ pub(crate) struct Set {
     pub(crate) supervisor: SupervisorAt,
 }
 
-/// `auditns logs`.
+/// Which logs are read, and how they are printed.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  auditns logs web\n  auditns logs web -f --json\n  \
-    auditns logs web --view namespace | ausearch -i")]
-pub(crate) struct Logs {
-    /// Name or number of the namespace; the name of one that has ended works, too
-    pub(crate) namespace: String,
-
+pub(crate) struct LogOptions {
     /// Go on with records as they come
     #[arg(short, long)]
     pub(crate) follow: bool,
-
-    /// Whose ids the records show
-    #[arg(long, value_enum, default_value_t = View::Host)]
-    pub(crate) view: View,
 
     #[command(flatten)]
     pub(crate) supervisor: SupervisorAt,
@@ -251,16 +242,28 @@ pub(crate) struct Logs {
     pub(crate) json: bool,
 }
 
+/// `auditns logs`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  auditns logs web\n  auditns logs web -f --json\n  \
+    auditns logs web --view namespace | ausearch -i")]
+pub(crate) struct Logs {
+    /// Name or number of the namespace; the name of one that has ended works, too
+    pub(crate) namespace: String,
+
+    /// Whose ids the records show
+    #[arg(long, value_enum, default_value_t = View::Host)]
+    pub(crate) view: View,
+
+    #[command(flatten)]
+    pub(crate) options: LogOptions,
+}
+
 /// `auditns events`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  auditns events -f --type USER_LOGIN\n  auditns events --ns web --since 1h --json"
 )]
 pub(crate) struct Events {
-    /// Go on with records as they come
-    #[arg(short, long)]
-    pub(crate) follow: bool,
-
     /// Only of namespaces of this name; '*' stands for anything. May be given several times
     #[arg(long, value_name = "NAME")]
     pub(crate) ns: Vec<String>,
@@ -274,15 +277,7 @@ pub(crate) struct Events {
     pub(crate) since: Option<Since>,
 
     #[command(flatten)]
-    pub(crate) supervisor: SupervisorAt,
-
-    /// Folder of the logs [default: as the supervisor says, else /var/log/auditns]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) log_dir: Option<PathBuf>,
-
-    /// Print a JSON object for each record
-    #[arg(long)]
-    pub(crate) json: bool,
+    pub(crate) options: LogOptions,
 }
 
 /// `auditns top`.

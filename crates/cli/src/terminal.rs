@@ -1,10 +1,10 @@
 //! Lines for people on stderr.
 
 use crate::line_writer::LineWriter;
+use crate::records::escaped;
 use auditns_core::{LossReason, Notice};
 use auditns_supervisor::{Event, Observer};
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 /// Most lines of one kind in [`INTERVAL`], the kernel's own limit for its log: members can cause any number of them.
@@ -189,18 +189,7 @@ pub(crate) fn line(text: &str) {
 
 /// A line of ours. Names and paths may hold what a terminal obeys.
 fn ours(text: &str) -> String {
-    let mut line = String::with_capacity(text.len() + 10);
-    line.push_str("auditns: ");
-    for character in text.chars() {
-        if character.is_control() {
-            // Writing to a string does not fail.
-            let _ = write!(line, "\\x{:02x}", u32::from(character));
-        } else {
-            line.push(character);
-        }
-    }
-    line.push('\n');
-    line
+    format!("auditns: {}\n", escaped(text))
 }
 
 #[cfg(test)]

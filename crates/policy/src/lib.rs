@@ -18,6 +18,7 @@ mod size;
 mod trusted;
 
 pub use error::PolicyError;
+pub use pattern::Pattern;
 pub use policy::Policy;
 pub use rule::{Refused, Who};
 pub use settings::{Forward, Limits, Mode, Settings};

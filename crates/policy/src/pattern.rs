@@ -4,15 +4,18 @@ use std::fmt;
 
 /// A text in which `*` stands for any characters, also none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Pattern(String);
+pub struct Pattern(String);
 
 impl Pattern {
-    pub(crate) fn new(text: &str) -> Pattern {
+    /// The pattern that is written so.
+    pub fn new(text: &str) -> Pattern {
         Pattern(text.to_owned())
     }
 
+    /// Whether the pattern stands for the whole text.
+    ///
     /// Compares bytes; each `*` is tried in one pass, so the work is at most the product of both lengths.
-    pub(crate) fn matches(&self, text: &str) -> bool {
+    pub fn matches(&self, text: &str) -> bool {
         let (pattern, text) = (self.0.as_bytes(), text.as_bytes());
         let (mut at_pattern, mut at_text) = (0, 0);
         let mut last_star = None;

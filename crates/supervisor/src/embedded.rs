@@ -1,6 +1,7 @@
 //! One namespace, served from the process that starts its first member.
 
 use crate::attached;
+use crate::descriptors;
 use crate::forwarding;
 use crate::identity::Clients;
 use crate::log::{Folder, FolderError, LogFile, Rotation};
@@ -18,7 +19,7 @@ use auditns_core::{Config, Namespace, Policy};
 use auditns_sys::launch::{self, LaunchError, LaunchOptions, Launched, LoginuidReset};
 use auditns_sys::signals::SignalFd;
 use auditns_sys::{Endpoints, SentBy, clock};
-use rustix::process::{DumpableBehavior, Pid, PidfdFlags, Resource, getrlimit, pidfd_open, setrlimit};
+use rustix::process::{DumpableBehavior, Pid, PidfdFlags, pidfd_open};
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
@@ -99,7 +100,8 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus,
     if !rustix::process::geteuid().is_root() {
         let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
     }
-    let descriptors = raise_descriptor_limit();
+    // The command has got the old limit already.
+    let descriptors = descriptors::raise_limit();
 
     let settings = Settings {
         rotation: options.rotation,
@@ -131,7 +133,7 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus,
         start_fields: start::fields(&First {
             runtime: "run",
             pid,
-            loginuid: start::loginuid(launched.loginuid),
+            loginuid: launched.loginuid.name(),
             no_new_privileges: launched.no_new_privileges,
             command: &options.command,
         }),
@@ -193,13 +195,4 @@ fn serve_until_end(
 
 fn serve(step: &'static str) -> impl Fn(io::Error) -> RunError {
     move |error| RunError::Serve { step, error }
-}
-
-/// The supervisor's descriptors, one or two a socket of a member, count against its own limit; the command has got the
-/// old one already. Returns the limit in force.
-fn raise_descriptor_limit() -> usize {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    let _ = setrlimit(Resource::Nofile, limit);
-    getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
 }

@@ -6,6 +6,7 @@
 
 pub mod attached;
 mod contid;
+mod descriptors;
 pub mod embedded;
 mod forward;
 mod forwarding;

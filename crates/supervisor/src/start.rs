@@ -1,7 +1,6 @@
 //! Who begins a namespace, and with what: the fields of its START record.
 
 use auditns_sys::identity::LoginuidFile;
-use auditns_sys::launch::LoginuidOutcome;
 use auditns_wire::record::Ids;
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -27,15 +26,6 @@ pub(crate) fn starter(pid: u32, uid: u32) -> Ids {
     let login = LoginuidFile::open(pid).and_then(|file| file.read());
     let (auid, ses) = login.map_or((Ids::UNSET, Ids::UNSET), |login| (login.uid, login.session));
     Ids { pid, uid, auid, ses }
-}
-
-/// The word for what became of the login user id.
-pub(crate) fn loginuid(outcome: LoginuidOutcome) -> &'static str {
-    match outcome {
-        LoginuidOutcome::Kept | LoginuidOutcome::Refused(_) => "host",
-        LoginuidOutcome::WasUnset => "unset",
-        LoginuidOutcome::Reset => "reset",
-    }
 }
 
 /// The fields of the START record that tell of the first member.

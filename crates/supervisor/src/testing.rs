@@ -1,6 +1,12 @@
 //! Processes for tests. All of these tests need root.
 
+use crate::log::Rotation;
+use crate::origin::Origin;
+use crate::settings::Settings;
+use auditns_core::{Config, Policy};
+use auditns_wire::record::Ids;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -8,6 +14,46 @@ use std::time::{Duration, Instant};
 pub(crate) const ORDINARY: u32 = 54321;
 
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// A namespace with the kernel's defaults.
+pub(crate) fn config() -> Config {
+    Config {
+        contid: 1,
+        name: b"test".to_vec(),
+        policy: Policy::Normal,
+        backlog_limit: Config::BACKLOG_LIMIT,
+        queue_bytes: Config::QUEUE_BYTES,
+        starter: Ids { pid: 1, uid: 0, auid: Ids::UNSET, ses: Ids::UNSET },
+        start_fields: Vec::new(),
+        rules_max: Config::RULES_MAX,
+        inside_log: false,
+    }
+}
+
+/// Where it comes from.
+pub(crate) fn origin(log_folder: &Path) -> Origin {
+    Origin {
+        index: 1,
+        name: "test".to_owned(),
+        runtime: "test".to_owned(),
+        uid: 0,
+        pid: 1,
+        pid_started: 0,
+        began: 0,
+        served_before: 0,
+        log_folder: log_folder.to_owned(),
+    }
+}
+
+/// What the host has settled for it.
+pub(crate) fn settings() -> Settings {
+    Settings {
+        rotation: Rotation::default(),
+        inside_log: false,
+        sockets: crate::server::limits::SOCKETS,
+        strict_clients: Vec::new(),
+    }
+}
 
 /// A process that ends with the value.
 #[derive(Debug)]

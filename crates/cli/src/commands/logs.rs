@@ -2,8 +2,9 @@
 
 use super::client::{Failure, exit_code, find, which};
 use super::views::print;
-use crate::options::{Events, Logs, SupervisorAt, View};
+use crate::options::{Events, LogOptions, Logs, View};
 use crate::records::{Record, Tail, escaped};
+use auditns_policy::Pattern;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -26,8 +27,8 @@ pub(crate) fn logs(logs: &Logs) -> ExitCode {
         readable(&path)?;
         let mut tail = Tail::new(&path);
         loop {
-            print_all(&mut tail, &path, |record| shown(record, &name, logs.json))?;
-            if !logs.follow {
+            print_all(&mut tail, &path, |record| shown(record, &name, logs.options.json))?;
+            if !logs.options.follow {
                 return Ok(());
             }
             sleep(INTERVAL);
@@ -37,7 +38,7 @@ pub(crate) fn logs(logs: &Logs) -> ExitCode {
 
 pub(crate) fn events(events: &Events) -> ExitCode {
     exit_code((|| {
-        let folder = log_folder(events.log_dir.as_deref(), &events.supervisor)?;
+        let folder = log_folder(&events.options)?;
         let mut tails = BTreeMap::<String, Tail>::new();
         loop {
             for name in names(&folder)?.into_iter().filter(|name| wanted(&events.ns, name)) {
@@ -47,10 +48,10 @@ pub(crate) fn events(events: &Events) -> ExitCode {
                     let kind = events.types.is_empty()
                         || events.types.iter().any(|kind| kind.eq_ignore_ascii_case(record.kind));
                     let time = events.since.is_none_or(|since| record.seconds() >= since.0);
-                    (kind && time).then(|| shown(record, &name, events.json)).flatten()
+                    (kind && time).then(|| shown(record, &name, events.options.json)).flatten()
                 })?;
             }
-            if !events.follow {
+            if !events.options.follow {
                 return Ok(());
             }
             sleep(INTERVAL);
@@ -81,21 +82,21 @@ fn shown(record: &Record<'_>, name: &str, json: bool) -> Option<String> {
 }
 
 fn folder_of(logs: &Logs) -> Result<(String, PathBuf), Failure> {
-    if logs.log_dir.is_none()
-        && let Some(mut client) = find(&logs.supervisor)?
+    if logs.options.log_dir.is_none()
+        && let Some(mut client) = find(&logs.options.supervisor)?
         && let Ok(info) = client.show(which(&logs.namespace))
     {
         return Ok((info.name, PathBuf::from(info.log_folder)));
     }
-    let folder = log_folder(logs.log_dir.as_deref(), &logs.supervisor)?;
+    let folder = log_folder(&logs.options)?;
     Ok((logs.namespace.clone(), folder.join(&logs.namespace)))
 }
 
-fn log_folder(given: Option<&Path>, at: &SupervisorAt) -> Result<PathBuf, Failure> {
-    if let Some(folder) = given {
-        return Ok(folder.to_owned());
+fn log_folder(logs: &LogOptions) -> Result<PathBuf, Failure> {
+    if let Some(folder) = &logs.log_dir {
+        return Ok(folder.clone());
     }
-    Ok(match find(at)? {
+    Ok(match find(&logs.supervisor)? {
         Some(mut client) => PathBuf::from(client.supervisor()?.log_folder),
         None => PathBuf::from(LOG_FOLDER),
     })
@@ -120,20 +121,7 @@ fn unreadable(path: &Path, error: std::io::Error) -> Failure {
 
 /// Whether a name is among those asked for.
 fn wanted(patterns: &[String], name: &str) -> bool {
-    patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, name))
-}
-
-/// `*` in a pattern stands for any number of characters.
-fn matches(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else { return false };
-    let parts: Vec<&str> = parts.collect();
-    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
-    for part in middle {
-        let Some(at) = rest.find(part) else { return false };
-        rest = rest.get(at + part.len()..).unwrap_or("");
-    }
-    rest.ends_with(last)
+    patterns.is_empty() || patterns.iter().any(|pattern| Pattern::new(pattern).matches(name))
 }
 
 #[cfg(test)]
@@ -145,10 +133,10 @@ mod tests {
         for (pattern, name) in
             [("web", "web"), ("*", ""), ("w*b", "web"), ("*:web-*", "1000:web-1"), ("a*b*c", "abc")]
         {
-            assert!(matches(pattern, name), "{pattern} {name}");
+            assert!(wanted(&[pattern.to_owned()], name), "{pattern} {name}");
         }
         for (pattern, name) in [("web", "web1"), ("", "a"), ("w*b", "we"), ("a*b*c", "acb"), ("ab*b", "ab")] {
-            assert!(!matches(pattern, name), "{pattern} {name}");
+            assert!(!wanted(&[pattern.to_owned()], name), "{pattern} {name}");
         }
     }
 }

@@ -9,7 +9,7 @@ use auditns_control::interface::{self, CreateRequest};
 use auditns_supervisor::attached;
 use auditns_supervisor::embedded::{self, Options, RunError};
 use auditns_supervisor::log::Rotation;
-use auditns_sys::launch::{Candidate, LoginuidOutcome, LoginuidReset};
+use auditns_sys::launch::{Candidate, LoginuidReset};
 use std::collections::BTreeMap;
 use std::env;
 use std::os::fd::AsFd;
@@ -69,12 +69,7 @@ fn run_supervised(run: &Run, mut client: Client) -> ExitCode {
             pid: candidate.pid,
             no_new_privileges: candidate.no_new_privileges,
             wait_killable: candidate.wait_killable,
-            loginuid: match candidate.loginuid {
-                LoginuidOutcome::Kept | LoginuidOutcome::Refused(_) => "host",
-                LoginuidOutcome::WasUnset => "unset",
-                LoginuidOutcome::Reset => "reset",
-            }
-            .to_owned(),
+            loginuid: candidate.loginuid.name().to_owned(),
             command: run.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
             annotations: BTreeMap::new(),
             backlog_limit: run.backlog_limit,

@@ -17,7 +17,6 @@ use std::ffi::OsString;
 use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -80,19 +79,9 @@ fn keep_server(supervise: &Supervise) -> Result<i32, SuperviseError> {
     let keeper_arguments: Vec<OsString> = env::args_os().skip(1).collect();
     let mut server_arguments = keeper_arguments.clone();
     server_arguments.push("--no-keeper".into());
-    let program = env::current_exe().map_err(SuperviseError::Program)?;
-    let options =
-        KeepOptions { program: without_deleted(program), server_arguments, keeper_arguments, run_folder };
+    let program = auditns_keeper::program().map_err(SuperviseError::Program)?;
+    let options = KeepOptions { program, server_arguments, keeper_arguments, run_folder };
     Ok(keep(&options)?)
-}
-
-/// The kernel marks the path of a program that was replaced; the new one is where the old one was.
-fn without_deleted(program: PathBuf) -> PathBuf {
-    let bytes = program.as_os_str().as_bytes();
-    match bytes.strip_suffix(b" (deleted)") {
-        Some(path) => PathBuf::from(OsString::from_vec(path.to_vec())),
-        None => program,
-    }
 }
 
 fn serve(supervise: &Supervise, policy: Policy) -> Result<i32, SuperviseError> {

@@ -2,7 +2,7 @@
 
 use super::Shared;
 use super::creation::{EntryOf, start_resident};
-use super::resident::Beginning;
+use super::resident::{Again, Beginning};
 use crate::keeping::{Keeping, Kind, parse};
 use crate::log::Folder;
 use crate::server::restore::KeptDescriptors;
@@ -67,17 +67,18 @@ impl Found {
 
 fn go_on(shared: &Arc<Shared>, index: u32, found: Found) -> io::Result<()> {
     let state = State::open(found.state.ok_or(io::ErrorKind::NotFound)?)?;
-    let (_, kept) = state.left()?;
+    let (journal, kept) = state.left()?;
     let (namespace, replayed) = replay(&kept)?;
-    let origin = replayed.frame.origin;
+    let origin = &replayed.frame.origin;
     let parent = origin.log_folder.parent().unwrap_or(&shared.log_folder).to_owned();
     // A folder that is gone is made again, so that nothing more is lost than what was in it.
     let folder = Folder::open_in_time(&parent, &origin.name, PATIENCE).map_err(io::Error::other)?;
     let entry = EntryOf {
-        name: origin.name,
+        name: origin.name.clone(),
         contid: namespace.contid(),
         uid: origin.uid,
         first: (origin.pid, origin.pid_started),
     };
-    start_resident(shared, index, entry, state, Beginning::Again(found.descriptors), folder)
+    let again = Again { namespace, journal, replayed, message: kept.message, descriptors: found.descriptors };
+    start_resident(shared, index, entry, state, Beginning::Again(Box::new(again)), folder)
 }

@@ -9,6 +9,7 @@ mod limit_tree;
 mod members;
 mod resident;
 
+use crate::descriptors;
 use crate::forward::Forwarder;
 use crate::keeping::Store;
 use crate::log::{HostLog, Rotation};
@@ -20,7 +21,6 @@ use control::Control;
 use directory::{Directory, Quota};
 use limit_tree::LimitTree;
 use resident::Surroundings;
-use rustix::process::{Resource, getrlimit, setrlimit};
 use std::fmt;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
@@ -139,7 +139,7 @@ impl Host {
             Forward::None => None,
             Forward::Kernel => Some(Arc::new(Forwarder::start().map_err(HostError::Forward)?)),
         };
-        let descriptors = (raise_descriptor_limit() / 8).min(DESCRIPTORS);
+        let descriptors = (descriptors::raise_limit() / 8).min(DESCRIPTORS);
         let shared = Arc::new(Shared {
             directory: Arc::default(),
             policy: Mutex::new(Arc::new(policy)),
@@ -176,12 +176,4 @@ impl Host {
     pub fn namespaces(&self) -> usize {
         self.shared.directory.all().len()
     }
-}
-
-/// Returns the limit in force.
-fn raise_descriptor_limit() -> usize {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    let _ = setrlimit(Resource::Nofile, limit);
-    getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
 }

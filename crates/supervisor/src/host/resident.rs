@@ -16,7 +16,7 @@ use crate::server::restore::KeptDescriptors;
 use crate::server::storage::Storage;
 use crate::server::{Parts, Server};
 use crate::settings::Settings;
-use crate::state::{State, replay};
+use crate::state::{Journal, KeptMessage, Replayed, State};
 use crate::time::now;
 use auditns_control::interface::NamespaceInfo;
 use auditns_core::{Config, Input, Namespace, Policy};
@@ -106,7 +106,17 @@ pub(crate) enum Beginning {
         rate_limit: u32,
     },
     /// A supervisor before this one has served it.
-    Again(KeptDescriptors),
+    Again(Box<Again>),
+}
+
+/// A namespace as a supervisor before this one left it.
+#[derive(Debug)]
+pub(crate) struct Again {
+    pub(crate) namespace: Namespace,
+    pub(crate) journal: Journal,
+    pub(crate) replayed: Replayed,
+    pub(crate) message: Option<KeptMessage>,
+    pub(crate) descriptors: KeptDescriptors,
 }
 
 /// What all namespaces have in common.
@@ -203,17 +213,15 @@ fn begin<'o>(
             server.begin();
             Ok((server, false))
         }
-        Beginning::Again(kept_descriptors) => {
-            let (journal, mut kept) = state.left()?;
-            let message = kept.take_message();
-            let (namespace, replayed) = replay(&kept)?;
+        Beginning::Again(again) => {
+            let Again { namespace, journal, replayed, message, descriptors } = *again;
             let mut origin = replayed.frame.origin.clone();
             origin.served_before = origin.served_before.saturating_add(1);
             let settings = replayed.frame.settings.clone();
             let namespace = Durable::new(namespace, Some(Rc::new(journal)));
             let parts = parts(namespace, origin, settings, state, keeping, surroundings);
             let mut server = Server::new(parts, observer)?;
-            let over = server.restore(replayed, message, kept_descriptors)?;
+            let over = server.restore(replayed, message, descriptors)?;
             Ok((server, over))
         }
     }

@@ -6,7 +6,7 @@ use crate::identity::Owner;
 use crate::keeping::Keeping;
 use crate::origin::Origin;
 use crate::settings::Settings;
-use crate::state::{Doubt, Entry, Frame, Kept, Replayed, Snapshot};
+use crate::state::{Doubt, Entry, Frame, KeptMessage, Replayed, Snapshot};
 use auditns_core::{Action, Delivery, EndpointId, Input, Namespace};
 use auditns_sys::identity::{NamespaceFile, NamespaceKind};
 use auditns_sys::{Credentials, Listener};
@@ -109,7 +109,7 @@ impl Server<'_> {
     pub(crate) fn restore(
         &mut self,
         replayed: Replayed,
-        message: Option<(EndpointId, Credentials, Vec<u8>)>,
+        message: Option<KeptMessage>,
         mut kept: KeptDescriptors,
     ) -> io::Result<bool> {
         let Replayed { frame, connections, doubt, ended } = replayed;
@@ -194,12 +194,5 @@ impl Server<'_> {
             self.handle_message(endpoint, bytes.len(), credentials, &opener);
             self.perform();
         }
-    }
-}
-
-impl Kept {
-    /// The message that was received and not handled.
-    pub(crate) fn take_message(&mut self) -> Option<(EndpointId, Credentials, Vec<u8>)> {
-        self.message.take()
     }
 }

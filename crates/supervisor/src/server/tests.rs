@@ -4,10 +4,10 @@ use super::*;
 use crate::log::LogFile;
 use crate::log::Rotation;
 use crate::state::ConnectionState;
+use crate::testing;
 use crate::time::now;
-use auditns_core::{Config, Namespace};
+use auditns_core::Namespace;
 use auditns_sys::{Endpoints, LaunchOptions, SentBy, launch};
-use auditns_wire::record::Ids;
 use rustix::io::IoSlice;
 use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg,
@@ -38,43 +38,15 @@ fn with_server(test: impl FnOnce(&mut Server<'_>)) {
     command.stdin(Stdio::piped());
     let launched = launch::spawn(command, &LaunchOptions::default()).unwrap();
     let _member = Member(launched.child);
-    let config = Config {
-        contid: 1,
-        name: b"test".to_vec(),
-        starter: Ids { pid: 1, uid: 0, auid: Ids::UNSET, ses: Ids::UNSET },
-        policy: auditns_core::Policy::Normal,
-        backlog_limit: 64,
-        queue_bytes: Config::QUEUE_BYTES,
-        start_fields: Vec::new(),
-        rules_max: Config::RULES_MAX,
-        inside_log: false,
-    };
-    let origin = Origin {
-        index: 1,
-        name: "test".to_owned(),
-        runtime: "test".to_owned(),
-        uid: 0,
-        pid: 1,
-        pid_started: 0,
-        began: 0,
-        served_before: 0,
-        log_folder: folder.path().to_owned(),
-    };
-    let settings = Settings {
-        rotation: Rotation::default(),
-        inside_log: false,
-        sockets: limits::SOCKETS,
-        strict_clients: Vec::new(),
-    };
     let parts = Parts {
-        namespace: Durable::new(Namespace::new(config, now()), None),
+        namespace: Durable::new(Namespace::new(testing::config(), now()), None),
         calls: Calls::new(None),
         storage: Storage::new(LogFile::new(folder.path(), Rotation::default())),
         clients: Clients::new(&[]),
         endpoints: Endpoints::new(),
         descriptors: 1 << 16,
-        origin,
-        settings,
+        origin: testing::origin(folder.path()),
+        settings: testing::settings(),
         keeping: None,
     };
     let mut observer = Deaf;
@@ -193,7 +165,7 @@ fn answers_that_wait_are_bounded_and_the_oldest_go_first() {
 fn sockets_of_processes_without_privileges_leave_room_for_the_others() {
     with_server(|server| {
         server.limits = Limits { sockets: 8, processes: 4, calls: 4, advance: 1 };
-        let ordinary = crate::testing::Background::ordinary(&["sleep", "60"]);
+        let ordinary = testing::Background::ordinary(&["sleep", "60"]);
         let owner = server.owner.as_ref().unwrap();
         let unprivileged = server.resolver.learn(ordinary.pid(), owner).unwrap();
         let privileged = server.resolver.learn(std::process::id(), owner).unwrap();

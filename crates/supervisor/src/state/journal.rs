@@ -42,6 +42,9 @@ pub(crate) struct Journal {
     missing: Cell<u64>,
 }
 
+/// A message that was received: on which endpoint, from whom, and its beginning.
+pub(crate) type KeptMessage = (EndpointId, Credentials, Vec<u8>);
+
 /// What a journal holds.
 #[derive(Debug)]
 pub(crate) struct Kept {
@@ -60,7 +63,7 @@ pub(crate) struct Kept {
     /// The write that the last action that was taken up began.
     pub(crate) write: Option<Place>,
     /// The message that was received and not handled.
-    pub(crate) message: Option<(EndpointId, Credentials, Vec<u8>)>,
+    pub(crate) message: Option<KeptMessage>,
 }
 
 impl Journal {
@@ -142,7 +145,7 @@ impl Journal {
         Ok((journal, kept))
     }
 
-    fn unhandled_message(&self, number: u32, handled: u32) -> Option<(EndpointId, Credentials, Vec<u8>)> {
+    fn unhandled_message(&self, number: u32, handled: u32) -> Option<KeptMessage> {
         if number <= handled {
             return None;
         }

@@ -11,7 +11,7 @@ mod replay;
 
 pub(crate) use calls::CallTable;
 pub(crate) use entry::{ConnectionState, Entry, Frame, ListenerState, LookingUp, Snapshot};
-pub(crate) use journal::{Journal, Kept};
+pub(crate) use journal::{Journal, Kept, KeptMessage};
 pub(crate) use layout::MESSAGE;
 pub(crate) use replay::{Doubt, Replayed, replay};
 

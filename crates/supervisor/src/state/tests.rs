@@ -1,51 +1,24 @@
 use super::*;
-use crate::log::{Place, Rotation};
-use crate::origin::Origin;
+use crate::log::Place;
 use crate::settings::Settings;
-use crate::testing::Background;
+use crate::testing::{self, Background};
 use crate::time::now;
-use auditns_core::{Action, Answers, Config, EndpointId, Input, Namespace, Policy};
+use auditns_core::{Action, Answers, EndpointId, Input, Namespace};
 use auditns_sys::{Received, Sent, SentBy};
-use auditns_wire::record::Ids;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
 const ENDPOINT: EndpointId = EndpointId(17);
 
 fn namespace() -> Namespace {
-    let config = Config {
-        contid: 1,
-        name: b"test".to_vec(),
-        policy: Policy::Normal,
-        backlog_limit: 64,
-        queue_bytes: Config::QUEUE_BYTES,
-        starter: Ids { pid: 1, uid: 0, auid: Ids::UNSET, ses: Ids::UNSET },
-        start_fields: Vec::new(),
-        rules_max: Config::RULES_MAX,
-        inside_log: false,
-    };
-    Namespace::new(config, now())
+    Namespace::new(testing::config(), now())
 }
 
 fn frame() -> Frame {
     Frame {
-        origin: Origin {
-            index: 1,
-            name: "test".to_owned(),
-            runtime: "test".to_owned(),
-            uid: 0,
-            pid: 1,
-            pid_started: 0,
-            began: 0,
-            served_before: 0,
-            log_folder: "/".into(),
-        },
-        settings: Settings {
-            rotation: Rotation::default(),
-            inside_log: false,
-            sockets: 2,
-            strict_clients: Vec::new(),
-        },
+        origin: testing::origin(Path::new("/")),
+        settings: Settings { sockets: 2, ..testing::settings() },
         connections: Vec::new(),
         last_endpoint: 16,
         owner: None,
@@ -193,15 +166,15 @@ fn a_message_that_was_received_is_there_until_it_is_handled() {
     let received = rig.journal.receive(ENDPOINT, &ours, &mut buffer).unwrap();
     assert!(matches!(received, Received::Message { length, .. } if length == bytes.len()));
     assert_eq!(buffer[..bytes.len()], bytes);
-    let (endpoint, credentials, kept) = rig.found().0.take_message().unwrap();
+    let (endpoint, credentials, kept) = rig.found().0.message.unwrap();
     assert_eq!((endpoint, credentials.pid, kept), (ENDPOINT, std::process::id(), bytes.clone()));
     let (sender, answers) = (sender(), Answers::default());
     rig.feed(Input::EndpointOpened { endpoint: ENDPOINT, kind: 3, pid: 1 });
-    assert!(rig.found().0.take_message().is_some(), "another input does not handle it");
+    assert!(rig.found().0.message.is_some(), "another input does not handle it");
     rig.feed(Input::Datagram { endpoint: ENDPOINT, sender: &sender, bytes: &bytes, answers: &answers });
-    assert!(rig.found().0.take_message().is_none());
+    assert!(rig.found().0.message.is_none());
     assert!(matches!(rig.journal.receive(ENDPOINT, &ours, &mut buffer).unwrap(), Received::WouldBlock));
-    assert!(rig.found().0.take_message().is_none());
+    assert!(rig.found().0.message.is_none());
 }
 
 #[test]

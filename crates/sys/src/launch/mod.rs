@@ -53,6 +53,17 @@ pub enum LoginuidOutcome {
     Refused(i32),
 }
 
+impl LoginuidOutcome {
+    /// The word for it in records: whose login uid the program has.
+    pub fn name(self) -> &'static str {
+        match self {
+            LoginuidOutcome::Kept | LoginuidOutcome::Refused(_) => "host",
+            LoginuidOutcome::WasUnset => "unset",
+            LoginuidOutcome::Reset => "reset",
+        }
+    }
+}
+
 /// A started program.
 #[derive(Debug)]
 pub struct Launched {
