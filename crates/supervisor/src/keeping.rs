@@ -42,6 +42,10 @@ pub(crate) enum Kind {
     State,
     /// The pid namespace of the owner.
     PidNamespace,
+    /// The log, as it is open.
+    Log,
+    /// The log of what the namespace sees.
+    InsideLog,
     /// A listener.
     Listener(u32),
     /// Our end of an audit socket.
@@ -66,6 +70,12 @@ impl Keeping {
         self.keep(Kind::PidNamespace, fd);
     }
 
+    /// Keeps a log in place of the one before it.
+    pub(crate) fn log(&self, kind: Kind, fd: &impl AsFd) {
+        self.forget(kind);
+        self.keep(kind, fd);
+    }
+
     pub(crate) fn listener(&self, number: u32, fd: &impl AsFd) {
         self.keep(Kind::Listener(number), fd);
     }
@@ -84,7 +94,9 @@ impl Keeping {
 
     /// Forgets what the whole namespace has in common.
     pub(crate) fn forget_namespace(&self) {
-        self.forget(Kind::PidNamespace);
+        for kind in [Kind::Log, Kind::InsideLog, Kind::PidNamespace] {
+            self.forget(kind);
+        }
         self.forget(Kind::State);
     }
 
@@ -105,6 +117,8 @@ fn name(index: u32, kind: Kind) -> String {
     match kind {
         Kind::State => format!("{index:x}s"),
         Kind::PidNamespace => format!("{index:x}p"),
+        Kind::Log => format!("{index:x}g"),
+        Kind::InsideLog => format!("{index:x}n"),
         Kind::Listener(number) => format!("{index:x}l{number:x}"),
         Kind::Endpoint(EndpointId(number)) => format!("{index:x}i{number:x}"),
     }
@@ -119,6 +133,8 @@ pub(crate) fn parse(name: &str) -> Option<(u32, Kind)> {
     let kind = match rest.split_at_checked(1)? {
         ("s", "") => Kind::State,
         ("p", "") => Kind::PidNamespace,
+        ("g", "") => Kind::Log,
+        ("n", "") => Kind::InsideLog,
         ("l", text) => Kind::Listener(u32::try_from(number(text)?).ok()?),
         ("i", text) => Kind::Endpoint(EndpointId(number(text)?)),
         _ => return None,
@@ -136,6 +152,8 @@ mod tests {
             for kind in [
                 Kind::State,
                 Kind::PidNamespace,
+                Kind::Log,
+                Kind::InsideLog,
                 Kind::Listener(0),
                 Kind::Listener(255),
                 Kind::Endpoint(EndpointId(17)),

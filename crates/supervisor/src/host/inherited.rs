@@ -32,6 +32,8 @@ pub(super) fn take_up(shared: &Arc<Shared>, kept: Vec<(String, OwnedFd)>) {
         match kind {
             Kind::State => found.state = Some(fd),
             Kind::PidNamespace => found.descriptors.pid_namespace = Some(fd),
+            Kind::Log => found.descriptors.log = Some(fd),
+            Kind::InsideLog => found.descriptors.inside_log = Some(fd),
             Kind::Listener(number) => {
                 found.descriptors.listeners.insert(number, fd);
             }
@@ -60,7 +62,10 @@ impl Found {
     fn kinds(&self) -> impl Iterator<Item = Kind> + use<> {
         let listeners = self.descriptors.listeners.keys().copied().map(Kind::Listener);
         let endpoints = self.descriptors.endpoints.keys().copied().map(Kind::Endpoint);
-        let kinds: Vec<Kind> = listeners.chain(endpoints).chain([Kind::PidNamespace, Kind::State]).collect();
+        let kinds: Vec<Kind> = listeners
+            .chain(endpoints)
+            .chain([Kind::Log, Kind::InsideLog, Kind::PidNamespace, Kind::State])
+            .collect();
         kinds.into_iter()
     }
 }

@@ -67,11 +67,15 @@ impl LogFile {
     /// # Errors
     /// Those of opening, renaming and writing, `ENOSPC` and `EIO` above all. The next line tries anew.
     pub fn append(&mut self, text: &str) -> io::Result<()> {
-        self.append_announced(text, |_| {})
+        self.append_announced(text, |_, _| {})
     }
 
     /// As [`LogFile::append`]; says before the write where it will be.
-    pub(crate) fn append_announced(&mut self, text: &str, announce: impl FnOnce(Place)) -> io::Result<()> {
+    pub(crate) fn append_announced(
+        &mut self,
+        text: &str,
+        announce: impl FnOnce(&File, Place),
+    ) -> io::Result<()> {
         let result = self.try_append(text, announce);
         if result.is_err() {
             self.open = None;
@@ -80,12 +84,18 @@ impl LogFile {
     }
 
     /// Whether a line that was to be written there is in the file, after the process that wrote it was killed. What is there
-    /// of a line that was cut is taken back.
+    /// of a line that was cut is taken back. `kept` is the file as that process had it open, if somebody has kept it: its
+    /// folder may have been moved since.
     ///
     /// # Errors
     /// Those of opening the file and making it shorter.
-    pub(crate) fn settle(&mut self, text: &str, place: Place) -> io::Result<bool> {
-        let (file, size) = open(&self.path)?;
+    pub(crate) fn settle(&mut self, text: &str, place: Place, kept: Option<File>) -> io::Result<bool> {
+        let kept = kept.filter(|file| file.metadata().is_ok_and(|found| found.ino() == place.inode));
+        let file = match kept {
+            Some(file) => file,
+            None => open(&self.path)?.0,
+        };
+        let size = file.metadata()?.len();
         let end = place.length + text.len() as u64 + 1;
         if file.metadata()?.ino() != place.inode || size <= place.length {
             return Ok(false);
@@ -116,7 +126,7 @@ impl LogFile {
         Ok(false)
     }
 
-    fn try_append(&mut self, text: &str, announce: impl FnOnce(Place)) -> io::Result<()> {
+    fn try_append(&mut self, text: &str, announce: impl FnOnce(&File, Place)) -> io::Result<()> {
         if self.open.as_ref().is_some_and(|(_, size)| *size >= self.rotation.size) {
             self.rotate()?;
         }
@@ -131,7 +141,8 @@ impl LogFile {
         self.line.clear();
         self.line.extend_from_slice(text.as_bytes());
         self.line.push(b'\n');
-        announce(Place { inode: file.metadata()?.ino(), length: *size });
+        let place = Place { inode: file.metadata()?.ino(), length: *size };
+        announce(file, place);
         if let Err(error) = file.write_all(&self.line) {
             // Only this process writes here, so what stands beyond the old size is the cut line.
             let _ = file.set_len(*size);
@@ -252,16 +263,29 @@ mod tests {
         let mut log = LogFile::new(folder.path(), Rotation::default());
         log.append("one").unwrap();
         let mut place = None;
-        log.append_announced("two", |there| place = Some(there)).unwrap();
+        log.append_announced("two", |_, there| place = Some(there)).unwrap();
         let place = place.unwrap();
-        assert!(log.settle("two", place).unwrap());
+        assert!(log.settle("two", place, None).unwrap());
         assert!(log.contains("one").unwrap() && !log.contains("on").unwrap());
         let file = OpenOptions::new().write(true).open(log.path()).unwrap();
         file.set_len(6).unwrap();
-        assert!(!log.settle("two", place).unwrap());
+        assert!(!log.settle("two", place, None).unwrap());
         assert_eq!(read(folder.path(), "audit.log").unwrap(), "one\n", "the cut line is taken back");
-        assert!(!log.settle("two", place).unwrap());
-        assert!(!log.settle("one", Place { inode: place.inode + 1, length: 0 }).unwrap());
+        assert!(!log.settle("two", place, None).unwrap());
+        assert!(!log.settle("one", Place { inode: place.inode + 1, length: 0 }, None).unwrap());
+    }
+
+    #[test]
+    fn a_line_is_found_in_a_file_that_was_moved_away_if_it_was_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = LogFile::new(folder.path(), Rotation::default());
+        let mut written = None;
+        log.append_announced("one", |file, place| written = Some((file.try_clone().unwrap(), place)))
+            .unwrap();
+        std::fs::rename(log.path(), folder.path().join("moved")).unwrap();
+        let (file, place) = written.unwrap();
+        assert!(!log.settle("one", place, None).unwrap());
+        assert!(log.settle("one", place, Some(file)).unwrap());
     }
 
     #[test]

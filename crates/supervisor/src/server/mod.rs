@@ -153,7 +153,7 @@ impl<'o> Server<'o> {
         let aside = Aside::new(limits.calls, move |notification| asked.is_valid(notification))?;
         epoll::add(&epoll, &aside, EventData::new_u64(ASIDE_TOKEN), EventFlags::IN)?;
         if let Some(journal) = namespace.journal() {
-            storage.set_journal(Rc::clone(journal));
+            storage.set_journal(Rc::clone(journal), keeping.clone());
         }
         Ok(Server {
             namespace,

@@ -11,6 +11,7 @@ use auditns_core::{Action, Delivery, EndpointId, Input, Namespace};
 use auditns_sys::identity::{NamespaceFile, NamespaceKind};
 use auditns_sys::{Credentials, Listener};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 
@@ -20,6 +21,8 @@ pub(crate) struct KeptDescriptors {
     pub(crate) listeners: BTreeMap<u32, OwnedFd>,
     pub(crate) endpoints: BTreeMap<EndpointId, OwnedFd>,
     pub(crate) pid_namespace: Option<OwnedFd>,
+    pub(crate) log: Option<OwnedFd>,
+    pub(crate) inside_log: Option<OwnedFd>,
 }
 
 impl Server<'_> {
@@ -137,6 +140,7 @@ impl Server<'_> {
                 self.serve_listener(Listener::from(fd), listener)?;
             }
         }
+        self.storage.set_kept(kept.log.map(File::from), kept.inside_log.map(File::from));
         if let Some(doubt) = doubt {
             self.settle(doubt);
         }

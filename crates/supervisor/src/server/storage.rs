@@ -1,10 +1,12 @@
 //! The log, and saying once when it fails.
 
 use crate::forward::Forwarder;
+use crate::keeping::{Keeping, Kind};
 use crate::log::{HostLog, LogFile, Place, Rotation};
 use crate::observer::{Event, Observer};
 use crate::state::Journal;
 use auditns_wire::Errno;
+use std::fs::File;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,8 +21,26 @@ pub(crate) struct Storage {
     host: Option<Arc<HostLog>>,
     /// Where copies go.
     forwarder: Option<Arc<Forwarder>>,
-    journal: Option<Rc<Journal>>,
+    noted: Option<Noted>,
     missed: u64,
+}
+
+/// What is noted of writes, so that the next process can judge them.
+#[derive(Debug)]
+struct Noted {
+    journal: Rc<Journal>,
+    keeping: Option<Keeping>,
+    log: Kept,
+    inside: Kept,
+}
+
+/// A log as somebody keeps it open.
+#[derive(Debug, Default)]
+struct Kept {
+    /// Inode number of the file that is kept.
+    inode: u64,
+    /// The file that the process before this one had open.
+    before: Option<File>,
 }
 
 /// A line for the log.
@@ -43,7 +63,7 @@ pub(super) enum Doubt {
 
 impl Storage {
     pub(crate) fn new(log: LogFile) -> Storage {
-        Storage { log, inside: None, host: None, forwarder: None, journal: None, missed: 0 }
+        Storage { log, inside: None, host: None, forwarder: None, noted: None, missed: 0 }
     }
 
     /// Keeps the records as the namespace sees them as well.
@@ -61,8 +81,15 @@ impl Storage {
         self.forwarder = Some(forwarder);
     }
 
-    pub(super) fn set_journal(&mut self, journal: Rc<Journal>) {
-        self.journal = Some(journal);
+    pub(super) fn set_journal(&mut self, journal: Rc<Journal>, keeping: Option<Keeping>) {
+        self.noted = Some(Noted { journal, keeping, log: Kept::default(), inside: Kept::default() });
+    }
+
+    /// The logs as the process before this one had them open.
+    pub(super) fn set_kept(&mut self, log: Option<File>, inside: Option<File>) {
+        if let Some(noted) = &mut self.noted {
+            (noted.log.before, noted.inside.before) = (log, inside);
+        }
     }
 
     pub(super) fn set_rotation(&mut self, rotation: Rotation) {
@@ -74,7 +101,7 @@ impl Storage {
 
     /// Appends a line. The observer hears of the first failure and of the recovery.
     pub(super) fn store(&mut self, line: Line<'_>, observer: &mut dyn Observer) -> Result<(), Errno> {
-        let stored = append(&mut self.log, line, self.journal.as_deref());
+        let stored = append(&mut self.log, line, &mut self.noted, Kind::Log);
         let stored = stored.and_then(|()| match &self.host {
             Some(host) if line.lifetime => host.append(line.text, line.doubt != Doubt::None),
             _ => Ok(()),
@@ -88,7 +115,7 @@ impl Storage {
     /// Appends a line to what the namespace sees.
     pub(super) fn store_inside(&mut self, line: Line<'_>, observer: &mut dyn Observer) {
         let Some(inside) = &mut self.inside else { return };
-        let stored = append(inside, line, self.journal.as_deref());
+        let stored = append(inside, line, &mut self.noted, Kind::InsideLog);
         // The record itself is in the log, or was counted as lost.
         let _ = self.tell(stored, observer);
     }
@@ -114,16 +141,24 @@ impl Storage {
     }
 }
 
-fn append(log: &mut LogFile, line: Line<'_>, journal: Option<&Journal>) -> io::Result<()> {
+fn append(log: &mut LogFile, line: Line<'_>, noted: &mut Option<Noted>, kind: Kind) -> io::Result<()> {
+    let Some(Noted { journal, keeping, log: host, inside }) = noted else { return log.append(line.text) };
+    let kept = if kind == Kind::InsideLog { inside } else { host };
+    let before = kept.before.take();
     if let Doubt::Write(Some(place)) = line.doubt
-        && log.settle(line.text, place)?
+        && log.settle(line.text, place, before)?
     {
         return Ok(());
     }
-    match journal {
-        Some(journal) => log.append_announced(line.text, |place| journal.begin_write(place)),
-        None => log.append(line.text),
-    }
+    log.append_announced(line.text, |file, place| {
+        if let Some(keeping) = keeping
+            && kept.inode != place.inode
+        {
+            keeping.log(kind, file);
+            kept.inode = place.inode;
+        }
+        journal.begin_write(place);
+    })
 }
 
 #[cfg(test)]
