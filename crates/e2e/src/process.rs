@@ -96,12 +96,22 @@ impl Running {
     ///
     /// # Panics
     /// When the kernel refuses to wait for the child.
-    pub fn finish(mut self, limit: Duration) -> Finished {
+    pub fn finish(self, limit: Duration) -> Finished {
+        let rest = limit.saturating_sub(self.started.elapsed());
+        self.finish_within(rest)
+    }
+
+    /// As [`Running::finish`], at most `limit` from now.
+    ///
+    /// # Panics
+    /// When the kernel refuses to wait for the child.
+    pub fn finish_within(mut self, limit: Duration) -> Finished {
+        let deadline = Instant::now() + limit;
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
                 break Some(status);
             }
-            if self.started.elapsed() > limit {
+            if Instant::now() > deadline {
                 break None;
             }
             std::thread::sleep(Duration::from_millis(5));

@@ -13,7 +13,7 @@ use crate::supervised::Supervisor;
 use crate::workdir;
 
 /// From the stop file to the end of everything.
-const LIMIT: Duration = Duration::from_secs(900);
+const LIMIT: Duration = Duration::from_secs(120);
 /// As many lines of a complaint are shown.
 const SHOWN: usize = 30;
 
@@ -83,7 +83,7 @@ impl Senders {
     /// When they do not end.
     pub fn finish(self) -> Told {
         fs::write(self.folder.join("stop"), "").expect("the folder of this run is writable");
-        let finished = self.running.finish(LIMIT);
+        let finished = self.running.finish_within(LIMIT);
         assert!(finished.code().is_some(), "the members hang: {}", finished.report());
         Told::new(finished)
     }
@@ -134,6 +134,12 @@ impl Told {
     pub fn longest(&self) -> Duration {
         let waiting = self.members.values().filter(|member| member.kind != "unacked");
         Duration::from_millis(waiting.map(|member| member.longest_ms).max().unwrap_or_default())
+    }
+
+    /// The longest call of the members that ask for no acknowledgement.
+    pub fn longest_unacked(&self) -> Duration {
+        let unacked = self.members.values().filter(|member| member.kind == "unacked");
+        Duration::from_millis(unacked.map(|member| member.longest_ms).max().unwrap_or_default())
     }
 
     /// How many messages were accepted.

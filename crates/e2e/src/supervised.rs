@@ -15,6 +15,9 @@ use crate::workdir::RunDir;
 /// A restart takes tens of milliseconds; a keeper that backs off waits 5 s at most.
 const LIMIT: Duration = Duration::from_secs(20);
 
+/// The policy file in the folder of a run, which may be missing.
+const POLICY: &str = "auditns.toml";
+
 /// A keeper and its supervisor, with folders of their own. Dropping it ends both.
 #[derive(Debug)]
 pub struct Supervisor {
@@ -33,6 +36,17 @@ impl Supervisor {
         Self::start_program(name, |_| auditns::program().to_owned())
     }
 
+    /// As [`Supervisor::start`], with a policy.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub fn start_with_policy(name: &str, policy: &str) -> Self {
+        Self::start_program(name, |dir| {
+            fs::write(dir.path().join(POLICY), policy).expect("the folder of this run is writable");
+            auditns::program().to_owned()
+        })
+    }
+
     /// As [`Supervisor::start`], with a program that `choose` names or makes in the folder of this run.
     ///
     /// # Panics
@@ -44,7 +58,7 @@ impl Supervisor {
         let mut supervisor = Self { keeper: None, program, logs, dir };
         let mut command = supervisor.auditns("supervise");
         command.arg("--log-dir").arg(&supervisor.logs);
-        command.arg("--config").arg(supervisor.dir.path().join("no-policy.toml"));
+        command.arg("--config").arg(supervisor.dir.path().join(POLICY));
         supervisor.keeper = Some(Running::start(&mut command));
         supervisor.answering();
         supervisor
@@ -183,7 +197,7 @@ impl Supervisor {
     pub fn stop(&mut self) -> Finished {
         let keeper = self.keeper.take().expect("the keeper is there until the end");
         keeper.signal(Signal::TERM);
-        let finished = keeper.finish(Duration::from_secs(60));
+        let finished = keeper.finish_within(Duration::from_secs(60));
         assert!(finished.code().is_some(), "{}", finished.report());
         finished
     }
@@ -199,7 +213,7 @@ impl Drop for Supervisor {
             Pid::from_raw(i32::try_from(keeper.pid()).unwrap_or_default()).expect("a child has a process id"),
             Signal::KILL,
         );
-        let finished = keeper.finish(Duration::from_secs(60));
+        let finished = keeper.finish_within(Duration::from_secs(60));
         for pid in serving.split_whitespace().filter_map(|text| Pid::from_raw(text.parse().ok()?)) {
             let _ = kill_process(pid, Signal::KILL);
         }
