@@ -26,7 +26,7 @@ pub(crate) struct Forwarder {
 }
 
 impl Forwarder {
-    /// Starts the thread that does it.
+    /// Starts the thread that does it. Where the kernel has Landlock, it has that socket and nothing else.
     ///
     /// # Errors
     /// Those of making the socket (`EPERM` outside of the initial user namespace comes later, with the messages) and the
@@ -37,9 +37,16 @@ impl Forwarder {
         let (records, waiting) = sync_channel(WAITING);
         let missed = Arc::<AtomicU64>::default();
         let counted = Arc::clone(&missed);
-        thread::Builder::new()
-            .name("forward".to_owned())
-            .spawn(move || forward(&socket, &waiting, &counted))?;
+        let (confined, outcome) = sync_channel(1);
+        thread::Builder::new().name("forward".to_owned()).spawn(move || {
+            let result = auditns_sandbox::confine_thread();
+            let confined_or_without_landlock = result.is_ok();
+            let _ = confined.send(result);
+            if confined_or_without_landlock {
+                forward(&socket, &waiting, &counted);
+            }
+        })?;
+        outcome.recv().map_err(io::Error::other)?.map_err(io::Error::other)?;
         Ok(Forwarder { records, missed })
     }
 

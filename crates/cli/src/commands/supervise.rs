@@ -4,10 +4,11 @@ use super::OWN_FAILURE;
 use crate::options::Supervise;
 use crate::terminal::{Terminal, line};
 use auditns_control::interface;
-use auditns_keeper::{FdStore, KeepOptions, inherited, keep};
-use auditns_policy::Policy;
+use auditns_keeper::{FdStore, KeepOptions, inherited, is_heir, keep};
+use auditns_policy::{Forward, Policy};
+use auditns_sandbox::{Sandbox, Tasks};
 use auditns_supervisor::Store;
-use auditns_supervisor::host::{Host, HostOptions};
+use auditns_supervisor::host::{Host, HostOptions, end_at_panics};
 use auditns_sys::signals::SignalFd;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FlockOperation, Mode, flock};
@@ -22,9 +23,12 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// Exit status for a wrong configuration: starting again would not help.
+/// Exit status for a wrong configuration, where nothing is kept: starting again would not help.
 const WRONG_USAGE: u8 = 2;
+/// How long a wrong policy is left alone before whoever keeps descriptors starts the next supervisor. A signal ends the wait.
+const UNTIL_MENDED: Duration = Duration::from_secs(1);
 /// Under which name the socket of the control interface is kept.
 const CONTROL: &str = "control";
 
@@ -48,22 +52,36 @@ enum SuperviseError {
     #[error(transparent)]
     Store(#[from] auditns_keeper::StoreError),
     #[error(transparent)]
+    Sandbox(#[from] auditns_sandbox::SandboxError),
+    #[error(transparent)]
     Host(#[from] auditns_supervisor::host::HostError),
 }
 
 pub(crate) fn run(supervise: &Supervise) -> ExitCode {
     let policy = match Policy::load(&supervise.config) {
-        Ok(policy) => policy,
+        Ok(policy) => Some(policy),
         Err(error) => {
             line(&error.to_string());
-            return ExitCode::from(WRONG_USAGE);
+            if supervise.check || !is_heir() {
+                return ExitCode::from(WRONG_USAGE);
+            }
+            None
         }
     };
     if supervise.check {
-        print!("{policy}");
+        policy.iter().for_each(|policy| print!("{policy}"));
         return ExitCode::SUCCESS;
     }
-    let result = if supervise.no_keeper { serve(supervise, policy) } else { keep_server(supervise) };
+    let result = match (supervise.no_keeper, policy) {
+        // A keeper needs no policy, and must not let go of what it keeps.
+        (false, _) => keep_server(supervise),
+        (true, Some(policy)) => serve(supervise, policy),
+        (true, None) => {
+            line("what containers ask of audit waits until the policy is mended");
+            std::thread::sleep(UNTIL_MENDED);
+            return ExitCode::from(OWN_FAILURE);
+        }
+    };
     match result {
         Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(OWN_FAILURE)),
         Err(error) => {
@@ -96,12 +114,25 @@ fn serve(supervise: &Supervise, policy: Policy) -> Result<i32, SuperviseError> {
     let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let store = Arc::new(Kept(FdStore::from_environment()?));
     let run_folder = run_folder(supervise)?;
+    let socket = run_folder.join(interface::NAME);
     let listener = match kept.iter().position(|(name, _)| name == CONTROL) {
-        Some(at) => UnixListener::from(kept.remove(at).1),
-        None => bind(&run_folder.join(interface::NAME), &store.0)?,
+        Some(at) if socket.exists() => UnixListener::from(kept.remove(at).1),
+        Some(at) => {
+            // A service manager can remove the folder and keep what was in it, where nobody finds it any more.
+            drop(kept.remove(at));
+            store.0.forget(CONTROL)?;
+            bind(&socket, &store.0)?
+        }
+        None => bind(&socket, &store.0)?,
     };
     let log_folder = supervise.log_dir.clone().unwrap_or_else(|| policy.log_folder().to_owned());
     let config = supervise.config.clone();
+    // Every thread inherits it.
+    let sandbox = Sandbox::enter(Tasks { forwards: policy.forward() == Forward::Kernel })?;
+    for shortcoming in sandbox.shortcomings() {
+        line(&shortcoming.to_string());
+    }
+    end_at_panics();
     let host = Host::start(HostOptions {
         policy,
         read_policy: Box::new(move || Policy::load(&config).map_err(|error| error.to_string())),
@@ -114,6 +145,7 @@ fn serve(supervise: &Supervise, policy: Policy) -> Result<i32, SuperviseError> {
     })?;
     // Without it everything works; the limit can be set by command.
     let limits = mount_limits(&host, &run_folder.join("proc"));
+    sandbox.seal()?;
     store.0.ready(&format!("serving {} namespaces", host.namespaces()))?;
     loop {
         match poll(&mut [PollFd::new(&signals, PollFlags::IN)], None) {
@@ -191,5 +223,9 @@ impl Store for Kept {
 
     fn forget(&self, name: &str) -> io::Result<()> {
         self.0.forget(name).map_err(io::Error::other)
+    }
+
+    fn capacity(&self) -> Option<usize> {
+        self.0.capacity()
     }
 }

@@ -1,0 +1,139 @@
+//! What the running supervisor has taken from itself, and that it can do what it promises all the same.
+
+mod common;
+
+use common::supervisor::{Supervisor, USER, until, varlink};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+/// `CAP_DAC_READ_SEARCH`, `CAP_NET_ADMIN`, `CAP_SYS_PTRACE`, `CAP_SYS_ADMIN`.
+const CAPABILITIES: u64 = 1 << 2 | 1 << 12 | 1 << 19 | 1 << 21;
+/// `CAP_AUDIT_WRITE`.
+const AUDIT_WRITE: u64 = 1 << 29;
+
+/// A member that sends a message and is there until it is told to go on.
+const SPEAKING: &str = r#"
+endpoint = audit()
+expect(asked(endpoint, user(b"spoken")), ("error", 0))
+print("ready", flush=True)
+input()
+"#;
+
+fn pid_of(supervisor: &Supervisor) -> u32 {
+    let stream = UnixStream::connect(supervisor.socket()).unwrap();
+    let reply = varlink(&stream, "io.auditns.GetSupervisor", &json!({}));
+    u32::try_from(reply["parameters"]["pid"].as_u64().unwrap()).unwrap()
+}
+
+/// What the threads of a process are called, each of which is in the sandbox.
+fn sandboxed_threads(pid: u32, capabilities: u64) -> Vec<String> {
+    let mut names = Vec::new();
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task")).unwrap() {
+        // It may have ended.
+        let Ok(status) = std::fs::read_to_string(thread.unwrap().path().join("status")) else { continue };
+        let value = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            line.unwrap_or_else(|| panic!("no {name}: {status}")).trim().to_owned()
+        };
+        for (name, wanted) in
+            [("CapInh", 0), ("CapPrm", capabilities), ("CapEff", capabilities), ("CapBnd", 0), ("CapAmb", 0)]
+        {
+            assert_eq!(value(name), format!("{wanted:016x}"), "{name}: {status}");
+        }
+        for (name, wanted) in [("NoNewPrivs", "1"), ("Seccomp", "2"), ("Seccomp_filters", "4")] {
+            assert_eq!(value(name), wanted, "{name}: {status}");
+        }
+        names.push(value("Name"));
+    }
+    names
+}
+
+fn has(names: &[String], wanted: &[&str]) {
+    for name in wanted {
+        assert!(names.iter().any(|found| found == name), "no thread {name}: {names:?}");
+    }
+}
+
+#[test]
+fn every_thread_is_in_the_sandbox_also_after_a_restart() {
+    let supervisor = Supervisor::new();
+    let member = supervisor.member(0, &["--name", "web"], SPEAKING);
+    // It is sealed before the keeper knows that it is ready, and that is after the socket answers.
+    until("it is sealed", || limits_are_mounted(&supervisor));
+    let connected = UnixStream::connect(supervisor.socket()).unwrap();
+    varlink(&connected, "io.auditns.GetSupervisor", &json!({}));
+    let first = pid_of(&supervisor);
+    until("four filters", || filters(first) == 4);
+    has(&sandboxed_threads(first, CAPABILITIES), &["auditns", "namespace", "control-client", "fuser-0"]);
+    kill_process(Pid::from_raw(first.cast_signed()).unwrap(), Signal::KILL).unwrap();
+    until("the next one serves", || {
+        UnixStream::connect(supervisor.socket()).is_ok() && pid_of(&supervisor) != first
+    });
+    let second = pid_of(&supervisor);
+    until("four filters", || filters(second) == 4);
+    has(&sandboxed_threads(second, CAPABILITIES), &["auditns", "namespace"]);
+    member.finish().succeeded();
+    let said = supervisor.stderr();
+    assert!(!said.contains("sandbox") && !said.contains("CAP_"), "{said}");
+}
+
+#[test]
+fn only_a_supervisor_that_forwards_may_write_to_the_kernels_audit() {
+    let supervisor = Supervisor::with_policy("[supervisor]\nforward = 'kernel'\n");
+    let pid = pid_of(&supervisor);
+    until("four filters", || filters(pid) == 4);
+    has(&sandboxed_threads(pid, CAPABILITIES | AUDIT_WRITE), &["forward"]);
+}
+
+#[test]
+fn the_tree_of_limits_is_mounted_in_the_sandbox_and_unmounted_at_the_end() {
+    let supervisor = Supervisor::new();
+    until("the mount", || limits_are_mounted(&supervisor));
+    let pid = pid_of(&supervisor);
+    until("four filters", || filters(pid) == 4);
+    let member = supervisor.member(0, &["--name", "web"], SPEAKING);
+    let first = supervisor.json(&["show", "web", "--json"])["pid"].to_string();
+    let file = supervisor.run_folder().join("proc").join(first).join("audit_backlog_limit");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "64\n");
+    std::fs::write(&file, "65").unwrap();
+    assert_eq!(supervisor.json(&["show", "web", "--json"])["backlog_limit"], 65);
+    member.finish().succeeded();
+    kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::TERM).unwrap();
+    until("another one has mounted", || limits_are_mounted(&supervisor) && pid_of(&supervisor) != pid);
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+    let own = supervisor.run_folder().join("proc");
+    assert_eq!(mounts.lines().filter(|line| line.contains(own.to_str().unwrap())).count(), 1, "{mounts}");
+}
+
+/// Needs the capability to look into folders of others.
+#[test]
+fn paths_of_rules_are_found_in_private_folders_of_users() {
+    let supervisor =
+        Supervisor::with_policy(&format!("[[namespace]]\nuser = '{USER}'\nbacklog-limit = 64\n"));
+    let private = supervisor.path("private");
+    std::fs::create_dir(&private).unwrap();
+    std::fs::set_permissions(&private, Permissions::from_mode(0o700)).unwrap();
+    std::os::unix::fs::chown(&private, Some(USER), Some(USER)).unwrap();
+    let watch = ["run", "--", "unshare", "-Ur", "auditctl", "-w"];
+    let path = private.join("file");
+    let words = [&watch[..], &[path.to_str().unwrap(), "-p", "w"]].concat();
+    let outcome = supervisor.auditns_as(USER, &words);
+    assert_eq!((outcome.code(), outcome.stderr.as_str()), (0, ""), "{outcome:?}");
+}
+
+fn limits_are_mounted(supervisor: &Supervisor) -> bool {
+    let folder = supervisor.run_folder().join("proc");
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+    mounts.contains(&format!(" {} fuse ", folder.display())) && std::fs::read_dir(&folder).is_ok()
+}
+
+fn filters(pid: u32) -> usize {
+    let status =
+        std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("Seccomp_filters:"));
+    line.and_then(|number| number.trim().parse().ok()).unwrap_or(0)
+}
