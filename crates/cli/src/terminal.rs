@@ -174,6 +174,14 @@ impl Observer for Terminal {
             Event::NotTakenUp { error } => self.line(&format!(
                 "a namespace that was served before cannot be served any more ({error}); its members have no audit"
             )),
+            Event::GivenUp { panics } => self.line(&format!(
+                "a namespace is given up, since serving it has ended the supervisor {panics} times; its members have no \
+                 audit, please report what was printed then"
+            )),
+            Event::NotServed { error } => self.limited(
+                |terminal| &mut terminal.endpoints,
+                &format!("a namespace cannot be served for now ({error}); this is tried again, its members wait"),
+            ),
             Event::CommandEnded => {
                 self.line("the command has ended; its namespace is served until the last process in it is gone");
             }

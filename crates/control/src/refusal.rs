@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The errors of `io.auditns`. Its serialised form is the whole Varlink reply.
 ///
-/// Messages quote names and values as Rust does, so that control characters in them are escaped.
+/// In messages control characters are escaped; names and values are quoted as Rust does.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(tag = "error", content = "parameters")]
 pub enum Refusal {
@@ -30,7 +30,7 @@ pub enum Refusal {
         name: String,
     },
     /// The caller may not do this.
-    #[error("{operation:?} is not permitted: {why:?}")]
+    #[error("{} is not permitted: {}", visible(operation), visible(why))]
     #[serde(rename = "io.auditns.NotPermitted")]
     NotPermitted {
         /// What was asked for.
@@ -39,7 +39,7 @@ pub enum Refusal {
         why: String,
     },
     /// The value does not suit the key.
-    #[error("{value:?} is not a value for {key:?}: {why:?}")]
+    #[error("{value:?} is not a value for {key:?}: {}", visible(why))]
     #[serde(rename = "io.auditns.InvalidValue")]
     InvalidValue {
         /// The setting.
@@ -59,7 +59,10 @@ pub enum Refusal {
         known: Vec<String>,
     },
     /// There are as many as there may be.
-    #[error("the supervisor's limit on {limit:?} is reached, which is {value}; try again later, or raise it")]
+    #[error(
+        "the supervisor's limit on {} is reached, which is {value}; try again later, or raise it",
+        visible(limit)
+    )]
     #[serde(rename = "io.auditns.LimitReached")]
     LimitReached {
         /// Of what.
@@ -72,10 +75,23 @@ pub enum Refusal {
     #[serde(rename = "io.auditns.MissingDescriptor")]
     MissingDescriptor,
     /// The supervisor cannot do this now.
-    #[error("the supervisor cannot do this now: {why:?}")]
+    #[error("the supervisor cannot do this now: {}", visible(why))]
     #[serde(rename = "io.auditns.Unavailable")]
     Unavailable {
         /// What is in the way.
         why: String,
     },
+}
+
+/// A sentence, with its control characters escaped.
+fn visible(text: &str) -> String {
+    let mut visible = String::new();
+    for character in text.chars() {
+        if character.is_control() {
+            visible.extend(character.escape_default());
+        } else {
+            visible.push(character);
+        }
+    }
+    visible
 }

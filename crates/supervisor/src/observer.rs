@@ -52,6 +52,16 @@ pub enum Event<'a> {
         /// Why.
         error: &'a std::io::Error,
     },
+    /// A namespace is given up, because supervisors have panicked over it.
+    GivenUp {
+        /// How often.
+        panics: u64,
+    },
+    /// A namespace could not be served for now; said once per disturbance.
+    NotServed {
+        /// Why.
+        error: &'a std::io::Error,
+    },
     /// The command has ended, other members have not.
     CommandEnded,
 }

@@ -28,6 +28,16 @@ pub(crate) enum Failure {
         /// Why.
         error: std::io::Error,
     },
+    /// Neither a namespace nor what one has left.
+    #[error(
+        "no namespace {name:?} is served or has left a log in {folder}; auditns list shows those that are served"
+    )]
+    NoLog {
+        /// What was asked for.
+        name: String,
+        /// Where logs are.
+        folder: String,
+    },
     /// Standard output.
     #[error("nothing can be written to standard output ({0})")]
     Write(std::io::Error),

@@ -6,6 +6,7 @@ use crate::options::{Events, LogOptions, Logs, View};
 use crate::records::{Record, Tail, escaped};
 use auditns_policy::Pattern;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::sleep;
@@ -89,7 +90,12 @@ fn folder_of(logs: &Logs) -> Result<(String, PathBuf), Failure> {
         return Ok((info.name, PathBuf::from(info.log_folder)));
     }
     let folder = log_folder(&logs.options)?;
-    Ok((logs.namespace.clone(), folder.join(&logs.namespace)))
+    let own = folder.join(&logs.namespace);
+    if own.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        let (name, folder) = (logs.namespace.clone(), folder.display().to_string());
+        return Err(Failure::NoLog { name, folder });
+    }
+    Ok((logs.namespace.clone(), own))
 }
 
 fn log_folder(logs: &LogOptions) -> Result<PathBuf, Failure> {

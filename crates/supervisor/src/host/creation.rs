@@ -175,7 +175,7 @@ pub(super) fn start_resident(
     let resident = Resident {
         beginning,
         state,
-        keeping: Keeping::new(Arc::clone(&shared.store), index),
+        keeping: Keeping::new(Arc::clone(&shared.keep), index, entry.uid),
         surroundings: Arc::clone(&shared.surroundings),
         observer: (shared.observer)(&entry.name),
         ended: Box::new(move || {

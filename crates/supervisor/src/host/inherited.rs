@@ -5,8 +5,11 @@ use super::creation::{EntryOf, start_resident};
 use super::resident::{Again, Beginning};
 use crate::keeping::{Keeping, Kind, parse};
 use crate::log::Folder;
+use crate::observer::Event;
 use crate::server::restore::KeptDescriptors;
-use crate::state::{State, replay};
+use crate::state::{State, replay, snapshot};
+use crate::time::now;
+use auditns_core::{Action, Input};
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -16,6 +19,9 @@ use std::time::Duration;
 /// How long a process that outlives the supervisor before this one may hold a lock. It waits in the kernel for some
 /// milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A namespace over which so many supervisors have panicked is given up, so that the others are served.
+const PANICS_MAX: u64 = 2;
 
 #[derive(Debug, Default)]
 struct Found {
@@ -43,13 +49,15 @@ pub(super) fn take_up(shared: &Arc<Shared>, kept: Vec<(String, OwnedFd)>) {
         }
     }
     for (index, found) in namespaces {
-        let keeping = Keeping::new(Arc::clone(&shared.store), index);
+        let keeping = Keeping::new(Arc::clone(&shared.keep), index, 0);
         let names: Vec<Kind> = found.kinds().collect();
-        if let Err(error) = go_on(shared, index, found) {
-            // It never began, and whoever asked for it asks again; or it is none of this version's.
-            if error.kind() != io::ErrorKind::NotFound {
-                (shared.observer)("supervisor")
-                    .observe(&crate::observer::Event::NotTakenUp { error: &error });
+        if let Err(problem) = take_up_one(shared, index, found) {
+            let mut observer = (shared.observer)("supervisor");
+            match problem {
+                // It never began, and whoever asked for it asks again.
+                Problem::Failed(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Problem::Failed(error) => observer.observe(&Event::NotTakenUp { error: &error }),
+                Problem::Panics(panics) => observer.observe(&Event::GivenUp { panics }),
             }
             for kind in names {
                 keeping.forget(kind);
@@ -70,8 +78,48 @@ impl Found {
     }
 }
 
-fn go_on(shared: &Arc<Shared>, index: u32, found: Found) -> io::Result<()> {
-    let state = State::open(found.state.ok_or(io::ErrorKind::NotFound)?)?;
+/// Why a namespace is not taken up.
+#[derive(Debug)]
+enum Problem {
+    Failed(io::Error),
+    /// Supervisors have panicked over it so often.
+    Panics(u64),
+}
+
+impl From<io::Error> for Problem {
+    fn from(error: io::Error) -> Problem {
+        Problem::Failed(error)
+    }
+}
+
+fn take_up_one(shared: &Arc<Shared>, index: u32, mut found: Found) -> Result<(), Problem> {
+    let state = State::open(found.state.take().ok_or(io::Error::from(io::ErrorKind::NotFound))?)?;
+    let blame = state.blame();
+    match blame.panics() {
+        0..PANICS_MAX => Ok(blame.during(|| go_on(shared, index, state, found.descriptors))?),
+        panics => {
+            // What lies there may be what makes supervisors panic.
+            if panics == PANICS_MAX {
+                blame.during(|| tell_end(shared, &state));
+            }
+            Err(Problem::Panics(panics))
+        }
+    }
+}
+
+/// Writes the end of a namespace that is given up into the host's log. It tells what was counted until the last snapshot.
+fn tell_end(shared: &Shared, state: &State) {
+    let Ok((mut namespace, _)) = state.left().and_then(|(_, kept)| snapshot(&kept)) else { return };
+    namespace.handle(Input::Ended, now());
+    while let Some(action) = namespace.poll_action() {
+        if let Action::Store { line, lifetime: true, .. } = action {
+            // Who cannot read it in the log has read the line that the supervisor says.
+            let _ = shared.surroundings.host_log.append(&line, false);
+        }
+    }
+}
+
+fn go_on(shared: &Arc<Shared>, index: u32, state: State, descriptors: KeptDescriptors) -> io::Result<()> {
     let (journal, kept) = state.left()?;
     let (namespace, replayed) = replay(&kept)?;
     let origin = &replayed.frame.origin;
@@ -84,6 +132,6 @@ fn go_on(shared: &Arc<Shared>, index: u32, found: Found) -> io::Result<()> {
         uid: origin.uid,
         first: (origin.pid, origin.pid_started),
     };
-    let again = Again { namespace, journal, replayed, message: kept.message, descriptors: found.descriptors };
+    let again = Again { namespace, journal, replayed, message: kept.message, descriptors };
     start_resident(shared, index, entry, state, Beginning::Again(Box::new(again)), folder)
 }

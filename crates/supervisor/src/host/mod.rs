@@ -8,12 +8,15 @@ mod inherited;
 mod limit_tree;
 mod members;
 mod resident;
+#[cfg(test)]
+mod tests;
 
 use crate::descriptors;
 use crate::forward::Forwarder;
-use crate::keeping::Store;
+use crate::keeping::{Keep, Store};
 use crate::log::{HostLog, Rotation};
 use crate::observer::Observer;
+pub use crate::state::end_at_panics;
 use crate::time::now;
 use auditns_limitfs::{LimitFs, MountError, Mounted};
 use auditns_policy::{Forward, Policy};
@@ -78,7 +81,7 @@ pub(crate) struct Shared {
     policy: Mutex<Arc<Policy>>,
     read_policy: Box<ReadPolicy>,
     log_folder: PathBuf,
-    store: Arc<dyn Store>,
+    keep: Arc<Keep>,
     surroundings: Arc<Surroundings>,
     observer: Box<ObserverOf>,
     started: u64,
@@ -140,12 +143,13 @@ impl Host {
             Forward::Kernel => Some(Arc::new(Forwarder::start().map_err(HostError::Forward)?)),
         };
         let descriptors = (descriptors::raise_limit() / 8).min(DESCRIPTORS);
+        let keep = Keep::new(store, kept.iter().map(|(name, _)| name.as_str()));
         let shared = Arc::new(Shared {
             directory: Arc::default(),
             policy: Mutex::new(Arc::new(policy)),
             read_policy,
             log_folder,
-            store,
+            keep,
             surroundings: Arc::new(Surroundings { host_log, forwarder, descriptors }),
             observer,
             started: now().seconds,

@@ -8,7 +8,7 @@ use crate::forward::Forwarder;
 use crate::identity::Clients;
 use crate::keeping::Keeping;
 use crate::log::{HostLog, LogFile};
-use crate::observer::Observer;
+use crate::observer::{Event, Observer};
 use crate::origin::Origin;
 use crate::server::calls::Calls;
 use crate::server::durable::Durable;
@@ -34,6 +34,9 @@ use std::time::Duration;
 const ORDERS_TOKEN: u64 = 1;
 /// How long whoever gives an order waits for the answer.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What is waited after a failure of the kernel's, before the next attempt.
+const AFTER_FAILURE: Duration = Duration::from_millis(100);
 
 /// Something that the host wants of a namespace.
 #[derive(Debug)]
@@ -164,30 +167,56 @@ impl Resident {
         begun: &SyncSender<Answer>,
     ) {
         let Resident { beginning, state, keeping, surroundings, mut observer, ended } = self;
-        let served = (|| {
-            let (mut server, mut over) = begin(beginning, &state, keeping, &surroundings, &mut *observer)?;
-            server.watch(ready, ORDERS_TOKEN)?;
-            let _ = begun.send(Ok(describe::description(&server)));
-            while !over {
-                let turn = server.turn(None)?;
+        let is_new = matches!(beginning, Beginning::New { .. });
+        state.blame().during(|| {
+            let server = begin(beginning, &state, keeping.clone(), &surroundings, &mut *observer)
+                .and_then(|(server, over)| server.watch(ready, ORDERS_TOKEN).map(|()| (server, over)));
+            match server {
+                Ok((mut server, over)) => {
+                    let _ = begun.send(Ok(describe::description(&server)));
+                    if !over {
+                        serve_until_end(&mut server, orders, ready);
+                    }
+                    server.forget_kept();
+                }
+                Err(error) => {
+                    if is_new {
+                        keeping.forget_listener(0);
+                        keeping.forget_namespace();
+                    }
+                    let _ = begun.send(Err(error));
+                }
+            }
+        });
+        ended();
+    }
+}
+
+fn serve_until_end(server: &mut Server<'_>, orders: &Receiver<(Order, SyncSender<Answer>)>, ready: &OwnedFd) {
+    let mut disturbed = false;
+    loop {
+        match server.turn(None) {
+            Ok(turn) => {
+                disturbed = false;
                 if turn.ready.contains(&ORDERS_TOKEN) {
                     let _ = rustix::io::read(ready, &mut [0; 8]);
                     while let Ok((order, answer)) = orders.try_recv() {
-                        let _ = answer.send(obey(&mut server, order));
+                        let _ = answer.send(obey(server, order));
                     }
                 }
                 if turn.ended {
                     server.finish();
-                    over = true;
+                    return;
                 }
             }
-            server.forget_kept();
-            Ok(())
-        })();
-        if let Err(error) = served {
-            let _ = begun.send(Err(error));
+            Err(error) => {
+                if !disturbed {
+                    server.show(&Event::NotServed { error: &error });
+                }
+                disturbed = true;
+                thread::sleep(AFTER_FAILURE);
+            }
         }
-        ended();
     }
 }
 

@@ -1,6 +1,11 @@
 //! What is kept of a namespace while no supervisor runs, and under which names.
 
+mod room;
+
+pub(crate) use room::Holder;
+
 use auditns_core::EndpointId;
+use room::Room;
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -21,6 +26,28 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// # Errors
     /// As for [`Store::keep`].
     fn forget(&self, name: &str) -> io::Result<()>;
+
+    /// For how many descriptors there is room, if that is known.
+    fn capacity(&self) -> Option<usize>;
+}
+
+/// What is kept of all namespaces.
+#[derive(Debug)]
+pub(crate) struct Keep {
+    store: Arc<dyn Store>,
+    room: Room,
+}
+
+impl Keep {
+    /// With what was kept already.
+    pub(crate) fn new<'n>(store: Arc<dyn Store>, kept: impl Iterator<Item = &'n str>) -> Arc<Keep> {
+        let room = Room::new(store.capacity());
+        // What a store has handed over fits into it.
+        kept.for_each(|name| {
+            room.take(name);
+        });
+        Arc::new(Keep { store, room })
+    }
 }
 
 /// Keeps the descriptors of one namespace.
@@ -29,8 +56,9 @@ pub trait Store: fmt::Debug + Send + Sync {
 /// for the kind, and a number.
 #[derive(Clone, Debug)]
 pub(crate) struct Keeping {
-    store: Arc<dyn Store>,
+    keep: Arc<Keep>,
     index: u32,
+    holder: Holder,
     /// Descriptors that could not be kept: lost if the supervisor is killed.
     unkept: Arc<AtomicU64>,
 }
@@ -53,8 +81,9 @@ pub(crate) enum Kind {
 }
 
 impl Keeping {
-    pub(crate) fn new(store: Arc<dyn Store>, index: u32) -> Keeping {
-        Keeping { store, index, unkept: Arc::default() }
+    /// Keeps those of the namespace with that index, which a user has created.
+    pub(crate) fn new(keep: Arc<Keep>, index: u32, uid: u32) -> Keeping {
+        Keeping { keep, index, holder: Holder::of(index, uid), unkept: Arc::default() }
     }
 
     /// Descriptors that could not be kept.
@@ -80,8 +109,19 @@ impl Keeping {
         self.keep(Kind::Listener(number), fd);
     }
 
+    /// Whether there is room for one more socket of the namespace.
+    pub(crate) fn has_socket(&self) -> bool {
+        self.keep.room.has_socket_for(self.holder)
+    }
+
     pub(crate) fn endpoint(&self, endpoint: EndpointId, fd: &impl AsFd) {
+        self.kept_endpoint();
         self.keep(Kind::Endpoint(endpoint), fd);
+    }
+
+    /// There is a socket that was kept already.
+    pub(crate) fn kept_endpoint(&self) {
+        self.keep.room.add_socket(self.holder);
     }
 
     pub(crate) fn forget_listener(&self, number: usize) {
@@ -89,6 +129,7 @@ impl Keeping {
     }
 
     pub(crate) fn forget_endpoint(&self, endpoint: EndpointId) {
+        self.keep.room.remove_socket(self.holder);
         self.forget(Kind::Endpoint(endpoint));
     }
 
@@ -101,14 +142,18 @@ impl Keeping {
     }
 
     fn keep(&self, kind: Kind, fd: &impl AsFd) {
-        if self.store.keep(&name(self.index, kind), fd.as_fd()).is_err() {
+        let name = name(self.index, kind);
+        if !self.keep.room.take(&name) || self.keep.store.keep(&name, fd.as_fd()).is_err() {
             self.unkept.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     pub(crate) fn forget(&self, kind: Kind) {
         // What is not forgotten is found to be closed by the next process.
-        let _ = self.store.forget(&name(self.index, kind));
+        let name = name(self.index, kind);
+        if self.keep.room.give_back(&name) {
+            let _ = self.keep.store.forget(&name);
+        }
     }
 }
 

@@ -104,6 +104,12 @@ impl Server<'_> {
             self.namespace.note(&Entry::Owner(owner.facts()));
             self.namespace.handle(Input::OwnerMapped(mapped), now());
         }
+        if self.keeping.as_ref().is_some_and(|keeping| !keeping.has_socket()) {
+            let reason = "audit sockets take more than half of the room that this host has for them, and most of its \
+                          share is this namespace's or user's own";
+            self.show(&Event::EndpointRefused { tid, reason });
+            return Err(Errno::NFILE);
+        }
         let closing = self.closing.load(Ordering::Relaxed);
         if let Some((errno, reason)) = self.limits.refusal(&self.connections, closing, &opener) {
             self.show(&Event::EndpointRefused { tid, reason: &reason });

@@ -3,7 +3,7 @@
 use super::limits::{SOCKETS, SOCKETS_MIN};
 use super::{Server, storage};
 use crate::identity::Owner;
-use crate::keeping::Keeping;
+use crate::keeping::{Keeping, Kind};
 use crate::origin::Origin;
 use crate::settings::Settings;
 use crate::state::{Doubt, Entry, Frame, KeptMessage, Replayed, Snapshot};
@@ -125,14 +125,19 @@ impl Server<'_> {
         let mut lost = Vec::new();
         for (endpoint, state) in connections {
             match kept.endpoints.remove(&endpoint) {
-                Some(socket) => self.insert_connection(endpoint, socket, sent_by, state),
+                Some(socket) => {
+                    if let Some(keeping) = &self.keeping {
+                        keeping.kept_endpoint();
+                    }
+                    self.insert_connection(endpoint, socket, sent_by, state);
+                }
                 None => lost.push(endpoint),
             }
         }
         // Sockets that were closed, or never handed over.
         for endpoint in kept.endpoints.into_keys() {
             if let Some(keeping) = &self.keeping {
-                keeping.forget_endpoint(endpoint);
+                keeping.forget(Kind::Endpoint(endpoint));
             }
         }
         for listener in frame.listeners {

@@ -3,7 +3,7 @@
 use auditns_sys::shared::{CallSlot, Inbox, Mark};
 
 /// Written last when the memory is made; another number is another layout.
-pub(super) const MAGIC: u64 = 0x6175_6469_746e_0001;
+pub(super) const MAGIC: u64 = 0x6175_6469_746e_0002;
 
 /// Calls that wait for answers.
 pub(super) const CALLS: u32 = 1024;
@@ -30,12 +30,14 @@ pub(super) const INBOX_ENDPOINT_AT: usize = 32;
 pub(super) const STORE_FOR_AT: usize = 40;
 pub(super) const STORE_INODE_AT: usize = 48;
 pub(super) const STORE_LENGTH_AT: usize = 56;
+/// How often supervisors have panicked over the namespace.
+pub(super) const PANICS_AT: usize = 240;
 /// The endpoint of a late answer.
 pub(super) const SEND_ENDPOINT_AT: usize = 248;
 /// The mark of the last send.
 pub(super) const MARK_AT: usize = 64;
 
-const _: () = assert!(MARK_AT + Mark::LENGTH <= SEND_ENDPOINT_AT);
+const _: () = assert!(MARK_AT + Mark::LENGTH <= PANICS_AT);
 
 /// Words of a half, from [`half`] on.
 pub(super) const LENGTH_OF_SNAPSHOT: usize = 0;

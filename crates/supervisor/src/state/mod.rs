@@ -3,17 +3,20 @@
 //! Whoever holds the memory and the sockets (the keeper, or the service manager) hands them to the next supervisor, which
 //! goes on where the last one was killed; see [`journal`].
 
+mod blame;
 mod calls;
 mod entry;
 mod journal;
 mod layout;
 mod replay;
 
+pub(crate) use blame::Blame;
+pub use blame::end_at_panics;
 pub(crate) use calls::CallTable;
 pub(crate) use entry::{ConnectionState, Entry, Frame, ListenerState, LookingUp, Snapshot};
 pub(crate) use journal::{Journal, Kept, KeptMessage};
 pub(crate) use layout::MESSAGE;
-pub(crate) use replay::{Doubt, Replayed, replay};
+pub(crate) use replay::{Doubt, Replayed, replay, snapshot};
 
 use auditns_sys::shared::SharedMemory;
 use std::io;
@@ -60,6 +63,11 @@ impl State {
             Some(0) => Err(io::ErrorKind::NotFound.into()),
             _ => Err(io::ErrorKind::InvalidData.into()),
         }
+    }
+
+    /// Whoever works for the namespace.
+    pub(crate) fn blame(&self) -> Blame {
+        Blame(Arc::clone(&self.memory))
     }
 
     /// The table of calls.

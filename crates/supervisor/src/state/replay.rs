@@ -42,7 +42,7 @@ struct Replay {
 /// # Errors
 /// `InvalidData` if the bytes are not what a supervisor of this version writes.
 pub(crate) fn replay(kept: &Kept) -> io::Result<(Namespace, Replayed)> {
-    let (namespace, mut frame): (Namespace, Frame) = postcard::from_bytes(&kept.snapshot).map_err(invalid)?;
+    let (namespace, mut frame) = snapshot(kept)?;
     let connections = std::mem::take(&mut frame.connections).into_iter().collect();
     let replayed = Replayed { frame, connections, doubt: None, ended: false };
     let mut replay = Replay { namespace, replayed, taken: 0, last: None, outcome_noted: true, flushed: 0 };
@@ -61,6 +61,14 @@ pub(crate) fn replay(kept: &Kept) -> io::Result<(Namespace, Replayed)> {
         replayed.doubt = last.map(|action| Doubt { action, sent: kept.sent, write: kept.write });
     }
     Ok((namespace, replayed))
+}
+
+/// The namespace as it was when the journal began.
+///
+/// # Errors
+/// As [`replay`].
+pub(crate) fn snapshot(kept: &Kept) -> io::Result<(Namespace, Frame)> {
+    postcard::from_bytes(&kept.snapshot).map_err(invalid)
 }
 
 impl Replay {

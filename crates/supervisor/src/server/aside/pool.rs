@@ -1,5 +1,6 @@
 //! Threads that are kept for the next piece of work.
 
+use crate::state::Blame;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -45,6 +46,11 @@ impl Pool {
             while let Some(work) = shared.next() {
                 work();
             }
+        };
+        let blame = Blame::of_this_thread();
+        let run = move || match blame {
+            Some(blame) => blame.during(run),
+            None => run(),
         };
         thread::Builder::new().name("aside".to_owned()).stack_size(STACK).spawn(run).is_ok()
     }
