@@ -3,6 +3,7 @@
 use crate::log::Rotation;
 use crate::origin::Origin;
 use crate::settings::Settings;
+use crate::state::Frame;
 use auditns_core::{Config, Policy};
 use auditns_wire::record::Ids;
 use std::io::Write as _;
@@ -42,6 +43,19 @@ pub(crate) fn origin(log_folder: &Path) -> Origin {
         began: 0,
         served_before: 0,
         log_folder: log_folder.to_owned(),
+    }
+}
+
+/// Of a namespace without sockets.
+pub(crate) fn frame(log_folder: &Path) -> Frame {
+    Frame {
+        origin: origin(log_folder),
+        settings: Settings { sockets: 2, ..settings() },
+        connections: Vec::new(),
+        last_endpoint: 16,
+        owner: None,
+        listeners: Vec::new(),
+        looking_up: Vec::new(),
     }
 }
 

@@ -141,6 +141,12 @@ impl Namespace {
         self.output.pop_front()
     }
 
+    /// What [`Namespace::poll_action`] will yield if nothing else happens, in order. An edge may store records ahead of
+    /// what comes before them: a log can be written in larger pieces then.
+    pub fn waiting_actions(&self) -> impl ExactSizeIterator<Item = &Action> + Clone {
+        self.output.iter()
+    }
+
     /// When [`Input::Tick`] is due, on the clock of [`Now::since_boot`]; `None` when nothing waits for time.
     pub fn next_deadline(&self) -> Option<Duration> {
         [self.worker.deadline(), self.waiters.deadline()].into_iter().flatten().min()

@@ -1,7 +1,6 @@
 use super::*;
 use crate::observer::Event;
-use crate::settings::Settings;
-use crate::state::{Frame, State};
+use crate::state::State;
 use crate::testing;
 use auditns_core::Namespace;
 use std::collections::BTreeMap;
@@ -70,15 +69,7 @@ impl World {
 /// Leaves a namespace without members, as a supervisor that panicked so often leaves it.
 fn leave(world: &World, folder: &Path, panics: usize) {
     let state = State::create().unwrap();
-    let frame = Frame {
-        origin: testing::origin(&folder.join("test")),
-        settings: Settings { sockets: 2, ..testing::settings() },
-        connections: Vec::new(),
-        last_endpoint: 16,
-        owner: None,
-        listeners: Vec::new(),
-        looking_up: Vec::new(),
-    };
+    let frame = testing::frame(&folder.join("test"));
     let mut namespace = Namespace::new(testing::config(), now());
     while namespace.poll_action().is_some() {}
     state.new_journal().snapshot(&(&namespace, frame)).unwrap();

@@ -1,33 +1,31 @@
 //! Doing what the namespace says.
 
 use super::Server;
-use super::storage::{Doubt, Line};
+use super::storage::Line;
 use crate::observer::Event;
 use crate::time::now;
 use auditns_core::{Action, Input};
 
 impl Server<'_> {
-    /// Performs all actions, in order.
+    /// Performs all actions, in order, except that records are stored ahead of what comes before them.
     pub(super) fn perform(&mut self) {
+        self.storage.store_ahead(&self.namespace.waiting_actions());
         while let Some(action) = self.namespace.poll_action() {
-            self.perform_one(action, Doubt::None);
+            self.perform_one(action, false);
         }
     }
 
-    /// Performs an action.
-    pub(super) fn perform_one(&mut self, action: Action, doubt: Doubt) {
+    /// Performs an action. `in_doubt`: a process that was killed may have done so.
+    pub(super) fn perform_one(&mut self, action: Action, in_doubt: bool) {
         match action {
             Action::Store { serial, line, lifetime } => {
                 self.observer.observe(&Event::Record(&line));
-                let line = Line { text: &line, lifetime, doubt };
+                let line = Line { serial, text: &line, lifetime, in_doubt };
                 if let Err(errno) = self.storage.store(line, self.observer) {
                     self.namespace.handle(Input::StoreFailed { serial, errno }, now());
                 }
             }
-            Action::StoreInside { line, .. } => {
-                let line = Line { text: &line, lifetime: false, doubt };
-                self.storage.store_inside(line, self.observer);
-            }
+            Action::StoreInside { serial, line } => self.storage.store_inside(serial, &line, self.observer),
             Action::Reply { endpoint, frame } => self.reply(endpoint, frame),
             Action::Deliver { endpoint, frame } => {
                 let outcome = self.deliver(endpoint, &frame);

@@ -50,6 +50,9 @@ use worked::Worked;
 /// Events taken from the kernel at once.
 const EVENTS: usize = 64;
 
+/// Actions of several messages that wait until they are performed together: some twenty messages, or one list of rules.
+const ACTIONS_MAX: usize = 64;
+
 /// Notifications answered before endpoints get their turn.
 const NOTIFICATIONS_PER_TURN: usize = 16;
 
@@ -248,10 +251,17 @@ impl<'o> Server<'o> {
                     turn.ended |= self.listener_ready(token - LISTENER_TOKENS, flags)?;
                 }
                 _ if token < FOREIGN_TOKENS => turn.ready.push(token),
-                _ => self.endpoint_ready(EndpointId(token), flags),
+                _ => {
+                    self.endpoint_ready(EndpointId(token), flags);
+                    // Several messages' records are written in one piece.
+                    if self.namespace.waiting_actions().len() < ACTIONS_MAX {
+                        continue;
+                    }
+                }
             }
             self.perform();
         }
+        self.perform();
         self.serve_parked();
         if self.namespace.next_deadline().is_some_and(|deadline| deadline <= clock::since_boot()) {
             self.feed(Input::Tick);

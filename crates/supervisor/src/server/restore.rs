@@ -1,7 +1,7 @@
 //! Going on where a supervisor was killed, and leaving what the next one needs for that.
 
+use super::Server;
 use super::limits::{SOCKETS, SOCKETS_MIN};
-use super::{Server, storage};
 use crate::identity::Owner;
 use crate::keeping::{Keeping, Kind};
 use crate::origin::Origin;
@@ -115,7 +115,7 @@ impl Server<'_> {
         message: Option<KeptMessage>,
         mut kept: KeptDescriptors,
     ) -> io::Result<bool> {
-        let Replayed { frame, connections, doubt, ended } = replayed;
+        let Replayed { frame, connections, doubt, write, written, ended } = replayed;
         self.last_endpoint = self.last_endpoint.max(frame.last_endpoint);
         if let Some(facts) = frame.owner {
             let pid_namespace = kept.pid_namespace.map(NamespaceFile::try_from).transpose()?;
@@ -146,6 +146,8 @@ impl Server<'_> {
             }
         }
         self.storage.set_kept(kept.log.map(File::from), kept.inside_log.map(File::from));
+        let undone = doubt.iter().map(|doubt| &doubt.action).chain(self.namespace.waiting_actions());
+        self.storage.settle(written, write, undone);
         if let Some(doubt) = doubt {
             self.settle(doubt);
         }
@@ -181,7 +183,7 @@ impl Server<'_> {
 
     /// The action that was in hand when the process was killed.
     fn settle(&mut self, doubt: Doubt) {
-        let Doubt { action, sent, write } = doubt;
+        let Doubt { action, sent } = doubt;
         match action {
             Action::Deliver { endpoint, .. } if sent => {
                 self.feed(Input::Delivered { endpoint, outcome: Delivery::Sent });
@@ -189,9 +191,9 @@ impl Server<'_> {
             Action::Reply { .. } | Action::Offer { .. } if sent => {}
             Action::SocketAnswer { call, .. } => {
                 self.requested = self.calls.left_over().into_iter().find(|left| left.id == call);
-                self.perform_one(action, storage::Doubt::None);
+                self.perform_one(action, false);
             }
-            action => self.perform_one(action, storage::Doubt::Write(write)),
+            action => self.perform_one(action, true),
         }
     }
 

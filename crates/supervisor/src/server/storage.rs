@@ -2,9 +2,10 @@
 
 use crate::forward::Forwarder;
 use crate::keeping::{Keeping, Kind};
-use crate::log::{HostLog, LogFile, Place, Rotation};
+use crate::log::{HostLog, LogFile, Rotation};
 use crate::observer::{Event, Observer};
-use crate::state::Journal;
+use crate::state::{Journal, Log, Write};
+use auditns_core::Action;
 use auditns_wire::Errno;
 use std::fs::File;
 use std::io;
@@ -22,6 +23,10 @@ pub(crate) struct Storage {
     /// Where copies go.
     forwarder: Option<Arc<Forwarder>>,
     noted: Option<Noted>,
+    /// Serial numbers of the last records in the host's log and in the other one.
+    written: [Option<u32>; 2],
+    /// Lines that are written in one piece.
+    piece: String,
     missed: u64,
 }
 
@@ -46,24 +51,29 @@ struct Kept {
 /// A line for the log.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Line<'a> {
+    pub(super) serial: u32,
     pub(super) text: &'a str,
     /// It says that the namespace begins or ends.
     pub(super) lifetime: bool,
-    pub(super) doubt: Doubt,
+    /// A process that was killed may have written it into the host's own log.
+    pub(super) in_doubt: bool,
 }
 
-/// Whether something may have been done already, by a process that was killed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Doubt {
-    /// It was not.
-    None,
-    /// It may have been; where it was to be written, if it was about to be.
-    Write(Option<Place>),
-}
+/// Bytes that are written in one piece, and one line more.
+const PIECE: usize = 64 * 1024;
 
 impl Storage {
     pub(crate) fn new(log: LogFile) -> Storage {
-        Storage { log, inside: None, host: None, forwarder: None, noted: None, missed: 0 }
+        Storage {
+            log,
+            inside: None,
+            host: None,
+            forwarder: None,
+            noted: None,
+            written: [None; 2],
+            piece: String::new(),
+            missed: 0,
+        }
     }
 
     /// Keeps the records as the namespace sees them as well.
@@ -99,11 +109,68 @@ impl Storage {
         }
     }
 
-    /// Appends a line. The observer hears of the first failure and of the recovery.
+    /// What the process before this one has written, and the write that it may have been killed in. `actions` are those
+    /// that were not done.
+    pub(super) fn settle<'a>(
+        &mut self,
+        written: [Option<u32>; 2],
+        write: Option<Write>,
+        actions: impl Iterator<Item = &'a Action> + Clone,
+    ) {
+        self.written = written;
+        let Some(Write { log, last, place }) = write.filter(|write| self.lacks(write.log, write.last)) else {
+            return;
+        };
+        self.piece.clear();
+        for (serial, text) in lines(log, actions) {
+            if self.lacks(log, serial) && !is_after(serial, last) {
+                push_line(&mut self.piece, text);
+            }
+        }
+        let Some(piece) = self.piece.strip_suffix('\n') else { return };
+        let (file, noted) = match (log, &mut self.inside, &mut self.noted) {
+            (Log::Host, _, Some(noted)) => (&mut self.log, &mut noted.log),
+            (Log::Inside, Some(inside), Some(noted)) => (inside, &mut noted.inside),
+            _ => return,
+        };
+        // A log that cannot be looked at will most likely not be written to either, and that is told.
+        if file.settle(piece, place, noted.before.take()).unwrap_or(false) {
+            self.note_written(log, last);
+        }
+    }
+
+    /// Writes records ahead of other actions, in large pieces. What cannot be written is left to when its turn comes.
+    pub(super) fn store_ahead<'a>(&mut self, actions: &(impl Iterator<Item = &'a Action> + Clone)) {
+        for log in [Log::Host, Log::Inside] {
+            let mut last = None;
+            let mut waiting = lines(log, actions.clone()).peekable();
+            self.piece.clear();
+            while let Some((serial, text)) = waiting.next() {
+                if self.lacks(log, serial) {
+                    push_line(&mut self.piece, text);
+                    last = Some(serial);
+                }
+                if let Some(last) = last
+                    && (self.piece.len() > PIECE || waiting.peek().is_none())
+                {
+                    let piece = std::mem::take(&mut self.piece);
+                    let stored = piece.strip_suffix('\n').map(|piece| self.append(log, piece, last));
+                    self.piece = piece;
+                    self.piece.clear();
+                    if stored.is_none_or(|stored| stored.is_err()) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Appends a line, unless it was stored ahead. The observer hears of the first failure and of the recovery.
     pub(super) fn store(&mut self, line: Line<'_>, observer: &mut dyn Observer) -> Result<(), Errno> {
-        let stored = append(&mut self.log, line, &mut self.noted, Kind::Log);
+        let ahead = !self.lacks(Log::Host, line.serial);
+        let stored = if ahead { Ok(()) } else { self.append(Log::Host, line.text, line.serial) };
         let stored = stored.and_then(|()| match &self.host {
-            Some(host) if line.lifetime => host.append(line.text, line.doubt != Doubt::None),
+            Some(host) if line.lifetime => host.append(line.text, line.in_doubt),
             _ => Ok(()),
         });
         if let Some(forwarder) = &self.forwarder {
@@ -113,11 +180,42 @@ impl Storage {
     }
 
     /// Appends a line to what the namespace sees.
-    pub(super) fn store_inside(&mut self, line: Line<'_>, observer: &mut dyn Observer) {
-        let Some(inside) = &mut self.inside else { return };
-        let stored = append(inside, line, &mut self.noted, Kind::InsideLog);
-        // The record itself is in the log, or was counted as lost.
-        let _ = self.tell(stored, observer);
+    pub(super) fn store_inside(&mut self, serial: u32, text: &str, observer: &mut dyn Observer) {
+        if self.lacks(Log::Inside, serial) {
+            let stored = self.append(Log::Inside, text, serial);
+            // The record itself is in the log, or was counted as lost.
+            let _ = self.tell(stored, observer);
+        }
+    }
+
+    fn lacks(&self, log: Log, serial: u32) -> bool {
+        self.written[log as usize].is_none_or(|last| is_after(serial, last))
+    }
+
+    fn note_written(&mut self, log: Log, last: u32) {
+        self.written[log as usize] = Some(last);
+        if let Some(noted) = &self.noted {
+            noted.journal.note_written(log, last);
+        }
+    }
+
+    /// Appends lines, in one piece.
+    fn append(&mut self, log: Log, piece: &str, last: u32) -> io::Result<()> {
+        let file = match log {
+            Log::Host => &mut self.log,
+            Log::Inside => match &mut self.inside {
+                Some(inside) => inside,
+                None => return Ok(()),
+            },
+        };
+        let noted = self.noted.as_mut();
+        file.append_announced(piece, |file, place| {
+            if let Some(noted) = noted {
+                noted.announce(file, Write { log, last, place });
+            }
+        })?;
+        self.note_written(log, last);
+        Ok(())
     }
 
     fn tell(&mut self, stored: io::Result<()>, observer: &mut dyn Observer) -> Result<(), Errno> {
@@ -141,82 +239,44 @@ impl Storage {
     }
 }
 
-fn append(log: &mut LogFile, line: Line<'_>, noted: &mut Option<Noted>, kind: Kind) -> io::Result<()> {
-    let Some(Noted { journal, keeping, log: host, inside }) = noted else { return log.append(line.text) };
-    let kept = if kind == Kind::InsideLog { inside } else { host };
-    let before = kept.before.take();
-    if let Doubt::Write(Some(place)) = line.doubt
-        && log.settle(line.text, place, before)?
-    {
-        return Ok(());
-    }
-    log.append_announced(line.text, |file, place| {
-        if let Some(keeping) = keeping
-            && kept.inode != place.inode
+impl Noted {
+    /// Before a write.
+    fn announce(&mut self, file: &File, write: Write) {
+        let (kind, kept) = match write.log {
+            Log::Host => (Kind::Log, &mut self.log),
+            Log::Inside => (Kind::InsideLog, &mut self.inside),
+        };
+        if let Some(keeping) = &self.keeping
+            && kept.inode != write.place.inode
         {
             keeping.log(kind, file);
-            kept.inode = place.inode;
+            kept.inode = write.place.inode;
         }
-        journal.begin_write(place);
+        self.journal.begin_write(write);
+    }
+}
+
+/// The records that are to stand in a log, with their serial numbers.
+fn lines<'a>(
+    log: Log,
+    actions: impl Iterator<Item = &'a Action> + Clone,
+) -> impl Iterator<Item = (u32, &'a str)> + Clone {
+    actions.filter_map(move |action| match (log, action) {
+        (Log::Host, Action::Store { serial, line, .. })
+        | (Log::Inside, Action::StoreInside { serial, line }) => Some((*serial, line.as_str())),
+        _ => None,
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn line(text: &str) -> Line<'_> {
-        Line { text, lifetime: false, doubt: Doubt::None }
-    }
-
-    #[derive(Debug, PartialEq, Eq)]
-    enum Told {
-        Failed,
-        Recovered(u64),
-        Else,
-    }
-
-    #[derive(Default)]
-    struct Ear(Vec<Told>);
-
-    impl Observer for Ear {
-        fn observe(&mut self, event: &Event<'_>) {
-            self.0.push(match event {
-                Event::LogFailed { .. } => Told::Failed,
-                Event::LogRecovered { missed, .. } => Told::Recovered(*missed),
-                _ => Told::Else,
-            });
-        }
-    }
-
-    #[test]
-    fn a_disturbance_is_told_once_and_so_is_its_end() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("later");
-        let mut storage = Storage::new(LogFile::new(&path, Rotation::default()));
-        let mut ear = Ear::default();
-        for _ in 0..2 {
-            for _ in 0..5 {
-                assert_eq!(storage.store(line("lost"), &mut ear), Err(Errno::ENOENT));
-            }
-            std::fs::create_dir(&path).unwrap();
-            for _ in 0..5 {
-                assert_eq!(storage.store(line("kept"), &mut ear), Ok(()));
-            }
-            std::fs::remove_dir_all(&path).unwrap();
-        }
-        let once = [Told::Failed, Told::Recovered(5)];
-        assert!(ear.0.iter().eq(once.iter().chain(&once)), "{:?}", ear.0);
-    }
-
-    #[test]
-    fn a_full_device_is_told_by_its_number() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = folder.path().join("audit.log");
-        let (device, mode) = (rustix::fs::makedev(1, 7), rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR);
-        let kind = rustix::fs::FileType::CharacterDevice;
-        rustix::fs::mknodat(rustix::fs::CWD, &log, kind, mode, device).unwrap();
-        let mut storage = Storage::new(LogFile::new(folder.path(), Rotation::default()));
-        assert_eq!(storage.store(line("line"), &mut Ear::default()), Err(Errno::ENOSPC));
-    }
+fn push_line(piece: &mut String, text: &str) {
+    piece.push_str(text);
+    piece.push('\n');
 }
+
+/// Serial numbers begin again after the highest one.
+fn is_after(serial: u32, other: u32) -> bool {
+    serial.wrapping_sub(other).cast_signed() > 0
+}
+
+#[cfg(test)]
+mod tests;

@@ -42,6 +42,25 @@ pub(crate) struct Journal {
     missing: Cell<u64>,
 }
 
+/// One of the two logs of a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Log {
+    /// The host's.
+    Host,
+    /// What the namespace sees.
+    Inside,
+}
+
+/// A write to a log that was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Write {
+    pub(crate) log: Log,
+    /// Serial number of the last record of it. The first one is the one after what is written for certain.
+    pub(crate) last: u32,
+    /// Where it was to be.
+    pub(crate) place: Place,
+}
+
 /// A message that was received: on which endpoint, from whom, and its beginning.
 pub(crate) type KeptMessage = (EndpointId, Credentials, Vec<u8>);
 
@@ -60,8 +79,10 @@ pub(crate) struct Kept {
     pub(crate) sent: bool,
     /// The late answer that was sent last, if one was in this epoch: its endpoint and number.
     pub(crate) late: Option<(EndpointId, u64)>,
-    /// The write that the last action that was taken up began.
-    pub(crate) write: Option<Place>,
+    /// The write that was begun last.
+    pub(crate) write: Option<Write>,
+    /// Serial numbers of the last records since the snapshot that are for certain in the host's log and in the other one.
+    pub(crate) written: [Option<u32>; 2],
     /// The message that was received and not handled.
     pub(crate) message: Option<KeptMessage>,
 }
@@ -120,10 +141,8 @@ impl Journal {
         let sent_for = journal.get(layout::SEND_FOR_AT);
         let marked = journal.mark().is_some_and(Mark::is_set);
         let is_current = |word: usize| journal.get(word) == epoch << 32 | taken & 0xffff_ffff;
-        let write = is_current(layout::STORE_FOR_AT).then(|| Place {
-            inode: journal.get(layout::STORE_INODE_AT),
-            length: journal.get(layout::STORE_LENGTH_AT),
-        });
+        let write = journal.write_begun();
+        let written = [Log::Host, Log::Inside].map(|log| journal.written_until(log));
         let number = u32::try_from(journal.get(layout::INBOX_NUMBER_AT)).unwrap_or(0);
         let message = journal.unhandled_message(number, handled);
         let kept = Kept {
@@ -135,6 +154,7 @@ impl Journal {
             late: (marked && sent_for >> 32 == LATE >> 32 | epoch)
                 .then(|| (EndpointId(journal.get(layout::SEND_ENDPOINT_AT)), sent_for & 0xffff_ffff)),
             write,
+            written,
             message,
         };
         if kept.message.is_some() {
@@ -229,12 +249,37 @@ impl Journal {
         mark.send(fd, message, sent_by)
     }
 
-    /// The current action is about to write to a file.
-    pub(crate) fn begin_write(&self, place: Place) {
+    /// Records are about to be written, in one piece.
+    pub(crate) fn begin_write(&self, Write { log, last, place }: Write) {
         self.set(layout::STORE_FOR_AT, 0);
         self.set(layout::STORE_INODE_AT, place.inode);
         self.set(layout::STORE_LENGTH_AT, place.length);
-        self.set(layout::STORE_FOR_AT, self.current());
+        self.set(layout::STORE_FOR_AT, self.of_log(log) | u64::from(last));
+    }
+
+    /// Records up to this one are written.
+    pub(crate) fn note_written(&self, log: Log, last: u32) {
+        self.set(layout::WRITTEN_AT[log as usize], self.of_log(log) | u64::from(last));
+    }
+
+    fn write_begun(&self) -> Option<Write> {
+        let word = self.get(layout::STORE_FOR_AT);
+        let (purpose, last) = (word & !0xffff_ffff, u32::try_from(word & 0xffff_ffff).ok()?);
+        let log = [Log::Host, Log::Inside].into_iter().find(|log| self.of_log(*log) == purpose)?;
+        let place =
+            Place { inode: self.get(layout::STORE_INODE_AT), length: self.get(layout::STORE_LENGTH_AT) };
+        Some(Write { log, last, place })
+    }
+
+    fn written_until(&self, log: Log) -> Option<u32> {
+        let word = self.get(layout::WRITTEN_AT[log as usize]);
+        let current = word & !0xffff_ffff == self.of_log(log);
+        u32::try_from(word & 0xffff_ffff).ok().filter(|_| current)
+    }
+
+    /// What marks of a log have in common in this epoch. No epoch is 0 when something is written.
+    fn of_log(&self, log: Log) -> u64 {
+        ((log as u64) << 31 | self.epoch.get() & 0x7fff_ffff) << 32
     }
 
     /// Receives a message; its beginning is in the buffer.

@@ -3,7 +3,7 @@
 use auditns_sys::shared::{CallSlot, Inbox, Mark};
 
 /// Written last when the memory is made; another number is another layout.
-pub(super) const MAGIC: u64 = 0x6175_6469_746e_0002;
+pub(super) const MAGIC: u64 = 0x6175_6469_746e_0003;
 
 /// Calls that wait for answers.
 pub(super) const CALLS: u32 = 1024;
@@ -26,10 +26,12 @@ pub(super) const SEND_FOR_AT: usize = 16;
 /// Number of the message in the inbox, its endpoint, and the last number that was handled.
 pub(super) const INBOX_NUMBER_AT: usize = 24;
 pub(super) const INBOX_ENDPOINT_AT: usize = 32;
-/// The write to the log that is being done: for which action, and the log's inode number and length before.
+/// The write to a log that is being done: which one and up to which record, and the log's inode number and length before.
 pub(super) const STORE_FOR_AT: usize = 40;
 pub(super) const STORE_INODE_AT: usize = 48;
 pub(super) const STORE_LENGTH_AT: usize = 56;
+/// Up to which record each of the logs is written.
+pub(super) const WRITTEN_AT: [usize; 2] = [224, 232];
 /// How often supervisors have panicked over the namespace.
 pub(super) const PANICS_AT: usize = 240;
 /// The endpoint of a late answer.
@@ -37,7 +39,7 @@ pub(super) const SEND_ENDPOINT_AT: usize = 248;
 /// The mark of the last send.
 pub(super) const MARK_AT: usize = 64;
 
-const _: () = assert!(MARK_AT + Mark::LENGTH <= PANICS_AT);
+const _: () = assert!(MARK_AT + Mark::LENGTH <= WRITTEN_AT[0]);
 
 /// Words of a half, from [`half`] on.
 pub(super) const LENGTH_OF_SNAPSHOT: usize = 0;

@@ -1,8 +1,7 @@
 //! From what was left to where the last supervisor was.
 
 use super::entry::{ConnectionState, Frame, OwnedEntry};
-use super::journal::Kept;
-use crate::log::Place;
+use super::journal::{Kept, Write};
 use auditns_core::{Action, EndpointId, Input, Namespace};
 use std::collections::BTreeMap;
 use std::io;
@@ -13,8 +12,6 @@ pub(crate) struct Doubt {
     pub(crate) action: Action,
     /// Something was sent for it.
     pub(crate) sent: bool,
-    /// The write to a log that was begun for it.
-    pub(crate) write: Option<Place>,
 }
 
 /// Where the last supervisor was.
@@ -23,6 +20,10 @@ pub(crate) struct Replayed {
     pub(crate) frame: Frame,
     pub(crate) connections: BTreeMap<EndpointId, ConnectionState>,
     pub(crate) doubt: Option<Doubt>,
+    /// See [`Kept::write`].
+    pub(crate) write: Option<Write>,
+    /// See [`Kept::written`].
+    pub(crate) written: [Option<u32>; 2],
     /// The last member was gone, and the namespace was told so.
     pub(crate) ended: bool,
 }
@@ -44,7 +45,8 @@ struct Replay {
 pub(crate) fn replay(kept: &Kept) -> io::Result<(Namespace, Replayed)> {
     let (namespace, mut frame) = snapshot(kept)?;
     let connections = std::mem::take(&mut frame.connections).into_iter().collect();
-    let replayed = Replayed { frame, connections, doubt: None, ended: false };
+    let replayed =
+        Replayed { frame, connections, doubt: None, write: kept.write, written: kept.written, ended: false };
     let mut replay = Replay { namespace, replayed, taken: 0, last: None, outcome_noted: true, flushed: 0 };
     for (taken, bytes) in &kept.entries {
         replay.take_until(*taken)?;
@@ -58,7 +60,7 @@ pub(crate) fn replay(kept: &Kept) -> io::Result<(Namespace, Replayed)> {
     }
     let Replay { namespace, mut replayed, last, outcome_noted, .. } = replay;
     if kept.done < kept.taken && !outcome_noted {
-        replayed.doubt = last.map(|action| Doubt { action, sent: kept.sent, write: kept.write });
+        replayed.doubt = last.map(|action| Doubt { action, sent: kept.sent });
     }
     Ok((namespace, replayed))
 }

@@ -1,6 +1,5 @@
 use super::*;
 use crate::log::Place;
-use crate::settings::Settings;
 use crate::testing::{self, Background};
 use crate::time::now;
 use auditns_core::{Action, Answers, EndpointId, Input, Namespace};
@@ -16,15 +15,7 @@ fn namespace() -> Namespace {
 }
 
 fn frame() -> Frame {
-    Frame {
-        origin: testing::origin(Path::new("/")),
-        settings: Settings { sockets: 2, ..testing::settings() },
-        connections: Vec::new(),
-        last_endpoint: 16,
-        owner: None,
-        listeners: Vec::new(),
-        looking_up: Vec::new(),
-    }
+    testing::frame(Path::new("/"))
 }
 
 /// A user message of this process, and its sender.
@@ -127,14 +118,28 @@ fn at_every_step_the_next_process_is_where_this_one_was() {
 }
 
 #[test]
-fn the_action_in_doubt_says_whether_something_was_sent_or_where_it_was_to_be_written() {
+fn what_is_written_and_the_write_in_doubt_are_known_until_the_next_snapshot() {
+    let rig = Rig::new();
+    assert_eq!((rig.found().1.write, rig.found().1.written), (None, [None; 2]));
+    let place = Place { inode: 5, length: 7 };
+    for log in [Log::Host, Log::Inside] {
+        for last in [1, 0, u32::MAX] {
+            let write = Write { log, last, place };
+            rig.journal.begin_write(write);
+            assert_eq!(rig.found().1.write, Some(write));
+            rig.journal.note_written(log, last);
+            assert_eq!(rig.found().1.written[log as usize], Some(last));
+        }
+    }
+    rig.journal.snapshot(&(&rig.namespace, frame())).unwrap();
+    assert_eq!((rig.found().1.write, rig.found().1.written), (None, [None; 2]));
+}
+
+#[test]
+fn the_action_in_doubt_says_whether_something_was_sent() {
     let mut rig = Rig::new();
     let (ours, theirs) = pair();
     assert!(matches!(rig.take(), Some(Action::Store { lifetime: true, .. })));
-    assert_eq!(rig.found().1.doubt.unwrap().write, None);
-    let place = Place { inode: 5, length: 7 };
-    rig.journal.begin_write(place);
-    assert_eq!(rig.found().1.doubt.unwrap().write, Some(place));
     assert!(rig.take().is_none());
     let (sender, answers) = (sender(), Answers::default());
     rig.feed(Input::EndpointOpened { endpoint: ENDPOINT, kind: 3, pid: 1 });
@@ -148,7 +153,7 @@ fn the_action_in_doubt_says_whether_something_was_sent_or_where_it_was_to_be_wri
         }
     };
     let doubt = rig.found().1.doubt.unwrap();
-    assert_eq!((doubt.sent, doubt.write), (false, None), "marks of actions before do not count");
+    assert!(!doubt.sent, "marks of actions before do not count");
     assert_eq!(rig.journal.send(&ours, &reply, SentBy::Supervisor).unwrap(), Sent::Sent);
     assert!(rig.found().1.doubt.unwrap().sent);
     drop(theirs);
