@@ -21,6 +21,7 @@ pub mod launch;
 pub mod listener;
 pub mod memory;
 pub mod path;
+pub mod placement;
 pub mod probe;
 mod raw;
 pub mod shared;

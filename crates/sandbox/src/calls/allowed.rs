@@ -82,6 +82,9 @@ const PLAIN: &[c_long] = &[
     libc::SYS_membarrier,
     libc::SYS_sched_yield,
     libc::SYS_sched_getaffinity,
+    // Threads of namespaces follow their clients.
+    libc::SYS_sched_setaffinity,
+    libc::SYS_sched_setattr,
     libc::SYS_rt_sigaction,
     libc::SYS_rt_sigprocmask,
     libc::SYS_rt_sigreturn,

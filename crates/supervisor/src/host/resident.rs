@@ -20,7 +20,7 @@ use crate::state::{Journal, KeptMessage, Replayed, State};
 use crate::time::now;
 use auditns_control::interface::NamespaceInfo;
 use auditns_core::{Config, Input, Namespace, Policy};
-use auditns_sys::{Endpoints, Listener};
+use auditns_sys::{Endpoints, Listener, placement};
 use rustix::event::{EventfdFlags, eventfd};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -167,6 +167,8 @@ impl Resident {
         begun: &SyncSender<Answer>,
     ) {
         let Resident { beginning, state, keeping, surroundings, mut observer, ended } = self;
+        // Without it the scheduler decides as for any other.
+        let _ = placement::shorten_slice();
         let is_new = matches!(beginning, Beginning::New { .. });
         state.blame().during(|| {
             let server = begin(beginning, &state, keeping.clone(), &surroundings, &mut *observer)

@@ -91,7 +91,9 @@ impl Server<'_> {
             answers = refused.answers;
         }
         let input = Input::Datagram { endpoint, sender: &sender, bytes, answers: &answers };
-        self.namespace.handle(input, now());
+        let now = now();
+        self.namespace.handle(input, now);
+        self.following.message(endpoint, credentials.pid, now.since_boot);
         true
     }
 

@@ -7,6 +7,7 @@ pub(crate) mod calls;
 mod connection;
 pub(crate) mod durable;
 mod endpoints;
+mod following;
 pub(crate) mod limits;
 mod notifications;
 mod numbers;
@@ -30,6 +31,7 @@ use auditns_sys::{Endpoints, Listener, Notification, clock};
 use calls::Calls;
 use connection::Connection;
 use durable::Durable;
+use following::Following;
 use limits::Limits;
 use numbers::Numbers;
 use receive::Parked;
@@ -112,6 +114,7 @@ pub(crate) struct Server<'o> {
     /// Counts how often answers began to wait.
     unsent_events: u64,
     storage: Storage,
+    following: Following,
     observer: &'o mut dyn Observer,
     buffer: Vec<u8>,
 }
@@ -184,6 +187,7 @@ impl<'o> Server<'o> {
             unsent_bytes: 0,
             unsent_events: 0,
             storage,
+            following: Following::new(),
             observer,
             buffer: vec![0; MESSAGE],
         })

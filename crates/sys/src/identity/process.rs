@@ -74,6 +74,15 @@ pub fn start_time(pid: u32) -> io::Result<u64> {
     stat_field(&stat, 22)
 }
 
+/// The processor on which a process's main thread ran last (field 39 of `/proc/PID/stat`).
+///
+/// # Errors
+/// `ESRCH` if there is no such process.
+pub(crate) fn last_cpu(pid: u32) -> io::Result<u32> {
+    let stat = procfs::read(pid, "stat")?;
+    stat_field(&stat, 39)
+}
+
 /// Field `number` (from 4 on, as `proc(5)` counts) of a `stat` file. Fields are counted from the last parenthesis,
 /// because the command name before it may contain anything.
 pub(super) fn stat_field<T: std::str::FromStr>(stat: &[u8], number: usize) -> io::Result<T> {

@@ -1,0 +1,117 @@
+//! On which processor a thread runs, and for how long at a time.
+
+use crate::identity::process::last_cpu;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use std::io;
+
+/// Numbers of processors that fit into a [`CpuSet`].
+const CPUS: usize = CpuSet::MAX_CPU;
+
+/// The slice that [`shorten_slice`] asks for, in nanoseconds; the least that the kernel takes (`sched_fair.c`).
+const SLICE: u64 = 100_000;
+
+/// Where the calling thread may run.
+#[derive(Clone, Copy, Debug)]
+pub struct Placement {
+    allowed: CpuSet,
+}
+
+impl Placement {
+    /// Where it may run now.
+    ///
+    /// # Errors
+    /// Those of `sched_getaffinity(2)`, on machines with more than 1024 processors above all.
+    pub fn of_this_thread() -> io::Result<Placement> {
+        Ok(Placement { allowed: sched_getaffinity(None)? })
+    }
+
+    /// Keeps the calling thread on one processor of those on which it may run. Returns whether that is one of them.
+    pub fn keep_on(&self, cpu: u32) -> bool {
+        let cpu = cpu as usize;
+        if cpu >= CPUS || !self.allowed.is_set(cpu) {
+            return false;
+        }
+        let mut one = CpuSet::new();
+        one.set(cpu);
+        sched_setaffinity(None, &one).is_ok()
+    }
+
+    /// Lets the calling thread run where it could run before [`Placement::keep_on`].
+    pub fn release(&self) {
+        // It fails only where all these processors were taken away since, and then the kernel has chosen others.
+        let _ = sched_setaffinity(None, &self.allowed);
+    }
+}
+
+/// The processor on which a process's main thread ran last, `None` if it is gone. Some 7 µs; what other threads do is not
+/// seen.
+pub fn cpu_of(pid: u32) -> Option<u32> {
+    last_cpu(pid).ok()
+}
+
+/// Asks for short slices of the processor (`sched_setattr(2)` with a runtime): a thread that works for some microseconds at a
+/// time is let in sooner beside threads that work all the time. Kernels before Linux 6.12 take no notice of it.
+///
+/// # Errors
+/// Those of the call.
+pub fn shorten_slice() -> io::Result<()> {
+    let attributes = Attributes { size: ATTRIBUTES_SIZE, runtime: SLICE, ..Attributes::default() };
+    // SAFETY: the structure is the kernel's `struct sched_attr` in its first version, whose size it carries, and lives
+    // until the call returns; thread 0 is the calling one.
+    let result = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// `SCHED_ATTR_SIZE_VER0`.
+const ATTRIBUTES_SIZE: u32 = 48;
+const _: () = assert!(size_of::<Attributes>() == ATTRIBUTES_SIZE as usize);
+
+/// The kernel's `struct sched_attr`, first version. Policy 0 is `SCHED_OTHER`, nice 0.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+struct Attributes {
+    size: u32,
+    policy: u32,
+    flags: u64,
+    nice: i32,
+    priority: u32,
+    runtime: u64,
+    deadline: u64,
+    period: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_stays_where_it_is_kept_and_goes_where_it_may() {
+        let placement = Placement::of_this_thread().unwrap();
+        let before = sched_getaffinity(None).unwrap();
+        let number = |cpu: usize| u32::try_from(cpu).unwrap();
+        let cpus = (0..CPUS).filter(|cpu| before.is_set(*cpu));
+        for cpu in cpus {
+            assert!(placement.keep_on(number(cpu)));
+            assert_eq!(rustix::thread::sched_getcpu(), cpu);
+            assert_eq!(sched_getaffinity(None).unwrap().count(), 1);
+        }
+        assert!(cpu_of(std::process::id()).is_some());
+        placement.release();
+        assert_eq!(sched_getaffinity(None).unwrap(), before);
+        let none = (0..CPUS).find(|cpu| !before.is_set(*cpu));
+        assert!(none.is_none_or(|cpu| !placement.keep_on(number(cpu))));
+        assert!(!placement.keep_on(u32::MAX));
+    }
+
+    #[test]
+    fn slices_can_be_shortened() {
+        shorten_slice().unwrap();
+    }
+
+    #[test]
+    fn nobody_knows_where_a_dead_process_is() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        assert_eq!(cpu_of(child.id()), None);
+    }
+}
