@@ -82,6 +82,14 @@ impl Supervisor {
         Log::read(&self.logs.join(namespace).join("audit.log"))
     }
 
+    /// The log of one namespace as it sees its records.
+    ///
+    /// # Panics
+    /// When it cannot be read or holds a malformed line.
+    pub fn log_inside(&self, namespace: &str) -> Log {
+        Log::read(&self.logs.join(namespace).join("namespace.log"))
+    }
+
     /// The beginnings and ends of all namespaces: how many records of `op=start` and of `op=stop`.
     ///
     /// # Panics

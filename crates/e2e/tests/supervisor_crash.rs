@@ -77,6 +77,7 @@ fn once_each(supervisor: &Supervisor) {
 fn complete(supervisor: &Supervisor, namespace: &str, told: &Told, members: u32, longest: Duration) {
     let log = supervisor.log(namespace);
     let mut complaints = told.complaints(&log, false);
+    complaints += &told.complaints(&supervisor.log_inside(namespace), false);
     for (before, after) in gaps(&log) {
         let _ = writeln!(complaints, "serial {after} follows {before}");
     }

@@ -13,11 +13,12 @@ use rustix::net::{
     RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, UCred, bind, sendmsg,
     sockopt,
 };
-use rustix::process::{Pid, getgid, getuid};
+use rustix::process::{Gid, Pid, Uid, getgid, getuid};
 use std::io;
 use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
+use std::sync::OnceLock;
 
 /// What [`raise_send_buffer`] asks of the kernel, in bytes; the kernel doubles it for its own bookkeeping. A record of
 /// some hundred bytes is charged about 1,280, so this is room for more than 3,000 of them.
@@ -421,12 +422,19 @@ pub fn send(fd: impl AsFd, message: &[u8], sent_by: SentBy) -> io::Result<Sent> 
     if let SentBy::Nobody(pid) = sent_by
         && let Some(pid) = Pid::from_raw(pid)
     {
-        control.push(SendAncillaryMessage::ScmCredentials(UCred { pid, uid: getuid(), gid: getgid() }));
+        let (uid, gid) = own_ids();
+        control.push(SendAncillaryMessage::ScmCredentials(UCred { pid, uid, gid }));
     }
     match sendmsg(fd, &[IoSlice::new(message)], &mut control, flags) {
         Ok(_) => Ok(Sent::Sent),
         Err(errno) => not_sent(errno),
     }
+}
+
+/// The ids of this process, which change none of its own.
+fn own_ids() -> (Uid, Gid) {
+    static IDS: OnceLock<(Uid, Gid)> = OnceLock::new();
+    *IDS.get_or_init(|| (getuid(), getgid()))
 }
 
 fn not_sent(errno: Errno) -> io::Result<Sent> {
@@ -451,13 +459,14 @@ pub(crate) fn send_noting(
     header.msg_iov = &raw mut vector;
     header.msg_iovlen = 1;
     if let SentBy::Nobody(pid) = sent_by {
+        let (uid, gid) = own_ids();
         control = Control {
             length: mem::offset_of!(Control, gid) + size_of::<libc::gid_t>(),
             level: libc::SOL_SOCKET,
             kind: libc::SCM_CREDENTIALS,
             pid,
-            uid: getuid().as_raw(),
-            gid: getgid().as_raw(),
+            uid: uid.as_raw(),
+            gid: gid.as_raw(),
         };
         header.msg_control = (&raw mut control).cast();
         header.msg_controllen = CONTROL_LENGTH as _;

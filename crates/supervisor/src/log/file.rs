@@ -130,18 +130,17 @@ impl LogFile {
         if self.open.as_ref().is_some_and(|(_, size)| *size >= self.rotation.size) {
             self.rotate()?;
         }
+        let mut stat = self.open.as_ref().map(|(file, _)| fstat(file)).transpose()?;
         // A file without a name is one that nobody will read.
-        if self.open.as_ref().is_some_and(|(file, _)| fstat(file).is_ok_and(|stat| stat.st_nlink == 0)) {
-            self.open = None;
+        if stat.is_none_or(|stat| stat.st_nlink == 0) {
+            let (file, _) = self.open.insert(open(&self.path)?);
+            stat = Some(fstat(file)?);
         }
-        if self.open.is_none() {
-            self.open = Some(open(&self.path)?);
-        }
-        let Some((file, size)) = &mut self.open else { return Ok(()) };
+        let (Some((file, size)), Some(stat)) = (&mut self.open, stat) else { return Ok(()) };
         self.line.clear();
         self.line.extend_from_slice(text.as_bytes());
         self.line.push(b'\n');
-        let place = Place { inode: file.metadata()?.ino(), length: *size };
+        let place = Place { inode: stat.st_ino, length: *size };
         announce(file, place);
         if let Err(error) = file.write_all(&self.line) {
             // Only this process writes here, so what stands beyond the old size is the cut line.

@@ -7,12 +7,14 @@ use crate::time::now;
 use auditns_core::{Action, Input};
 
 impl Server<'_> {
-    /// Performs all actions, in order, except that records are stored ahead of what comes before them.
+    /// Performs all actions, in order, except that records are stored in the host's log ahead of what comes before them, and
+    /// in the namespace's own after what follows.
     pub(super) fn perform(&mut self) {
-        self.storage.store_ahead(&self.namespace.waiting_actions());
+        self.storage.store_ahead(self.namespace.waiting_actions());
         while let Some(action) = self.namespace.poll_action() {
             self.perform_one(action, false);
         }
+        self.storage.write_later(self.observer);
     }
 
     /// Performs an action. `in_doubt`: a process that was killed may have done so.

@@ -115,7 +115,7 @@ impl Server<'_> {
         message: Option<KeptMessage>,
         mut kept: KeptDescriptors,
     ) -> io::Result<bool> {
-        let Replayed { frame, connections, doubt, write, written, ended } = replayed;
+        let Replayed { frame, connections, doubt, inside, write, written, ended } = replayed;
         self.last_endpoint = self.last_endpoint.max(frame.last_endpoint);
         if let Some(facts) = frame.owner {
             let pid_namespace = kept.pid_namespace.map(NamespaceFile::try_from).transpose()?;
@@ -146,8 +146,12 @@ impl Server<'_> {
             }
         }
         self.storage.set_kept(kept.log.map(File::from), kept.inside_log.map(File::from));
-        let undone = doubt.iter().map(|doubt| &doubt.action).chain(self.namespace.waiting_actions());
+        let doubtful = doubt.iter().map(|doubt| &doubt.action);
+        let undone = inside.iter().chain(doubtful).chain(self.namespace.waiting_actions());
         self.storage.settle(written, write, undone);
+        for action in inside {
+            self.perform_one(action, false);
+        }
         if let Some(doubt) = doubt {
             self.settle(doubt);
         }

@@ -27,6 +27,8 @@ pub(crate) struct Storage {
     written: [Option<u32>; 2],
     /// Lines that are written in one piece.
     piece: String,
+    /// Lines for what the namespace sees, and the serial number of the last of them.
+    later: (String, u32),
     missed: u64,
 }
 
@@ -72,6 +74,7 @@ impl Storage {
             noted: None,
             written: [None; 2],
             piece: String::new(),
+            later: (String::new(), 0),
             missed: 0,
         }
     }
@@ -115,7 +118,7 @@ impl Storage {
         &mut self,
         written: [Option<u32>; 2],
         write: Option<Write>,
-        actions: impl Iterator<Item = &'a Action> + Clone,
+        actions: impl Iterator<Item = &'a Action>,
     ) {
         self.written = written;
         let Some(Write { log, last, place }) = write.filter(|write| self.lacks(write.log, write.last)) else {
@@ -139,27 +142,23 @@ impl Storage {
         }
     }
 
-    /// Writes records ahead of other actions, in large pieces. What cannot be written is left to when its turn comes.
-    pub(super) fn store_ahead<'a>(&mut self, actions: &(impl Iterator<Item = &'a Action> + Clone)) {
-        for log in [Log::Host, Log::Inside] {
-            let mut last = None;
-            let mut waiting = lines(log, actions.clone()).peekable();
-            self.piece.clear();
-            while let Some((serial, text)) = waiting.next() {
-                if self.lacks(log, serial) {
-                    push_line(&mut self.piece, text);
-                    last = Some(serial);
-                }
-                if let Some(last) = last
-                    && (self.piece.len() > PIECE || waiting.peek().is_none())
-                {
-                    let piece = std::mem::take(&mut self.piece);
-                    let stored = piece.strip_suffix('\n').map(|piece| self.append(log, piece, last));
-                    self.piece = piece;
-                    self.piece.clear();
-                    if stored.is_none_or(|stored| stored.is_err()) {
-                        return;
-                    }
+    /// Writes records into the host's log ahead of other actions, in large pieces. What cannot be written is left to when its
+    /// turn comes.
+    pub(super) fn store_ahead<'a>(&mut self, actions: impl Iterator<Item = &'a Action>) {
+        let mut waiting = lines(Log::Host, actions).peekable();
+        self.piece.clear();
+        while let Some((serial, text)) = waiting.next() {
+            if !self.lacks(Log::Host, serial) {
+                continue;
+            }
+            push_line(&mut self.piece, text);
+            if self.piece.len() > PIECE || waiting.peek().is_none() {
+                let piece = std::mem::take(&mut self.piece);
+                let stored = self.append(Log::Host, piece.trim_end_matches('\n'), serial);
+                self.piece = piece;
+                self.piece.clear();
+                if stored.is_err() {
+                    return;
                 }
             }
         }
@@ -179,13 +178,28 @@ impl Storage {
         self.tell(stored, observer)
     }
 
-    /// Appends a line to what the namespace sees.
+    /// Appends a line to what the namespace sees, at [`Storage::write_later`] at the latest. Nobody waits for it: the record
+    /// is in the host's log.
     pub(super) fn store_inside(&mut self, serial: u32, text: &str, observer: &mut dyn Observer) {
         if self.lacks(Log::Inside, serial) {
-            let stored = self.append(Log::Inside, text, serial);
-            // The record itself is in the log, or was counted as lost.
-            let _ = self.tell(stored, observer);
+            push_line(&mut self.later.0, text);
+            self.later.1 = serial;
+            if self.later.0.len() > PIECE {
+                self.write_later(observer);
+            }
         }
+    }
+
+    /// Writes what is still to be written.
+    pub(super) fn write_later(&mut self, observer: &mut dyn Observer) {
+        let (mut piece, last) = std::mem::take(&mut self.later);
+        if !piece.is_empty() {
+            let stored = self.append(Log::Inside, piece.trim_end_matches('\n'), last);
+            // The records themselves are in the log, or were counted as lost.
+            let _ = self.tell(stored, observer);
+            piece.clear();
+        }
+        self.later.0 = piece;
     }
 
     fn lacks(&self, log: Log, serial: u32) -> bool {
@@ -257,10 +271,7 @@ impl Noted {
 }
 
 /// The records that are to stand in a log, with their serial numbers.
-fn lines<'a>(
-    log: Log,
-    actions: impl Iterator<Item = &'a Action> + Clone,
-) -> impl Iterator<Item = (u32, &'a str)> + Clone {
+fn lines<'a>(log: Log, actions: impl Iterator<Item = &'a Action>) -> impl Iterator<Item = (u32, &'a str)> {
     actions.filter_map(move |action| match (log, action) {
         (Log::Host, Action::Store { serial, line, .. })
         | (Log::Inside, Action::StoreInside { serial, line }) => Some((*serial, line.as_str())),

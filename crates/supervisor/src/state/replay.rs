@@ -1,7 +1,7 @@
 //! From what was left to where the last supervisor was.
 
 use super::entry::{ConnectionState, Frame, OwnedEntry};
-use super::journal::{Kept, Write};
+use super::journal::{Kept, Log, Write};
 use auditns_core::{Action, EndpointId, Input, Namespace};
 use std::collections::BTreeMap;
 use std::io;
@@ -20,6 +20,8 @@ pub(crate) struct Replayed {
     pub(crate) frame: Frame,
     pub(crate) connections: BTreeMap<EndpointId, ConnectionState>,
     pub(crate) doubt: Option<Doubt>,
+    /// Actions [`Action::StoreInside`] that were taken up and may not be done: their lines are gathered.
+    pub(crate) inside: Vec<Action>,
     /// See [`Kept::write`].
     pub(crate) write: Option<Write>,
     /// See [`Kept::written`].
@@ -45,8 +47,15 @@ struct Replay {
 pub(crate) fn replay(kept: &Kept) -> io::Result<(Namespace, Replayed)> {
     let (namespace, mut frame) = snapshot(kept)?;
     let connections = std::mem::take(&mut frame.connections).into_iter().collect();
-    let replayed =
-        Replayed { frame, connections, doubt: None, write: kept.write, written: kept.written, ended: false };
+    let replayed = Replayed {
+        frame,
+        connections,
+        doubt: None,
+        inside: Vec::new(),
+        write: kept.write,
+        written: kept.written,
+        ended: false,
+    };
     let mut replay = Replay { namespace, replayed, taken: 0, last: None, outcome_noted: true, flushed: 0 };
     for (taken, bytes) in &kept.entries {
         replay.take_until(*taken)?;
@@ -87,7 +96,15 @@ impl Replay {
                 }
                 _ => {}
             }
-            (self.last, self.outcome_noted) = (Some(action), false);
+            self.outcome_noted = false;
+            if let Action::StoreInside { serial, .. } = action {
+                self.outcome_noted = true;
+                self.replayed.inside.push(action.clone());
+                if self.replayed.written[Log::Inside as usize] == Some(serial) {
+                    self.replayed.inside.clear();
+                }
+            }
+            self.last = Some(action);
         }
         Ok(())
     }

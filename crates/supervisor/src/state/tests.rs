@@ -136,6 +136,30 @@ fn what_is_written_and_the_write_in_doubt_are_known_until_the_next_snapshot() {
 }
 
 #[test]
+fn lines_for_the_log_inside_are_known_until_they_are_written() {
+    let mut rig = Rig::new();
+    rig.namespace = Namespace::new(auditns_core::Config { inside_log: true, ..testing::config() }, now());
+    rig.journal.snapshot(&(&rig.namespace, frame())).unwrap();
+    let (sender, answers, bytes) = (sender(), Answers::default(), user_message());
+    rig.feed(Input::EndpointOpened { endpoint: ENDPOINT, kind: 3, pid: 1 });
+    let mut serials = Vec::new();
+    for _ in 0..5 {
+        rig.feed(Input::Datagram { endpoint: ENDPOINT, sender: &sender, bytes: &bytes, answers: &answers });
+        while let Some(action) = rig.take() {
+            if let Action::StoreInside { serial, .. } = action {
+                serials.push(serial);
+            }
+        }
+    }
+    let unwritten = |rig: &Rig| rig.found().1.inside.len();
+    assert_eq!((serials.len(), unwritten(&rig)), (5, 5));
+    rig.journal.note_written(Log::Inside, serials[2]);
+    assert_eq!(unwritten(&rig), 2);
+    rig.journal.note_written(Log::Inside, serials[4]);
+    assert_eq!(unwritten(&rig), 0);
+}
+
+#[test]
 fn the_action_in_doubt_says_whether_something_was_sent() {
     let mut rig = Rig::new();
     let (ours, theirs) = pair();

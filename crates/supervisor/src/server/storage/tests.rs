@@ -79,14 +79,23 @@ fn with_journal(folder: &Path, journal: Rc<Journal>) -> Storage {
     storage
 }
 
+fn store_inside(storage: &mut Storage, actions: &[Action]) {
+    for action in actions {
+        if let Action::StoreInside { serial, line } = action {
+            storage.store_inside(*serial, line, &mut Ear::default());
+        }
+    }
+    storage.write_later(&mut Ear::default());
+}
+
 #[test]
 fn what_is_stored_ahead_is_stored_once_and_serial_numbers_may_begin_again() {
     let folder = tempfile::tempdir().unwrap();
     let (_state, mut storage) = journaled(folder.path());
     let serials = || (0..200_u32).map(|number| number.wrapping_sub(100));
     let actions: Vec<Action> = serials().flat_map(store).collect();
-    storage.store_ahead(&actions[..100].iter());
-    storage.store_ahead(&actions.iter());
+    storage.store_ahead(actions[..100].iter());
+    storage.store_ahead(actions.iter());
     for action in &actions {
         match action {
             Action::Store { serial, line: text, .. } => {
@@ -98,6 +107,7 @@ fn what_is_stored_ahead_is_stored_once_and_serial_numbers_may_begin_again() {
             other => panic!("{other:?}"),
         }
     }
+    storage.write_later(&mut Ear::default());
     for (file, view) in [("audit.log", "host"), ("namespace.log", "inside")] {
         let found = std::fs::read_to_string(folder.path().join(file)).unwrap();
         assert_eq!(found, expected(view, serials()), "{file}");
@@ -111,13 +121,13 @@ fn a_piece_that_a_kill_has_cut_is_written_again_and_a_whole_one_is_not() {
     for cut in [0, 1, 500, whole - 1, whole] {
         let folder = tempfile::tempdir().unwrap();
         let (state, mut storage) = journaled(folder.path());
-        storage.store_ahead(&actions[..10].iter());
+        storage.store_ahead(actions[..10].iter());
         let before = expected("host", 1..=5).len() as u64;
         let log = folder.path().join("audit.log");
+        store_inside(&mut storage, &actions[..10]);
         // The process is killed in the write of the host's log.
-        storage.inside = None;
         let pieces = actions[10..].iter().filter(|action| matches!(action, Action::Store { .. }));
-        storage.store_ahead(&pieces);
+        storage.store_ahead(pieces);
         let journal = storage.noted.as_ref().map(|noted| Rc::clone(&noted.journal)).unwrap();
         journal.note_written(Log::Host, 5);
         std::fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(before.max(cut)).unwrap();
@@ -125,7 +135,8 @@ fn a_piece_that_a_kill_has_cut_is_written_again_and_a_whole_one_is_not() {
         let (journal, kept) = state.left().unwrap();
         let mut storage = with_journal(folder.path(), Rc::new(journal));
         storage.settle(kept.written, kept.write, actions.iter());
-        storage.store_ahead(&actions.iter());
+        storage.store_ahead(actions.iter());
+        store_inside(&mut storage, &actions);
         let found = std::fs::read_to_string(&log).unwrap();
         assert_eq!(found, expected("host", 1..=60), "cut at {cut}");
         let inside = std::fs::read_to_string(folder.path().join("namespace.log")).unwrap();
