@@ -10,6 +10,10 @@ pub(crate) type Package = (&'static str, &'static str);
 /// What the demonstration runs.
 pub(crate) const DEMO: &[Package] = &[("auditd", "/usr/sbin/auditd")];
 
+/// What makes the packages.
+pub(crate) const DIST: &[Package] =
+    &[("dpkg-dev", "/usr/bin/dpkg-shlibdeps"), ("binutils", "/usr/bin/strip")];
+
 /// What the tests run on the host; what they run inside containers is in their own root file system.
 pub(crate) const TESTS: &[Package] = &[
     ("auditd", "/usr/sbin/auditd"),
@@ -19,6 +23,8 @@ pub(crate) const TESTS: &[Package] = &[
     ("iproute2", "/usr/bin/ip"),
     ("systemd-container", "/usr/bin/systemd-nspawn"),
     ("strace", "/usr/bin/strace"),
+    ("dpkg-dev", "/usr/bin/dpkg-shlibdeps"),
+    ("binutils", "/usr/bin/strip"),
     ("gcc", "/usr/bin/gcc"),
     ("libc6-dev", "/usr/include/stdio.h"),
     ("golang-go", "/usr/bin/go"),

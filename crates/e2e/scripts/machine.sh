@@ -10,7 +10,9 @@
 #          container's journal, SHARE/box is the mount point of everything private
 # SCRIPT   runs twice: `SCRIPT prepare VARIANT ROOT` here, before the boot; `SCRIPT inside VARIANT` in there, as a
 #          service
-# COMMAND  what starts systemd-nspawn: `auditns run OPTIONS --`
+# COMMAND  what starts systemd-nspawn: `auditns run OPTIONS --`, or `env` for the kernel's own audit
+#
+# E2E_SECONDS in the environment is how long SCRIPT may take inside, E2E_NSPAWN_OPTIONS what else systemd-nspawn is told.
 #
 # To be run as process 1 of a private pid namespace with a private mount namespace (`unshare --fork --kill-child ...`):
 # systemd-nspawn leaves its container running when it is killed. What SCRIPT reports inside goes to standard output in
@@ -51,7 +53,7 @@ Type=exec
 ExecStart=/bin/bash /e2e/scripts/$script inside $variant
 StandardOutput=file:/e2e/out/report
 StandardError=file:/e2e/out/report
-RuntimeMaxSec=40
+RuntimeMaxSec=${E2E_SECONDS:-40}
 [Install]
 WantedBy=multi-user.target
 END
@@ -85,11 +87,11 @@ boot)
     echo $$ >"$group/cgroup.procs"
     # Its own filter answers every audit socket with EAFNOSUPPORT, before that of auditns is asked.
     export SYSTEMD_SECCOMP=0
-    exec timeout --kill-after=2 55 "$@" systemd-nspawn --quiet --boot --directory="$share/box/merged" \
+    exec timeout --kill-after=2 "$((${E2E_SECONDS:-40} + 15))" "$@" systemd-nspawn --quiet --boot --directory="$share/box/merged" \
         --keep-unit --register=no --console=pipe \
         --private-users="$ids" --private-users-ownership=off --private-network --hostname=e2e \
         --capability=CAP_AUDIT_CONTROL,CAP_AUDIT_READ,CAP_AUDIT_WRITE \
-        --bind="$share/e2e:/e2e" --link-journal=no --resolv-conf=off --timezone=off
+        --bind="$share/e2e:/e2e" --link-journal=no --resolv-conf=off --timezone=off ${E2E_NSPAWN_OPTIONS:-}
     ;;
 *)
     echo "machine.sh: unknown stage '$stage'; use 'start'" >&2

@@ -18,6 +18,7 @@ pub mod container;
 pub mod host;
 pub mod log;
 pub mod machine;
+pub mod packaged;
 mod packages;
 pub mod process;
 pub mod rootfs;

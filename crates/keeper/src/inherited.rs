@@ -36,13 +36,24 @@ const NAMELESS: &str = "unknown";
 /// Takes the descriptors that were kept, with their names, in the order in which they were. The first call alone gets them.
 /// None, if they are not for this process.
 pub fn inherited() -> Vec<(String, OwnedFd)> {
-    let number = |name| env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
-    if number(PID_VARIABLE) != Some(process::id()) {
+    let count = count();
+    if count == 0 {
         return Vec::new();
     }
-    let count = number(COUNT_VARIABLE).and_then(|count| usize::try_from(count).ok()).unwrap_or(0);
     let names = env::var(NAMES_VARIABLE).unwrap_or_default();
     named(&names, take(count))
+}
+
+/// Whether something was kept for this process.
+pub fn is_heir() -> bool {
+    count() > 0
+}
+
+/// How many descriptors this process was started with.
+fn count() -> usize {
+    let number = |name| env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
+    let own = number(PID_VARIABLE) == Some(process::id());
+    number(COUNT_VARIABLE).filter(|_| own).and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
 }
 
 fn named<T>(names: &str, descriptors: Vec<Option<T>>) -> Vec<(String, T)> {

@@ -17,7 +17,7 @@ mod shelf;
 mod store;
 mod upstream;
 
-pub use inherited::{inherited, without_variables};
+pub use inherited::{inherited, is_heir, without_variables};
 pub use keep::keep;
 pub use options::{KeepError, KeepOptions, program};
 pub use store::{FdStore, StoreError};

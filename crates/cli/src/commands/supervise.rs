@@ -69,7 +69,9 @@ pub(crate) fn run(supervise: &Supervise) -> ExitCode {
         }
     };
     if supervise.check {
-        policy.iter().for_each(|policy| print!("{policy}"));
+        if let Some(policy) = &policy {
+            print!("{policy}");
+        }
         return ExitCode::SUCCESS;
     }
     let result = match (supervise.no_keeper, policy) {
