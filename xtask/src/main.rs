@@ -1,13 +1,14 @@
 //! `cargo xtask`: everything that is done with this repository, each as one command.
 
 mod bench;
+mod bpf;
 mod command;
 mod demo;
+mod dist;
 mod packages;
 mod test;
 
 use clap::{Parser, Subcommand};
-use command::{Failure, step};
 use std::process::ExitCode;
 
 /// Everything that is done with this repository
@@ -18,7 +19,7 @@ struct Xtask {
     task: Task,
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 enum Task {
     /// Show what auditns does, beside what the same commands do without it (root; installs auditd if missing)
     Demo,
@@ -32,12 +33,14 @@ enum Task {
     E2e,
     /// What audit sockets cost, in ratio to the kernel's own (root)
     Bench(bench::Options),
+    /// Compile the BPF program again and compare with the object that is committed (installs clang-14 if missing)
+    Bpf(bpf::Options),
     /// Short fuzzing of every decoder (needs cargo-fuzz)
     Fuzz,
     /// Licences and sources of all dependencies (needs cargo-deny)
     Deny,
-    /// Write man page and completions to target/dist
-    Dist,
+    /// Make a Debian package and a tarball of what is installed, in target/dist
+    Dist(dist::Options),
 }
 
 fn main() -> ExitCode {
@@ -48,9 +51,10 @@ fn main() -> ExitCode {
         Task::Conformance => test::conformance(),
         Task::E2e => test::end_to_end(),
         Task::Bench(options) => bench::run(options),
+        Task::Bpf(options) => bpf::make(options),
         Task::Fuzz => test::fuzz(),
         Task::Deny => test::deny(),
-        Task::Dist => dist(),
+        Task::Dist(options) => dist::run(options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -59,23 +63,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn dist() -> Result<(), Failure> {
-    let program = test::release_build()?;
-    let folder = command::root().join("target/dist");
-    let made = |error| Failure::new(format!("{} cannot be made ({error})", folder.display()));
-    std::fs::create_dir_all(&folder).map_err(made)?;
-    step("man page and completions");
-    for (arguments, file) in [
-        (&["man"][..], "auditns.8"),
-        (&["completions", "bash"][..], "auditns.bash"),
-        (&["completions", "zsh"][..], "_auditns"),
-        (&["completions", "fish"][..], "auditns.fish"),
-    ] {
-        let text = command::output(&program, arguments)?;
-        std::fs::write(folder.join(file), text).map_err(made)?;
-    }
-    println!("{}", folder.display());
-    Ok(())
 }

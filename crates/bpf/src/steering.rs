@@ -1,0 +1,90 @@
+//! Loading the program, and attaching it to connections.
+
+use crate::slots::{NoSlot, Slots};
+use crate::{AttachError, LoadError, Watched, host, trial};
+use aya::EbpfLoader;
+use aya::maps::Map;
+use aya::programs::SocketFilter;
+use rustix::net::sockopt::socket_cookie;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+/// Most connections that can be noted, and the kernel memory that takes in bytes: 128 times as many.
+pub const SLOTS_MAX: u32 = 65_536;
+/// Fewest slots: few enough for a page or two, and more than are searched for one socket.
+const SLOTS_MIN: u32 = 64;
+
+/// The program, made from `program/steering.bpf.c` by `cargo xtask bpf`.
+static OBJECT: &[u8] = aya::include_bytes_aligned!("steering.bpf.o");
+
+/// The loaded program, which can be attached to connections.
+///
+/// It stays attached when this is dropped, and so does what it notes.
+#[derive(Debug)]
+pub struct Steering {
+    program: OwnedFd,
+    slots: Arc<Slots>,
+}
+
+impl Steering {
+    /// Loads the program for about `connections` at a time and tries it on a socket pair. Needs `CAP_BPF` and
+    /// `CAP_PERFMON`; nothing later needs a capability or `bpf(2)`.
+    ///
+    /// Twice as many slots are made, up to [`SLOTS_MAX`]: 256 bytes of kernel memory for each connection, at most 8 MiB.
+    pub fn load(connections: u32) -> Result<Steering, LoadError> {
+        host::check()?;
+        let count = connections.saturating_mul(2).clamp(SLOTS_MIN, SLOTS_MAX).next_power_of_two();
+        let mask = count - 1;
+        let mut object = EbpfLoader::new()
+            .map_max_entries("slots", count)
+            .override_global("slot_mask", &mask, true)
+            .load(OBJECT)
+            .map_err(LoadError::Prepare)?;
+        let Some(Map::Array(map)) = object.map("slots") else { return Err(LoadError::Part("slots")) };
+        let slots = Slots::map(map.fd().as_fd(), count).map_err(LoadError::Map)?;
+        let program = object.program_mut("steering").ok_or(LoadError::Part("steering"))?;
+        let program: &mut SocketFilter = program.try_into().map_err(LoadError::Refused)?;
+        program.load().map_err(LoadError::Refused)?;
+        let program = program.fd().map_err(LoadError::Refused)?.as_fd().try_clone_to_owned();
+        let program = program.map_err(LoadError::Descriptor)?;
+        let steering = Steering { program, slots: Arc::new(slots) };
+        trial::run(&steering)?;
+        Ok(steering)
+    }
+
+    /// How many connections can be noted at most. A few less may fit, because a socket's place depends on its cookie.
+    pub fn slots(&self) -> u32 {
+        self.slots.count()
+    }
+
+    /// Attaches the program to the receiving end of a `SOCK_SEQPACKET` pair. A program that is attached already, be it
+    /// that of a process before this one, is replaced.
+    pub fn attach(&self, receiver: BorrowedFd<'_>) -> Result<Watched, AttachError> {
+        let cookie = socket_cookie(receiver).map_err(|error| AttachError::Cookie(error.into()))?;
+        let index = self.slots.take(cookie).map_err(|none| match none {
+            NoSlot::Same => AttachError::Watched { cookie },
+            NoSlot::Full => AttachError::NoSlot { cookie, slots: self.slots.count() },
+        })?;
+        let watched = Watched::new(Arc::clone(&self.slots), index);
+        attach(receiver, self.program.as_fd()).map_err(AttachError::Filter)?;
+        Ok(watched)
+    }
+}
+
+/// `SO_ATTACH_BPF`.
+fn attach(socket: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
+    let program = program.as_raw_fd();
+    let length = libc::socklen_t::try_from(size_of_val(&program)).map_err(io::Error::other)?;
+    // SAFETY: the option's value is the descriptor number, which the kernel copies.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_BPF,
+            (&raw const program).cast(),
+            length,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
