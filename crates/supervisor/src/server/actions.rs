@@ -5,6 +5,7 @@ use super::storage::Line;
 use crate::observer::Event;
 use crate::time::now;
 use auditns_core::{Action, Input};
+use auditns_sys::clock;
 
 impl Server<'_> {
     /// Performs all actions, in order, except that records are stored in the host's log ahead of what comes before them, and
@@ -14,7 +15,9 @@ impl Server<'_> {
         while let Some(action) = self.namespace.poll_action() {
             self.perform_one(action, false);
         }
-        self.storage.write_later(self.observer);
+        if self.storage.later_deadline().is_some_and(|deadline| deadline <= clock::since_boot()) {
+            self.storage.write_later(self.observer);
+        }
     }
 
     /// Performs an action. `in_doubt`: a process that was killed may have done so.

@@ -290,6 +290,7 @@ impl<'o> Server<'o> {
         }
         self.feed(Input::Ended);
         self.perform();
+        self.storage.write_later(self.observer);
     }
 
     fn aside_ready(&mut self) {
@@ -317,7 +318,8 @@ impl<'o> Server<'o> {
     }
 
     fn timeout(&self, longest: Option<Duration>) -> Option<Timespec> {
-        let deadline = self.namespace.next_deadline().map(|at| at.saturating_sub(clock::since_boot()));
+        let deadlines = [self.namespace.next_deadline(), self.storage.later_deadline()];
+        let deadline = deadlines.into_iter().flatten().min().map(|at| at.saturating_sub(clock::since_boot()));
         let wait = [deadline, longest, self.parked.rest()].into_iter().flatten().min()?;
         Timespec::try_from(wait).ok()
     }

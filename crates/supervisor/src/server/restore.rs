@@ -27,7 +27,9 @@ pub(crate) struct KeptDescriptors {
 
 impl Server<'_> {
     /// Writes a snapshot, from which the journal begins anew. There must be nothing left to perform.
-    pub(crate) fn save(&self) {
+    pub(crate) fn save(&mut self) {
+        // Of lines from before it the journal would know nothing any more.
+        self.storage.write_later(self.observer);
         let Some(journal) = self.namespace.journal() else { return };
         let connections = self.connections.iter().map(|(id, connection)| (*id, connection.state().clone()));
         let frame = Frame {
@@ -94,7 +96,8 @@ impl Server<'_> {
     }
 
     /// Nothing of the namespace is to be kept any more.
-    pub(crate) fn forget_kept(&self) {
+    pub(crate) fn forget_kept(&mut self) {
+        self.storage.write_later(self.observer);
         let Some(keeping) = &self.keeping else { return };
         for endpoint in self.connections.keys() {
             keeping.forget_endpoint(*endpoint);

@@ -6,11 +6,13 @@ use crate::log::{HostLog, LogFile, Rotation};
 use crate::observer::{Event, Observer};
 use crate::state::{Journal, Log, Write};
 use auditns_core::Action;
+use auditns_sys::clock;
 use auditns_wire::Errno;
 use std::fs::File;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Writes records and remembers whether the last one could be written.
 #[derive(Debug)]
@@ -27,8 +29,9 @@ pub(crate) struct Storage {
     written: [Option<u32>; 2],
     /// Lines that are written in one piece.
     piece: String,
-    /// Lines for what the namespace sees, and the serial number of the last of them.
+    /// Lines for what the namespace sees, the serial number of the last of them, and since when the first one waits.
     later: (String, u32),
+    later_since: Duration,
     missed: u64,
 }
 
@@ -61,6 +64,9 @@ pub(super) struct Line<'a> {
     pub(super) in_doubt: bool,
 }
 
+/// How long a line waits for others to be written with.
+const DELAY: Duration = Duration::from_millis(20);
+
 /// Bytes that are written in one piece, and one line more.
 const PIECE: usize = 64 * 1024;
 
@@ -75,6 +81,7 @@ impl Storage {
             written: [None; 2],
             piece: String::new(),
             later: (String::new(), 0),
+            later_since: Duration::ZERO,
             missed: 0,
         }
     }
@@ -178,10 +185,13 @@ impl Storage {
         self.tell(stored, observer)
     }
 
-    /// Appends a line to what the namespace sees, at [`Storage::write_later`] at the latest. Nobody waits for it: the record
-    /// is in the host's log.
+    /// Appends a line to what the namespace sees, with others, soon. Nobody waits for it: the record is in the host's log, and
+    /// the line in the journal, if there is one.
     pub(super) fn store_inside(&mut self, serial: u32, text: &str, observer: &mut dyn Observer) {
         if self.lacks(Log::Inside, serial) {
+            if self.later.0.is_empty() {
+                self.later_since = clock::since_boot();
+            }
             push_line(&mut self.later.0, text);
             self.later.1 = serial;
             if self.later.0.len() > PIECE {
@@ -190,7 +200,13 @@ impl Storage {
         }
     }
 
-    /// Writes what is still to be written.
+    /// When [`Storage::write_later`] is due, on the clock of the time since boot.
+    pub(super) fn later_deadline(&self) -> Option<Duration> {
+        let delay = if self.noted.is_some() { DELAY } else { Duration::ZERO };
+        (!self.later.0.is_empty()).then(|| self.later_since + delay)
+    }
+
+    /// Writes what waits.
     pub(super) fn write_later(&mut self, observer: &mut dyn Observer) {
         let (mut piece, last) = std::mem::take(&mut self.later);
         if !piece.is_empty() {

@@ -11,7 +11,7 @@ use auditns_core::EndpointId;
 use auditns_sys::shared::{Inbox, Mark, SharedMemory};
 use auditns_sys::{Credentials, Received, Sent, SentBy};
 use serde::Serialize;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -40,6 +40,7 @@ pub(crate) struct Journal {
     late: Cell<u64>,
     /// Entries that did not fit.
     missing: Cell<u64>,
+    entry: RefCell<Vec<u8>>,
 }
 
 /// One of the two logs of a namespace.
@@ -100,6 +101,7 @@ impl Journal {
             received: Cell::new(0),
             late: Cell::new(0),
             missing: Cell::new(0),
+            entry: RefCell::default(),
         }
     }
 
@@ -186,7 +188,9 @@ impl Journal {
     }
 
     fn append(&self, entry: &Entry<'_>, number: u32) -> Option<()> {
-        let bytes = postcard::to_stdvec(entry).ok()?;
+        let mut space = self.entry.try_borrow_mut().ok()?;
+        space.clear();
+        let bytes = postcard::to_extend(entry, std::mem::take(&mut *space)).ok()?;
         let (at, length) = (self.length.get(), HEAD + bytes.len());
         if at + length > layout::JOURNAL {
             return None;
@@ -200,6 +204,7 @@ impl Journal {
         self.memory.write(journal + at + HEAD, &bytes);
         self.length.set(at + length);
         self.set_of_half(layout::LENGTH_OF_JOURNAL, (at + length) as u64);
+        *space = bytes;
         Some(())
     }
 

@@ -173,7 +173,8 @@ impl Body {
     /// Appends the text as `view` sees it.
     pub fn write(&self, view: View, out: &mut Vec<u8>) {
         if let Body::User { ids, text } = self {
-            out.extend_from_slice(ids.get(view).to_string().as_bytes());
+            // Writing to a vector cannot fail.
+            let _ = std::io::Write::write_fmt(out, format_args!("{}", ids.get(view)));
             out.extend_from_slice(text.as_bytes());
         } else {
             let mut text = String::new();

@@ -13,7 +13,11 @@ pub use frame::{is_multicast, multicast, unicast};
 pub use ids::{Ids, TaskIds, View, Viewed};
 pub use user::{MESSAGE_TEXT_MAX, UserText};
 
-use std::fmt;
+use std::fmt::{self, Write as _};
+use std::io;
+
+/// Room for what stands around the text of a usual record, and for such a record.
+const USUAL_LENGTH: usize = 192;
 
 /// When a record was made, and its number: `audit(SECONDS.MMM:SERIAL)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +38,9 @@ impl fmt::Display for Stamp {
 
 /// The text of a record as its own namespace sees it: stamp and body.
 pub fn namespace_text(stamp: Stamp, body: &Body) -> Vec<u8> {
-    let mut text = stamp.to_string().into_bytes();
+    let mut text = Vec::with_capacity(USUAL_LENGTH);
+    // Writing to a vector cannot fail.
+    let _ = io::Write::write_fmt(&mut text, format_args!("{stamp}"));
     body.write(View::Namespace, &mut text);
     text
 }
@@ -43,23 +49,28 @@ pub fn namespace_text(stamp: Stamp, body: &Body) -> Vec<u8> {
 /// with the host's ids, `contid=` as the first field where no text of the container can stand before it, and every
 /// byte that could end the line or drive a terminal escaped.
 pub fn host_line(message_type: u16, stamp: Stamp, contid: u64, body: &Body) -> String {
-    let mut text = Vec::new();
+    let mut text = Vec::with_capacity(USUAL_LENGTH);
     body.write(View::Host, &mut text);
     let text = crate::text::escape(text.strip_prefix(b" ").unwrap_or(&text));
-    line(message_type, format_args!("{stamp}contid={contid} {text}"))
+    line(message_type, format_args!("{stamp}contid={contid} "), &text)
 }
 
 /// The line of a record in a log of its own namespace, without the line end: what an audit daemon inside writes for
 /// `text` ([`namespace_text`]), with the same bytes escaped as in [`host_line`].
 pub fn namespace_line(message_type: u16, text: &[u8]) -> String {
-    line(message_type, format_args!("{}", crate::text::escape(text)))
+    let text = crate::text::escape(text);
+    line(message_type, format_args!(""), &text)
 }
 
-fn line(message_type: u16, text: fmt::Arguments<'_>) -> String {
-    match crate::message_type::name(message_type) {
-        Some(name) => format!("type={name} msg={text}"),
-        None => format!("type=UNKNOWN[{message_type}] msg={text}"),
-    }
+fn line(message_type: u16, beginning: fmt::Arguments<'_>, text: &str) -> String {
+    let mut line = String::with_capacity(text.len() + USUAL_LENGTH);
+    // Writing to a String cannot fail.
+    let _ = match crate::message_type::name(message_type) {
+        Some(name) => write!(line, "type={name} msg={beginning}"),
+        None => write!(line, "type=UNKNOWN[{message_type}] msg={beginning}"),
+    };
+    line.push_str(text);
+    line
 }
 
 #[cfg(test)]
