@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Top(top) => commands::top::run(&top),
         Command::Probe(probe) => commands::probe::run(&probe),
         Command::Completions { shell } => commands::completions::run(shell),
+        Command::LoadSteering => commands::steering::load(),
         Command::Man { dir } => commands::man::run(dir.as_deref()),
     }
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::doc_markdown)]
 
 use crate::since::Since;
+use auditns_search::Expression;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::ffi::OsString;
@@ -55,9 +56,17 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
-    /// Print the manual page
-    #[command(after_help = "Example:\n  auditns man > /usr/share/man/man8/auditns.8")]
-    Man,
+    /// Load the program that notes senders, for the process at standard input
+    #[command(hide = true)]
+    LoadSteering,
+    /// Print the manual page, or write one for each command
+    #[command(after_help = "Examples:\n  auditns man > /usr/share/man/man8/auditns.8\n  \
+                            auditns man --dir /usr/share/man/man8")]
+    Man {
+        /// Write auditns.8 and a page for each command into this folder
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
 }
 
 /// `auditns run`.
@@ -237,6 +246,20 @@ pub(crate) struct LogOptions {
     #[arg(long, value_name = "DIR")]
     pub(crate) log_dir: Option<PathBuf>,
 
+    /// Only records of which this holds: FIELD=VALUE or FIELD!=VALUE, several values with commas between them. FIELD is
+    /// type, serial, pid, uid, auid, ses, contid, key or any other; msg.FIELD is one that a program has written. May be
+    /// given several times, all must hold
+    #[arg(short, long, value_name = "EXPRESSION")]
+    pub(crate) search: Vec<Expression>,
+
+    /// Only records since then: seconds since 1970, or a time span like 30s, 10m, 2h, 1d
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<Since>,
+
+    /// Only records until then, that second included
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<Since>,
+
     /// Print a JSON object for each record
     #[arg(long)]
     pub(crate) json: bool,
@@ -245,7 +268,9 @@ pub(crate) struct LogOptions {
 /// `auditns logs`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  auditns logs web\n  auditns logs web -f --json\n  \
-    auditns logs web --view namespace | ausearch -i")]
+    auditns logs web --search type=USER_LOGIN,USER_AUTH --search auid!=unset --since 1h\n  \
+    auditns logs web --view namespace | ausearch -i\n\n\
+    Exit status: 1 when --search finds nothing.")]
 pub(crate) struct Logs {
     /// Name or number of the namespace; the name of one that has ended works, too
     pub(crate) namespace: String,
@@ -261,7 +286,9 @@ pub(crate) struct Logs {
 /// `auditns events`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  auditns events -f --type USER_LOGIN\n  auditns events --ns web --since 1h --json"
+    after_help = "Examples:\n  auditns events -f --type USER_LOGIN\n  auditns events --ns web --since 1h --json\n  \
+    auditns events --search res=failed,0 --search acct=root\n\n\
+    Exit status: 1 when --search finds nothing."
 )]
 pub(crate) struct Events {
     /// Only of namespaces of this name; '*' stands for anything. May be given several times
@@ -271,10 +298,6 @@ pub(crate) struct Events {
     /// Only records of this type. May be given several times
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) types: Vec<String>,
-
-    /// Only records since then: seconds since 1970, or a time span like 30s, 10m, 2h, 1d
-    #[arg(long, value_name = "TIME")]
-    pub(crate) since: Option<Since>,
 
     #[command(flatten)]
     pub(crate) options: LogOptions,

@@ -1,9 +1,9 @@
 //! `auditns logs` and `events`.
 
-use super::client::{Failure, exit_code, find, which};
-use super::views::print;
+use super::client::{Failure, find, which};
+use super::search::{printing, unreadable};
 use crate::options::{Events, LogOptions, Logs, View};
-use crate::records::{Record, Tail, escaped};
+use crate::records::Tail;
 use auditns_policy::Pattern;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -18,7 +18,7 @@ const LOG_FOLDER: &str = "/var/log/auditns";
 const INTERVAL: Duration = Duration::from_millis(200);
 
 pub(crate) fn logs(logs: &Logs) -> ExitCode {
-    exit_code((|| {
+    printing(&logs.options, &[], |printer| {
         let (name, folder) = folder_of(logs)?;
         let file = match logs.view {
             View::Host => "audit.log",
@@ -28,58 +28,35 @@ pub(crate) fn logs(logs: &Logs) -> ExitCode {
         readable(&path)?;
         let mut tail = Tail::new(&path);
         loop {
-            print_all(&mut tail, &path, |record| shown(record, &name, logs.options.json))?;
+            printer.print_new(&mut tail, &path, &name)?;
             if !logs.options.follow {
                 return Ok(());
             }
             sleep(INTERVAL);
         }
-    })())
+    })
 }
 
 pub(crate) fn events(events: &Events) -> ExitCode {
-    exit_code((|| {
+    printing(&events.options, &events.types, |printer| {
         let folder = log_folder(&events.options)?;
         let mut tails = BTreeMap::<String, Tail>::new();
         loop {
             for name in names(&folder)?.into_iter().filter(|name| wanted(&events.ns, name)) {
                 let path = folder.join(&name).join("audit.log");
                 let tail = tails.entry(name.clone()).or_insert_with(|| Tail::new(&path));
-                print_all(tail, &path, |record| {
-                    let kind = events.types.is_empty()
-                        || events.types.iter().any(|kind| kind.eq_ignore_ascii_case(record.kind));
-                    let time = events.since.is_none_or(|since| record.seconds() >= since.0);
-                    (kind && time).then(|| shown(record, &name, events.options.json)).flatten()
-                })?;
+                printer.print_new(tail, &path, &name)?;
+                if !events.options.follow {
+                    // There may be more logs than files that can be open.
+                    tails.clear();
+                }
             }
             if !events.options.follow {
                 return Ok(());
             }
             sleep(INTERVAL);
         }
-    })())
-}
-
-fn print_all(
-    tail: &mut Tail,
-    path: &Path,
-    show: impl Fn(&Record<'_>) -> Option<String>,
-) -> Result<(), Failure> {
-    while let Some(line) = tail.next().map_err(|error| unreadable(path, error))? {
-        let text = match Record::parse(&line) {
-            Some(record) => show(&record),
-            None => Some(escaped(&line)),
-        };
-        if let Some(text) = text {
-            print(&(text + "\n"))?;
-        }
-    }
-    Ok(())
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "others leave records out")]
-fn shown(record: &Record<'_>, name: &str, json: bool) -> Option<String> {
-    Some(if json { record.json(name) } else { record.text() })
+    })
 }
 
 fn folder_of(logs: &Logs) -> Result<(String, PathBuf), Failure> {
@@ -119,10 +96,6 @@ fn names(folder: &Path) -> Result<Vec<String>, Failure> {
 
 fn readable(path: &Path) -> Result<(), Failure> {
     std::fs::File::open(path).map(|_| ()).map_err(|error| unreadable(path, error))
-}
-
-fn unreadable(path: &Path, error: std::io::Error) -> Failure {
-    Failure::Read { path: path.display().to_string(), error }
 }
 
 /// Whether a name is among those asked for.

@@ -42,11 +42,16 @@ fn built() -> Command {
     command
 }
 
+/// The commands that are for people.
+fn shown(command: &Command) -> impl Iterator<Item = &Command> {
+    command.get_subcommands().filter(|sub| !sub.is_hide_set())
+}
+
 /// One page for all: the program, then each command.
 fn write(out: &mut impl Write) -> io::Result<()> {
     let command = built();
     Man::new(command.clone()).section(SECTION).render(out)?;
-    for sub in command.get_subcommands() {
+    for sub in shown(&command) {
         let page = Man::new(sub.clone());
         writeln!(out, ".SH \"COMMAND {}\"", sub.get_name().to_uppercase())?;
         page.render_description_section(out)?;
@@ -59,7 +64,7 @@ fn write(out: &mut impl Write) -> io::Result<()> {
 /// A page for the program, and one for each command, which it names.
 fn write_each(folder: &Path) -> Result<(), (PathBuf, io::Error)> {
     let command = built();
-    for command in std::iter::once(&command).chain(command.get_subcommands()) {
+    for command in std::iter::once(&command).chain(shown(&command)) {
         let name = command.get_display_name().unwrap_or_else(|| command.get_name());
         let path = folder.join(format!("{name}.{SECTION}"));
         let written = File::create(&path).and_then(|file| {

@@ -7,6 +7,8 @@ pub(crate) mod logs;
 pub(crate) mod man;
 pub(crate) mod probe;
 pub(crate) mod run;
+mod search;
+pub(crate) mod steering;
 pub(crate) mod supervise;
 pub(crate) mod top;
 pub(crate) mod views;

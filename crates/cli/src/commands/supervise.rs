@@ -1,8 +1,10 @@
 //! `auditns supervise`: the keeper, and the supervisor that it keeps.
 
 use super::OWN_FAILURE;
+use super::steering::Loader;
 use crate::options::Supervise;
 use crate::terminal::{Terminal, line};
+use auditns_bpf::Steering;
 use auditns_control::interface;
 use auditns_keeper::{FdStore, KeepOptions, inherited, is_heir, keep};
 use auditns_policy::{Forward, Policy};
@@ -22,7 +24,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Exit status for a wrong configuration, where nothing is kept: starting again would not help.
@@ -129,12 +131,20 @@ fn serve(supervise: &Supervise, policy: Policy) -> Result<i32, SuperviseError> {
     };
     let log_folder = supervise.log_dir.clone().unwrap_or_else(|| policy.log_folder().to_owned());
     let config = supervise.config.clone();
+    // It can be started from outside of the sandbox only.
+    let loader = Loader::start();
     // Every thread inherits it.
     let sandbox = Sandbox::enter(Tasks { forwards: policy.forward() == Forward::Kernel })?;
     for shortcoming in sandbox.shortcomings() {
         line(&shortcoming.to_string());
     }
     end_at_panics();
+    let steering = Arc::<OnceLock<Steering>>::default();
+    if let Err(error) = loader.and_then(|loader| loader.wait(Arc::clone(&steering))) {
+        line(&format!(
+            "senders are looked up in /proc, since nothing could be started that loads BPF ({error})"
+        ));
+    }
     let host = Host::start(HostOptions {
         policy,
         read_policy: Box::new(move || Policy::load(&config).map_err(|error| error.to_string())),
@@ -143,6 +153,7 @@ fn serve(supervise: &Supervise, policy: Policy) -> Result<i32, SuperviseError> {
         store: Arc::clone(&store) as Arc<dyn Store>,
         kept,
         restarts: env::var("AUDITNS_RESTARTS").ok().and_then(|text| text.parse().ok()).unwrap_or(0),
+        steering,
         observer: Box::new(|name| Box::new(Terminal::of(name))),
     })?;
     // Without it everything works; the limit can be set by command.

@@ -1,69 +1,70 @@
 //! Records of log files, for people and programs.
 
+mod listing;
 mod tail;
 
-pub(crate) use tail::Tail;
+pub(crate) use tail::{Buffer, LINE_MAX, Tail};
 
+use auditns_search::Record;
 use serde::Serialize;
-
-/// A record, as far as its frame goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Record<'a> {
-    /// The whole line.
-    pub(crate) line: &'a str,
-    pub(crate) kind: &'a str,
-    /// Seconds since 1970 with three decimals, as written.
-    pub(crate) time: &'a str,
-    pub(crate) serial: u64,
-    /// What follows the stamp.
-    pub(crate) body: &'a str,
-}
+use std::borrow::Cow;
 
 /// A record for a program.
 #[derive(Debug, Serialize)]
 struct Object<'a> {
     namespace: &'a str,
     #[serde(rename = "type")]
-    kind: &'a str,
+    kind: Cow<'a, str>,
     time: f64,
     serial: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     contid: Option<u64>,
-    text: &'a str,
+    text: Cow<'a, str>,
 }
 
-impl<'a> Record<'a> {
-    /// The record of a line; `None` if it has not the frame of one.
-    pub(crate) fn parse(line: &'a str) -> Option<Record<'a>> {
-        let (kind, rest) = line.strip_prefix("type=")?.split_once(" msg=audit(")?;
-        let (stamp, body) = rest.split_once("): ")?;
-        let (time, serial) = stamp.split_once(':')?;
-        Some(Record { line, kind, time, serial: serial.parse().ok()?, body })
-    }
+/// How lines are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As they stand.
+    Text,
+    /// A JSON object for each.
+    Json,
+}
 
-    /// When it was made, in whole seconds since 1970.
-    pub(crate) fn seconds(&self) -> u64 {
-        self.time.split('.').next().and_then(|seconds| seconds.parse().ok()).unwrap_or(0)
+impl Form {
+    /// Appends a line of the log of this namespace. Records are safe for a terminal; what somebody else has put into the
+    /// file may not be.
+    pub(crate) fn write(self, line: &[u8], namespace: &str, output: &mut Vec<u8>) {
+        match Record::parse(line) {
+            Some(record) if self == Form::Json => write_json(&record, namespace, output),
+            _ => write_text(line, output),
+        }
+        output.push(b'\n');
     }
+}
 
-    /// The line as it is to be printed. Records are safe for a terminal; what somebody else has put into the file may not be.
-    pub(crate) fn text(&self) -> String {
-        escaped(self.line)
-    }
+fn write_json(record: &Record<'_>, namespace: &str, output: &mut Vec<u8>) {
+    let text = |bytes| String::from_utf8_lossy(bytes);
+    let object = Object {
+        namespace,
+        kind: text(record.kind),
+        time: text(record.time).parse().unwrap_or(0.0),
+        serial: record.serial,
+        contid: record.own_field("contid").and_then(|digits| text(digits).parse().ok()),
+        text: text(record.body),
+    };
+    // Strings and numbers always become JSON, and memory can always be written to.
+    let _ = serde_json::to_writer(output, &object);
+}
 
-    /// A JSON object in one line.
-    pub(crate) fn json(&self, namespace: &str) -> String {
-        let contid = self.body.strip_prefix("contid=").and_then(|rest| rest.split(' ').next()?.parse().ok());
-        let object = Object {
-            namespace,
-            kind: self.kind,
-            time: self.time.parse().unwrap_or(0.0),
-            serial: self.serial,
-            contid,
-            text: self.body,
-        };
-        // Strings and numbers always become JSON.
-        serde_json::to_string(&object).unwrap_or_default()
+/// Appends a line without what a terminal obeys.
+fn write_text(line: &[u8], output: &mut Vec<u8>) {
+    // Without a way out in between, many bytes are compared at once.
+    let is_plain = line.iter().fold(true, |is_plain, byte| is_plain & (b' '..=b'~').contains(byte));
+    if is_plain {
+        output.extend_from_slice(line);
+    } else {
+        output.extend_from_slice(escaped(&String::from_utf8_lossy(line)).as_bytes());
     }
 }
 
@@ -80,24 +81,29 @@ pub(crate) fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const LINE: &str = "type=USER_LOGIN msg=audit(1700000000.123:45): contid=77 pid=1 uid=0";
+    fn written(form: Form, line: &[u8]) -> String {
+        let mut output = Vec::new();
+        form.write(line, "web", &mut output);
+        String::from_utf8(output).unwrap()
+    }
 
     #[test]
-    fn frames_are_parsed_and_others_refused() {
-        let record = Record::parse(LINE).unwrap();
-        assert_eq!((record.kind, record.seconds(), record.serial), ("USER_LOGIN", 1_700_000_000, 45));
+    fn programs_get_an_object_for_each_record() {
+        let line = b"type=USER_LOGIN msg=audit(1700000000.123:45): contid=77 pid=1 uid=0";
         assert_eq!(
-            record.json("web"),
+            written(Form::Json, line),
             "{\"namespace\":\"web\",\"type\":\"USER_LOGIN\",\"time\":1700000000.123,\"serial\":45,\"contid\":77,\
-             \"text\":\"contid=77 pid=1 uid=0\"}"
+             \"text\":\"contid=77 pid=1 uid=0\"}\n"
         );
-        for wrong in ["", "type=X", "type=X msg=audit(1:x): y", "hello"] {
-            assert_eq!(Record::parse(wrong), None, "{wrong}");
-        }
+        let forged = written(Form::Json, b"type=X msg=audit(1.000:4): pid=1 msg='contid=5 \x1b\xff'");
+        assert!(!forged.contains("\"contid\":5") && forged.contains("\\u001b\u{fffd}"), "{forged}");
+        assert_eq!(written(Form::Json, b"no record"), "no record\n");
     }
 
     #[test]
     fn nothing_printed_is_obeyed_by_a_terminal() {
-        assert_eq!(escaped("a\u{1b}[31m\u{9b}"), "a\\x1b[31m\\x9b");
+        let text = written(Form::Text, "a\u{1b}[31m\u{9b}\0\u{e4}".as_bytes());
+        assert_eq!(text, "a\\x1b[31m\\x9b\\x00\u{e4}\n");
+        assert_eq!(written(Form::Text, b"a\xffb"), "a\u{fffd}b\n");
     }
 }
