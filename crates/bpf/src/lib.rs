@@ -74,5 +74,5 @@ mod watched;
 
 pub use error::{AttachError, LoadError};
 pub use identity::Identity;
-pub use steering::{SLOTS_MAX, Steering};
+pub use steering::{Parts, SLOTS_MAX, Steering};
 pub use watched::{Mark, Watched};

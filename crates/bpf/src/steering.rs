@@ -24,7 +24,19 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!("steering.bpf.o");
 #[derive(Debug)]
 pub struct Steering {
     program: OwnedFd,
+    map: OwnedFd,
     slots: Arc<Slots>,
+}
+
+/// A loaded program on its way to another process.
+#[derive(Debug)]
+pub struct Parts {
+    /// The program.
+    pub program: OwnedFd,
+    /// The memory that it shares.
+    pub map: OwnedFd,
+    /// How many slots that has.
+    pub slots: u32,
 }
 
 impl Steering {
@@ -42,15 +54,35 @@ impl Steering {
             .load(OBJECT)
             .map_err(LoadError::Prepare)?;
         let Some(Map::Array(map)) = object.map("slots") else { return Err(LoadError::Part("slots")) };
-        let slots = Slots::map(map.fd().as_fd(), count).map_err(LoadError::Map)?;
+        let map = map.fd().as_fd().try_clone_to_owned().map_err(LoadError::Descriptor)?;
+        let slots = Slots::map(map.as_fd(), count).map_err(LoadError::Map)?;
         let program = object.program_mut("steering").ok_or(LoadError::Part("steering"))?;
         let program: &mut SocketFilter = program.try_into().map_err(LoadError::Refused)?;
         program.load().map_err(LoadError::Refused)?;
         let program = program.fd().map_err(LoadError::Refused)?.as_fd().try_clone_to_owned();
         let program = program.map_err(LoadError::Descriptor)?;
-        let steering = Steering { program, slots: Arc::new(slots) };
+        let steering = Steering { program, map, slots: Arc::new(slots) };
         trial::run(&steering)?;
         Ok(steering)
+    }
+
+    /// Hands the program over: a process that loads it reads megabytes of type information, and needs capabilities that one
+    /// which uses it does not.
+    pub fn into_parts(self) -> Parts {
+        Parts { program: self.program, map: self.map, slots: self.slots.count() }
+    }
+
+    /// Takes up what a process of the same build has loaded.
+    ///
+    /// # Errors
+    /// Those of mapping the memory, `EINVAL` if there are not as many slots.
+    pub fn from_parts(parts: Parts) -> io::Result<Steering> {
+        let Parts { program, map, slots } = parts;
+        if !slots.is_power_of_two() || !(SLOTS_MIN..=SLOTS_MAX).contains(&slots) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let slots = Arc::new(Slots::map(map.as_fd(), slots)?);
+        Ok(Steering { program, map, slots })
     }
 
     /// How many connections can be noted at most. A few less may fit, because a socket's place depends on its cookie.

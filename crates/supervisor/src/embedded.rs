@@ -149,6 +149,7 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus,
         origin,
         settings,
         keeping: None,
+        steering: std::sync::Arc::default(),
     };
     let mut server = Server::new(parts, observer).map_err(serve("the event loop"))?;
     server.add_listener(listener, wait_killable).map_err(serve("watching the listener"))?;

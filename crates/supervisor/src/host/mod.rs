@@ -18,6 +18,7 @@ use crate::log::{HostLog, Rotation};
 use crate::observer::Observer;
 pub use crate::state::end_at_panics;
 use crate::time::now;
+use auditns_bpf::Steering;
 use auditns_limitfs::{LimitFs, MountError, Mounted};
 use auditns_policy::{Forward, Policy};
 use control::Control;
@@ -28,7 +29,7 @@ use std::fmt;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Most descriptors that one namespace may have open.
 const DESCRIPTORS: usize = 8192;
@@ -54,6 +55,8 @@ pub struct HostOptions {
     pub kept: Vec<(String, OwnedFd)>,
     /// How many supervisors there were before this one.
     pub restarts: u32,
+    /// What notes senders, from when it is loaded on.
+    pub steering: Arc<OnceLock<Steering>>,
     /// Shows events.
     pub observer: Box<ObserverOf>,
 }
@@ -135,8 +138,17 @@ impl Host {
     /// # Errors
     /// See [`HostError`].
     pub fn start(options: HostOptions) -> Result<Host, HostError> {
-        let HostOptions { policy, read_policy, log_folder, listener, store, kept, restarts, observer } =
-            options;
+        let HostOptions {
+            policy,
+            read_policy,
+            log_folder,
+            listener,
+            store,
+            kept,
+            restarts,
+            steering,
+            observer,
+        } = options;
         let host_log = Arc::new(HostLog::new(&log_folder, Rotation::default()));
         let forwarder = match policy.forward() {
             Forward::None => None,
@@ -150,7 +162,7 @@ impl Host {
             read_policy,
             log_folder,
             keep,
-            surroundings: Arc::new(Surroundings { host_log, forwarder, descriptors }),
+            surroundings: Arc::new(Surroundings { host_log, forwarder, descriptors, steering }),
             observer,
             started: now().seconds,
             restarts,

@@ -18,6 +18,7 @@ use crate::server::{Parts, Server};
 use crate::settings::Settings;
 use crate::state::{Journal, KeptMessage, Replayed, State};
 use crate::time::now;
+use auditns_bpf::Steering;
 use auditns_control::interface::NamespaceInfo;
 use auditns_core::{Config, Input, Namespace, Policy};
 use auditns_sys::{Endpoints, Listener, placement};
@@ -25,8 +26,8 @@ use rustix::event::{EventfdFlags, eventfd};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -130,6 +131,8 @@ pub(crate) struct Surroundings {
     pub(crate) forwarder: Option<Arc<Forwarder>>,
     /// Descriptors that one namespace may have open.
     pub(crate) descriptors: usize,
+    /// What notes senders, from when it is loaded on.
+    pub(crate) steering: Arc<OnceLock<Steering>>,
 }
 
 /// A namespace to be served.
@@ -284,6 +287,7 @@ fn parts(
         origin,
         settings,
         keeping: Some(keeping),
+        steering: Arc::clone(&surroundings.steering),
     }
 }
 

@@ -56,6 +56,7 @@ impl World {
             store: Arc::new(self.clone()),
             kept,
             restarts: 1,
+            steering: Arc::default(),
             observer: Box::new(move |_| Box::new(observer.clone())),
         })
         .unwrap()

@@ -4,6 +4,7 @@ mod clients;
 mod executable;
 mod known;
 mod lookups;
+mod noted;
 mod owner;
 mod resolver;
 mod signals;

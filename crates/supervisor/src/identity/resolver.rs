@@ -39,6 +39,11 @@ impl Opener {
         self.own_pid
     }
 
+    /// What it could do at best, and so all that send on its socket.
+    pub(super) fn ceiling(&self) -> Capabilities {
+        self.ceiling
+    }
+
     /// Whether audit could ever do anything for it.
     pub(crate) fn is_privileged(&self) -> bool {
         let Capabilities { control, write, read } = self.ceiling;
@@ -181,6 +186,19 @@ impl Resolver {
         Ok((known, before))
     }
 
+    /// When the process of that number started which is remembered.
+    pub(super) fn started(&self, pid: u32) -> Option<Duration> {
+        self.known.get(&pid).map(|known| known.process.started)
+    }
+
+    /// What is remembered of a process that has just sent something.
+    pub(super) fn used(&mut self, pid: u32) -> Option<&mut Known> {
+        self.clock += 1;
+        let known = self.known.get_mut(&pid)?;
+        known.last_used = self.clock;
+        Some(known)
+    }
+
     fn forget_oldest(&mut self) {
         if self.known.len() >= self.capacity
             && let Some(oldest) =
@@ -193,7 +211,7 @@ impl Resolver {
 
 const ALL: Capabilities = Capabilities { control: true, write: true, read: true };
 
-fn intersection(one: Capabilities, other: Capabilities) -> Capabilities {
+pub(super) fn intersection(one: Capabilities, other: Capabilities) -> Capabilities {
     Capabilities {
         control: one.control && other.control,
         write: one.write && other.write,
@@ -210,7 +228,7 @@ fn ceiling(facts: &Facts, uid: u32, owner: &Owner) -> Capabilities {
     }
 }
 
-fn granted(facts: &Facts, set: CapabilitySet, uid: u32, owner: &Owner) -> Capabilities {
+pub(super) fn granted(facts: &Facts, set: CapabilitySet, uid: u32, owner: &Owner) -> Capabilities {
     let creator = owner.is_creator(facts.user_namespace, uid);
     let has = |capability| creator || set.has(capability);
     Capabilities {
@@ -227,13 +245,13 @@ fn inside(host: Ids, pid: u32, owner: &Owner) -> Ids {
 
 /// Thread-group id of a process in the owner pid namespace and in its own; 0 where it is not known.
 #[derive(Clone, Copy, Default)]
-struct Pids {
-    inside: u32,
-    own: u32,
+pub(super) struct Pids {
+    pub(super) inside: u32,
+    pub(super) own: u32,
 }
 
 #[expect(clippy::too_many_arguments, reason = "each is a fact of its own about the sender")]
-fn sender(
+pub(super) fn sender(
     process: ProcessId,
     host: Ids,
     gid: u32,

@@ -2,6 +2,7 @@
 
 use crate::identity::Opener;
 use crate::state::{ConnectionState, Entry, Journal};
+use auditns_bpf::{Identity, Steering, Watched};
 use auditns_core::{Delivery, EndpointId};
 use auditns_sys::{Received, Sent, SentBy, endpoint};
 use rustix::event::epoll::{self, EventData, EventFlags};
@@ -27,6 +28,8 @@ pub(super) struct Connection {
     overrun: bool,
     unsent_bytes: usize,
     looking_up: bool,
+    /// Notes of the kernel's about its senders, once there are any.
+    watched: Option<Watched>,
     /// What epoll watches for; `None` while the descriptor is not in its set at all, because epoll reports a hang-up
     /// even to those who watch for nothing.
     interest: Option<EventFlags>,
@@ -52,6 +55,7 @@ impl Connection {
             overrun: false,
             unsent_bytes,
             looking_up: false,
+            watched: None,
             interest: None,
         }
     }
@@ -185,12 +189,27 @@ impl Connection {
         }
     }
 
-    /// As [`endpoint::receive`].
-    pub(super) fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
-        match &self.journal {
+    /// Has its senders noted. Without room for one more connection they are looked up.
+    pub(super) fn watch(&mut self, steering: &Steering) {
+        if self.watched.is_none() {
+            self.watched = steering.attach(self.fd.as_fd()).ok();
+        }
+    }
+
+    /// The processor on which the last message was sent, if that was noted.
+    pub(super) fn last_cpu(&self) -> Option<u32> {
+        self.watched.as_ref()?.cpu()
+    }
+
+    /// As [`endpoint::receive`], and who sent the message if that was noted.
+    pub(super) fn receive(&self, buffer: &mut [u8]) -> io::Result<(Received, Option<Identity>)> {
+        let mark = self.watched.as_ref().map(Watched::mark);
+        let received = match &self.journal {
             Some(journal) => journal.receive(self.id, &self.fd, buffer),
             None => endpoint::receive(&self.fd, buffer),
-        }
+        }?;
+        let noted = self.watched.as_ref().zip(mark).and_then(|(watched, mark)| watched.sender(mark));
+        Ok((received, noted))
     }
 
     fn note(&self, entry: &Entry<'_>) {

@@ -7,6 +7,7 @@ use crate::identity::{Opener, answers};
 use crate::observer::Event;
 use crate::state::{Entry, LookingUp};
 use crate::time::now;
+use auditns_bpf::Identity;
 use auditns_core::{Delivery, EndpointId, Input, Standing};
 use auditns_sys::{Credentials, Received};
 use rustix::event::epoll::EventFlags;
@@ -42,21 +43,26 @@ impl Server<'_> {
 
     /// Reads and handles one message. Returns whether there may be more.
     pub(super) fn read_message(&mut self, endpoint: EndpointId) -> bool {
-        let Some(connection) = self.connections.get(&endpoint) else { return false };
+        let Some(connection) = self.connections.get_mut(&endpoint) else { return false };
+        if let Some(steering) = self.steering.get() {
+            connection.watch(steering);
+        }
         if connection.carries_descriptors() {
             self.close_aside(endpoint);
             return false;
         }
         let opener = *connection.opener();
-        let (length, credentials) = match connection.receive(&mut self.buffer) {
-            Ok(Received::Message { length, credentials, .. }) => (length.min(self.buffer.len()), credentials),
-            Ok(Received::WouldBlock) => return false,
-            Ok(Received::Closed) | Err(_) => {
+        let (length, credentials, noted) = match connection.receive(&mut self.buffer) {
+            Ok((Received::Message { length, credentials, .. }, noted)) => {
+                (length.min(self.buffer.len()), credentials, noted)
+            }
+            Ok((Received::WouldBlock, _)) => return false,
+            Ok((Received::Closed, _)) | Err(_) => {
                 self.close(endpoint);
                 return false;
             }
         };
-        self.handle_message(endpoint, length, credentials, &opener)
+        self.handle_message(endpoint, length, credentials, noted.as_ref(), &opener)
     }
 
     /// Handles a message in the buffer. Returns whether there may be more.
@@ -65,14 +71,16 @@ impl Server<'_> {
         endpoint: EndpointId,
         length: usize,
         credentials: Credentials,
+        noted: Option<&Identity>,
         opener: &Opener,
     ) -> bool {
         let Some(owner) = &mut self.owner else { return false };
-        let mut sender = self.resolver.sender(credentials, opener, owner);
-        if let Some(mapped) = self.resolver.learn_maps(credentials.pid, owner) {
+        let mut sender = self.resolver.either_sender(credentials, noted, opener, owner);
+        let pid = sender.ids.host.pid;
+        if let Some(mapped) = self.resolver.learn_maps(pid, owner) {
             self.namespace.note(&Entry::Owner(owner.facts()));
             self.namespace.handle(Input::OwnerMapped(mapped), now());
-            sender = self.resolver.sender(credentials, opener, owner);
+            sender = self.resolver.either_sender(credentials, noted, opener, owner);
         }
         let bytes = &self.buffer[..length];
         let mut inquiry = self.namespace.inquire(bytes);
@@ -93,7 +101,8 @@ impl Server<'_> {
         let input = Input::Datagram { endpoint, sender: &sender, bytes, answers: &answers };
         let now = now();
         self.namespace.handle(input, now);
-        self.following.message(endpoint, credentials.pid, now.since_boot);
+        let noted = self.connections.get(&endpoint).and_then(Connection::last_cpu);
+        self.following.message(endpoint, noted, pid, now.since_boot);
         true
     }
 

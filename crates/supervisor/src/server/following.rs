@@ -15,6 +15,9 @@ const QUIET: Duration = Duration::from_millis(10);
 /// As many messages in a row of one client make it worth looking where that is.
 const LOOK: u32 = 32;
 
+/// As many messages in a row make it worth going where the last one was noted to come from.
+const SURE: u32 = 4;
+
 /// Which client is followed.
 #[derive(Debug)]
 pub(super) struct Following {
@@ -41,17 +44,22 @@ impl Following {
         Following { placement, last: None, at: Duration::ZERO, in_a_row: 0, kept_on: None }
     }
 
-    /// A message came at that time, on the clock of the time since boot.
-    pub(super) fn message(&mut self, endpoint: EndpointId, pid: u32, at: Duration) {
+    /// A message came at that time, on the clock of the time since boot, sent on the processor that was `noted`, or by that
+    /// process.
+    pub(super) fn message(&mut self, endpoint: EndpointId, noted: Option<u32>, pid: u32, at: Duration) {
         match self.step(endpoint, at) {
+            Step::Look => self.go_to(noted.or_else(|| cpu_of(pid))),
+            // What is noted costs nothing to look at.
+            Step::Stay if noted.is_some() && self.in_a_row >= SURE => self.go_to(noted),
             Step::Stay => {}
-            Step::Look => {
-                if let Some(cpu) = cpu_of(pid).filter(|cpu| self.kept_on != Some(*cpu)) {
-                    let kept = self.placement.is_some_and(|placement| placement.keep_on(cpu));
-                    self.kept_on = kept.then_some(cpu);
-                }
-            }
             Step::Release => self.release(),
+        }
+    }
+
+    fn go_to(&mut self, cpu: Option<u32>) {
+        if let Some(cpu) = cpu.filter(|cpu| self.kept_on != Some(*cpu)) {
+            let kept = self.placement.is_some_and(|placement| placement.keep_on(cpu));
+            self.kept_on = kept.then_some(cpu);
         }
     }
 
@@ -119,10 +127,22 @@ mod tests {
     fn the_thread_follows_its_client() {
         let mut following = Following::new();
         for number in 1..100_u64 {
-            following.message(ONE, std::process::id(), Duration::from_micros(20 * number));
+            following.message(ONE, None, std::process::id(), Duration::from_micros(20 * number));
         }
         assert!(following.kept_on.is_some());
-        following.message(OTHER, std::process::id(), following.at);
+        following.message(OTHER, None, std::process::id(), following.at);
         assert_eq!(following.kept_on, None);
+        let cpus = rustix::thread::sched_getaffinity(None).unwrap();
+        let allowed = (0..64_u32).find(|cpu| cpus.is_set(*cpu as usize));
+        let mut at = following.at;
+        let mut messages = |count: u32, noted| {
+            for _ in 0..count {
+                at += Duration::from_micros(20);
+                following.message(OTHER, noted, std::process::id(), at);
+            }
+            following.kept_on
+        };
+        assert_eq!((messages(SURE - 1, allowed), messages(1, allowed)), (None, allowed));
+        assert_eq!(messages(1, Some(u32::MAX)), None, "there is no such processor");
     }
 }

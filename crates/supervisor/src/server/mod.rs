@@ -26,6 +26,7 @@ use crate::origin::Origin;
 use crate::settings::Settings;
 use crate::state::{Entry, ListenerState, LookingUp, MESSAGE};
 use aside::{Aside, Done, LAST_WAIT};
+use auditns_bpf::Steering;
 use auditns_core::{EndpointId, Input};
 use auditns_sys::{Endpoints, Listener, Notification, clock};
 use calls::Calls;
@@ -43,8 +44,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use storage::Storage;
 use worked::Worked;
@@ -115,6 +116,8 @@ pub(crate) struct Server<'o> {
     unsent_events: u64,
     storage: Storage,
     following: Following,
+    /// Notes senders, if it could be loaded.
+    steering: Arc<OnceLock<Steering>>,
     observer: &'o mut dyn Observer,
     buffer: Vec<u8>,
 }
@@ -135,6 +138,8 @@ pub(crate) struct Parts {
     pub(crate) origin: Origin,
     pub(crate) settings: Settings,
     pub(crate) keeping: Option<Keeping>,
+    /// What notes senders, from when it is loaded on.
+    pub(crate) steering: Arc<OnceLock<Steering>>,
 }
 
 impl<'o> Server<'o> {
@@ -149,6 +154,7 @@ impl<'o> Server<'o> {
             origin,
             settings,
             keeping,
+            steering,
         } = parts;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let mut limits = Limits::for_descriptors(descriptors);
@@ -188,6 +194,7 @@ impl<'o> Server<'o> {
             unsent_events: 0,
             storage,
             following: Following::new(),
+            steering,
             observer,
             buffer: vec![0; MESSAGE],
         })

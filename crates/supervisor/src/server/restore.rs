@@ -209,7 +209,7 @@ impl Server<'_> {
         let opener = *connection.opener();
         if let Some(place) = self.buffer.get_mut(..bytes.len()) {
             place.copy_from_slice(bytes);
-            self.handle_message(endpoint, bytes.len(), credentials, &opener);
+            self.handle_message(endpoint, bytes.len(), credentials, None, &opener);
             self.perform();
         }
     }

@@ -48,6 +48,7 @@ fn with_server(test: impl FnOnce(&mut Server<'_>)) {
         origin: testing::origin(folder.path()),
         settings: testing::settings(),
         keeping: None,
+        steering: Arc::default(),
     };
     let mut observer = Deaf;
     let mut server = Server::new(parts, &mut observer).unwrap();
