@@ -251,6 +251,9 @@ pub struct SupervisorInfo {
     pub namespaces: u32,
     /// Audit sockets that are open.
     pub sockets: u64,
+    /// The kernel notes who sends (`auditns_bpf`). Otherwise senders are looked up, with the same result.
+    #[serde(default)]
+    pub senders_noted: bool,
     /// Folder of the logs.
     pub log_folder: String,
 }

@@ -31,13 +31,25 @@ impl Supervisor {
     }
 
     pub fn with_policy(policy: &str) -> Supervisor {
+        Supervisor::below(&[], policy)
+    }
+
+    /// A supervisor that a wrapper starts: the words in front of its command.
+    pub fn below(wrapper: &[&str], policy: &str) -> Supervisor {
         let folder = tempfile::tempdir().unwrap();
         // Others than root reach the socket through it.
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         std::fs::write(folder.path().join("policy.toml"), policy).unwrap();
         let path = |name: &str| folder.path().join(name);
-        let mut command = Command::new(PROGRAM);
-        command.arg("supervise").arg("--run-dir").arg(path("run")).arg("--log-dir").arg(path("log"));
+        let words = [wrapper, &[PROGRAM]].concat();
+        let mut command = Command::new(words[0]);
+        command
+            .args(&words[1..])
+            .arg("supervise")
+            .arg("--run-dir")
+            .arg(path("run"))
+            .arg("--log-dir")
+            .arg(path("log"));
         command.arg("--config").arg(path("policy.toml")).stdin(Stdio::null()).process_group(0);
         command.stdout(Stdio::null()).stderr(File::create(path("stderr")).unwrap());
         let keeper = command.spawn().unwrap();

@@ -76,6 +76,7 @@ fn types_have_the_fields_of_the_file() {
         restarts: 1,
         namespaces: 1,
         sockets: 1,
+        senders_noted: true,
         log_folder: text(),
     };
     method_agrees("GetSupervisor", &BTreeMap::<String, String>::new(), &supervisor);

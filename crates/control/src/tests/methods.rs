@@ -28,6 +28,7 @@ fn every_method_reaches_the_host_and_its_reply_the_client() {
     let supervisor = client.supervisor().unwrap();
     assert_eq!((supervisor.version.as_str(), supervisor.pid, supervisor.started), ("1.2.3", 4, 5));
     assert_eq!((supervisor.restarts, supervisor.namespaces, supervisor.sockets), (6, 7, 8));
+    assert!(supervisor.senders_noted);
 }
 
 #[test]

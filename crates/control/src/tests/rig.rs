@@ -118,6 +118,7 @@ impl Host for FakeHost {
             restarts: 6,
             namespaces: 7,
             sockets: 8,
+            senders_noted: true,
             log_folder: "/logs".to_owned(),
         })
     }

@@ -109,6 +109,7 @@ impl Host for Control {
             restarts: self.0.restarts,
             namespaces: u32::try_from(entries.len()).unwrap_or(u32::MAX),
             sockets: sockets.map(|description| description.info.open_sockets).sum(),
+            senders_noted: self.0.surroundings.steering.get().is_some(),
             log_folder: self.0.log_folder.to_string_lossy().into_owned(),
         })
     }
