@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         Task::Unit => test::unit(),
         Task::Conformance => test::conformance(),
         Task::E2e => test::end_to_end(),
-        Task::Bench(options) => bench::run(options),
+        Task::Bench(options) => bench::run(&options),
         Task::Bpf(options) => bpf::make(options),
         Task::Fuzz => test::fuzz(),
         Task::Deny => test::deny(),

@@ -1,7 +1,8 @@
 //! An audit client that makes the calls of libaudit (`audit_open`, `audit_send`, `check_ack`, `audit_get_reply`).
 
 use auditns_wire::header::{FLAG_ACK, HEADER_LENGTH, Header, messages};
-use auditns_wire::message_type::NLMSG_ERROR;
+use auditns_wire::message_type::{GET, NLMSG_ERROR};
+use auditns_wire::payload::Status;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::net::netlink::{self, SocketAddrNetlink};
@@ -67,12 +68,21 @@ impl Client {
 
     /// Sends a message that asks for an acknowledgement.
     pub fn send(&mut self, message_type: u16, payload: &[u8]) -> io::Result<()> {
+        self.send_with(FLAG_REQUEST | FLAG_ACK, message_type, payload)
+    }
+
+    /// Sends a message that asks for none.
+    pub fn send_unacknowledged(&mut self, message_type: u16, payload: &[u8]) -> io::Result<()> {
+        self.send_with(FLAG_REQUEST, message_type, payload)
+    }
+
+    fn send_with(&mut self, flags: u16, message_type: u16, payload: &[u8]) -> io::Result<()> {
         self.sequence += 1;
         let length = HEADER_LENGTH + payload.len().next_multiple_of(4);
         let header = Header {
             length: u32::try_from(length).map_err(io::Error::other)?,
             message_type,
-            flags: FLAG_REQUEST | FLAG_ACK,
+            flags,
             sequence: self.sequence,
             port: 0,
         };
@@ -118,6 +128,17 @@ impl Client {
             }
         }
         Err(Errno::AGAIN.into())
+    }
+
+    /// Asks for the status of the audit system, which is recorded nowhere.
+    pub fn ask_status(&mut self) -> io::Result<Status> {
+        self.say(GET, &[])?;
+        let reply = self.receive(RecvFlags::empty())?;
+        if reply.message_type == GET {
+            Ok(Status::decode(reply.payload))
+        } else {
+            Err(io::Error::other(format!("{reply:?} is not an audit status")))
+        }
     }
 
     /// As `audit_send`.

@@ -1,6 +1,13 @@
-//! Measures what audit clients wait for. `cargo xtask bench` runs it on the kernel and in audit namespaces, in turns.
+//! What `cargo xtask bench` runs on the kernel and in audit namespaces, in turns: audit clients, what keeps the kernel's
+//! audit and processes for the time, and what they report.
 
+pub mod calls;
 pub mod client;
-pub mod host;
-pub mod measure;
+pub mod crowd;
+pub mod guard;
+pub mod members;
+pub mod profile;
 pub mod report;
+pub mod spread;
+pub mod step;
+pub mod workload;

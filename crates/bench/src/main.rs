@@ -1,13 +1,18 @@
 //! The `auditns-bench` program.
 
-use auditns_bench::host::{self, Audit};
-use auditns_bench::measure;
+use auditns_bench::calls::Subjects;
+use auditns_bench::crowd::Crowd;
+use auditns_bench::guard::leash::{self, Leashed};
+use auditns_bench::guard::{Until, host, reader};
+use auditns_bench::members::Members;
+use auditns_bench::{profile, step};
 use clap::{Parser, Subcommand};
-use std::io::{self, Write as _};
+use std::ffi::OsString;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Measures what audit clients wait for; `cargo xtask bench` runs it
+/// What `cargo xtask bench` runs on the kernel and in audit namespaces, in turns
 #[derive(Debug, Parser)]
 #[command(name = "auditns-bench")]
 struct Bench {
@@ -17,36 +22,85 @@ struct Bench {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Print, as JSON, what calls on an audit socket and on another one take here
-    Measure {
-        /// Messages in a batch
-        #[arg(long, default_value_t = 200)]
+    /// Be one or several audit clients
+    Client(Crowd),
+    /// For each line that is read, print what calls take that have nothing to do with audit
+    Calls {
+        /// Calls in a batch
+        #[arg(long, default_value_t = 1000)]
         count: u32,
+        /// Below a seccomp profile as container runtimes install it
+        #[arg(long)]
+        profile: bool,
     },
-    /// Keep the kernel's audit in a state until standard input ends, then restore it (root)
+    /// Start processes that do nothing, each in a namespace of its own
+    Members(Members),
+    /// Use a processor, without end
+    Spin,
+    /// Keep the kernel's audit and a folder until the parent ends, then restore it (root)
     Host {
-        /// Write the records to this file, as an audit daemon does; without it auditing is off
-        #[arg(long, value_name = "FILE")]
-        log: Option<PathBuf>,
+        /// Who has started this
+        #[arg(long)]
+        parent: i32,
+    },
+    /// Be the least audit daemon that there can be, until the parent ends (root)
+    Reader {
+        /// Who has started this
+        #[arg(long)]
+        parent: i32,
+        /// Where records go
+        log: PathBuf,
+    },
+    /// Run a program, and end it and everything that it has started when the parent ends
+    Leash {
+        /// Who has started this
+        #[arg(long)]
+        parent: i32,
+        /// In a session of its own
+        #[arg(long)]
+        session: bool,
+        /// How many open files it may have
+        #[arg(long)]
+        open_files: Option<u64>,
+        /// The program and its arguments
+        #[arg(last = true, required = true)]
+        words: Vec<OsString>,
     },
 }
 
 fn main() -> ExitCode {
-    let result = match Bench::parse().task {
-        Task::Measure { count } => measure::run(count).and_then(|report| {
-            serde_json::to_writer(io::stdout(), &report)?;
-            writeln!(io::stdout())
-        }),
-        Task::Host { log } => {
-            let audit = log.map_or(Audit::Off, Audit::Written);
-            host::hold(&audit, io::stdin(), || writeln!(io::stdout(), "ready"))
-        }
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    match run(Bench::parse().task) {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("auditns-bench: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(task: Task) -> io::Result<ExitCode> {
+    match task {
+        Task::Client(crowd) => crowd.run()?,
+        Task::Calls { count, profile } => {
+            if profile {
+                profile::enter()?;
+            }
+            let subjects = Subjects::open()?;
+            step::each(|| subjects.measure(count))?;
+        }
+        Task::Members(members) => members.run()?,
+        Task::Spin => loop {
+            std::hint::spin_loop();
+        },
+        Task::Host { parent } => {
+            host::hold(&Until::ended(parent)?, |folder| step::say_ready(&folder.display().to_string()))?;
+        }
+        Task::Reader { parent, log } => reader::read(&log, &Until::ended(parent)?, || step::say_ready(""))?,
+        Task::Leash { parent, session, open_files, words } => {
+            let status = leash::run(&Leashed { words, session, open_files }, parent)?;
+            let code = status.and_then(|status| u8::try_from(status.code()?).ok());
+            return Ok(code.map_or(ExitCode::FAILURE, ExitCode::from));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }
