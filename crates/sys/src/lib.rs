@@ -1,4 +1,4 @@
-//! Every system call and every `unsafe` line of auditns.
+//! Every system call and every `unsafe` line of auditns, but for those that load BPF (`auditns_bpf`).
 //!
 //! The crate knows how to put a process below a seccomp filter ([`launch`], [`filter`]), how to serve the
 //! notifications that the filter sends ([`listener`], [`call`]), how to make the sockets that are handed out
