@@ -1,0 +1,51 @@
+//! An audit daemon inside that stands still: nothing is lost at the host, and nobody waits longer than the namespace says.
+
+use super::inside::Inhabited;
+use crate::bench::Setting;
+use crate::bench::log::Log;
+use crate::bench::process::Led;
+use crate::bench::round::{Metric, Rounds};
+use crate::bench::world::{Way, World, measure_led};
+use crate::command::{Failure, run};
+use rustix::process::{Signal, kill_process};
+
+/// How long a sender may wait in the namespace, in jiffies.
+const WAIT_JIFFIES: &str = "50";
+/// The same at 100 jiffies a second, which is the slowest clock of a kernel, and the time for the message itself.
+const LONGEST_MICROSECONDS: f64 = 600_000.0;
+
+pub(super) fn stopped(setting: &Setting, rounds: &mut Rounds) -> Result<(), Failure> {
+    let world = World::new(setting)?;
+    let client = world.client(&["--count", &setting.count(1500, 300).to_string()]);
+    rounds.each(3, &[Way::Auditns], |way, round| {
+        let inhabited = Inhabited::start(&world)?;
+        run(Inhabited::auditctl(&world, &inhabited.name, &["-q", "-b", "32"]))?;
+        run(Inhabited::auditctl(&world, &inhabited.name, &["-q", "--backlog_wait_time", WAIT_JIFFIES]))?;
+        let host = Log::from_now_on(&world.supervisor.log(&inhabited.name).join("audit.log"));
+        for pid in inhabited.leash.processes() {
+            let _ = kill_process(pid, Signal::STOP);
+        }
+        let words = world.supervisor.exec(&inhabited.name, &client);
+        let mut led = Led::start(setting, &world.host.folder, &words)?;
+        let measured = measure_led(&mut led, way, &[], Some(&host))?;
+        let in_log = measured.found.map_or(0, |found| found.lines);
+        let longest = measured.report.latency.map_or(0.0, |latency| latency.longest);
+        if longest > LONGEST_MICROSECONDS {
+            return Err(Failure::new(format!(
+                "a message waited {longest:.0} us; the namespace says {WAIT_JIFFIES} jiffies"
+            )));
+        }
+        #[allow(clippy::cast_precision_loss)]
+        let lost = measured.report.messages.abs_diff(in_log) as f64;
+        if lost > 0.0 {
+            return Err(Failure::new(format!(
+                "{lost} of {} messages are not in the host's log",
+                measured.report.messages
+            )));
+        }
+        round.note(way.name(), Metric::LOST, lost);
+        round.note(way.name(), Metric::LONGEST, longest);
+        measured.note_latency(way.name(), round);
+        Ok(())
+    })
+}
