@@ -110,7 +110,11 @@ fn killed_supervisors_lose_nothing() {
         told.longest_unacked()
     );
     complete(&supervisor, "killed", &told, members, LONGEST);
-    assert!(told.longest_unacked() <= LONGEST_UNACKED, "{:?} without acknowledgement", told.longest_unacked());
+    assert!(
+        told.longest_unacked() <= LONGEST_UNACKED,
+        "{:?} without acknowledgement",
+        told.longest_unacked()
+    );
     let report = told.finished.report();
     for step in ["registered", "members", "still-registered", "all-logged", "auditd-ended"] {
         assert!(told.finished.stdout.contains(&format!("STEP {step} 0\n")), "step {step}: {report}");
