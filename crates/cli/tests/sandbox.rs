@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::supervisor::{Supervisor, USER, until, varlink};
+use common::supervisor::{SPEAKING, Supervisor, USER, until, varlink};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::fs::Permissions;
@@ -14,14 +14,6 @@ use std::path::Path;
 const CAPABILITIES: u64 = 1 << 2 | 1 << 12 | 1 << 19 | 1 << 21;
 /// `CAP_AUDIT_WRITE`.
 const AUDIT_WRITE: u64 = 1 << 29;
-
-/// A member that sends a message and is there until it is told to go on.
-const SPEAKING: &str = r#"
-endpoint = audit()
-expect(asked(endpoint, user(b"spoken")), ("error", 0))
-print("ready", flush=True)
-input()
-"#;
 
 fn pid_of(supervisor: &Supervisor) -> u32 {
     let stream = UnixStream::connect(supervisor.socket()).unwrap();

@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::supervisor::{Member, STRANGER, Supervisor, USER, field, namespace_log, of_type, until, varlink};
+use common::supervisor::{
+    Member, SPEAKING, STRANGER, Supervisor, USER, field, namespace_log, of_type, until, varlink,
+};
 use common::{Outcome, PROGRAM, start};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -13,13 +15,6 @@ use std::process::Command;
 
 /// A member that is there until it is told to go on.
 const IDLE: &str = "print('ready', os.getpid(), flush=True)\ninput()";
-/// A member that sends a message and is there until it is told to go on.
-const SPEAKING: &str = r#"
-endpoint = audit()
-expect(asked(endpoint, user(b"spoken")), ("error", 0))
-print("ready", flush=True)
-input()
-"#;
 
 /// Exactly one line, with that in it, and the exit status of a failure of auditns.
 fn refused(outcome: &Outcome, wanted: &str) {

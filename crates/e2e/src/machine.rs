@@ -40,21 +40,27 @@ impl Machine {
         let root = rootfs::roots().of(self.mode);
         container::share_scripts(&self.dir, self.mode);
         self.dir.folder("box");
-        let mut command = Command::new("unshare");
-        command.args([
-            "--mount",
-            "--propagation",
-            "private",
-            "--pid",
-            "--mount-proc",
-            "--fork",
-            "--kill-child",
-            "--",
-        ]);
-        command.arg(workdir::package().join("scripts/machine.sh")).args(["start", self.mode.name()]);
+        let mut command = booting(self.mode);
         command.arg(root).arg(self.dir.path()).args([script, variant]);
         let served = self.served.command();
         command.arg(served.get_program()).args(served.get_args());
         Outcome::new(process::run(&mut command, limit), Arc::clone(&self.dir))
     }
+}
+
+/// `scripts/machine.sh start MODE` in mount and pid namespaces of its own, ready for its other arguments.
+pub(crate) fn booting(mode: Mode) -> Command {
+    let mut command = Command::new("unshare");
+    command.args([
+        "--mount",
+        "--propagation",
+        "private",
+        "--pid",
+        "--mount-proc",
+        "--fork",
+        "--kill-child",
+        "--",
+    ]);
+    command.arg(workdir::package().join("scripts/machine.sh")).args(["start", mode.name()]);
+    command
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::auditns;
 use crate::container::{self, Container, Mode, Outcome};
+use crate::machine::booting;
 use crate::packages::{self, Need};
 use crate::process;
 use crate::rootfs;
@@ -84,18 +85,7 @@ pub fn on_machine(name: &str, script: &str) -> Outcome {
     share(&dir);
     container::share_scripts(&dir, Mode::Init);
     dir.folder("box");
-    let mut command = Command::new("unshare");
-    command.args([
-        "--mount",
-        "--propagation",
-        "private",
-        "--pid",
-        "--mount-proc",
-        "--fork",
-        "--kill-child",
-        "--",
-    ]);
-    command.arg(workdir::package().join("scripts/machine.sh")).args(["start", Mode::Init.name()]);
+    let mut command = booting(Mode::Init);
     command.arg(rootfs::roots().of(Mode::Init)).arg(dir.path()).args([script, "packaged", "env"]);
     command.env("E2E_SECONDS", MACHINE_SECONDS.to_string()).env("E2E_NSPAWN_OPTIONS", HOST);
     let limit = Duration::from_secs(u64::from(MACHINE_SECONDS) + 60);

@@ -15,6 +15,13 @@ use tempfile::TempDir;
 /// An ordinary user, and another one.
 pub const USER: u32 = 54321;
 pub const STRANGER: u32 = 54322;
+/// A member that sends a message and is there until it is told to go on.
+pub const SPEAKING: &str = r#"
+endpoint = audit()
+expect(asked(endpoint, user(b"spoken")), ("error", 0))
+print("ready", flush=True)
+input()
+"#;
 /// What is waited for comes sooner.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
