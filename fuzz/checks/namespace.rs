@@ -96,6 +96,7 @@ impl Edge {
             start_fields: Vec::new(),
             rules_max: Config::RULES_MAX,
             inside_log: true,
+            delivery_delay: Config::DELIVERY_DELAY,
         };
         let clock = Duration::from_secs(1000);
         let mut edge = Edge {

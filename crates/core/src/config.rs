@@ -4,6 +4,7 @@ use crate::rules::RuleSet;
 use auditns_wire::record::Ids;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// How much of its configuration is a namespace's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,9 +49,14 @@ pub struct Config {
     pub rules_max: usize,
     /// Whether every record that the namespace sees comes a second time, as [`crate::Action::StoreInside`].
     pub inside_log: bool,
+    /// How long records wait for others before they are sent to the audit daemon together, so that it is woken once for all.
+    /// Zero: each at once.
+    pub delivery_delay: Duration,
 }
 
 impl Config {
+    /// Usual `delivery_delay`: 300 µs. The kernel's thread needs some tens to wake up.
+    pub const DELIVERY_DELAY: Duration = Duration::from_micros(300);
     /// Default of `queue_bytes`: 16 MiB.
     pub const QUEUE_BYTES: usize = 16 << 20;
     /// Default of `backlog_limit`, the kernel's: 64 records.

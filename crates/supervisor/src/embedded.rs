@@ -130,6 +130,7 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus,
         queue_bytes: Config::QUEUE_BYTES,
         rules_max: Config::RULES_MAX,
         inside_log: false,
+        delivery_delay: Config::DELIVERY_DELAY,
         start_fields: start::fields(&First {
             runtime: "run",
             pid,

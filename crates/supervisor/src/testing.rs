@@ -28,6 +28,7 @@ pub(crate) fn config() -> Config {
         start_fields: Vec::new(),
         rules_max: Config::RULES_MAX,
         inside_log: false,
+        delivery_delay: std::time::Duration::ZERO,
     }
 }
 

@@ -3,8 +3,8 @@
 use super::Until;
 use auditns_sys::signals::SignalFd;
 use rustix::process::{
-    Pid, Resource, Rlimit, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, setrlimit, setsid,
-    wait,
+    Pid, Resource, Rlimit, Signal, WaitOptions, getpid, getrlimit, kill_process, set_child_subreaper,
+    setrlimit, setsid, wait,
 };
 use std::ffi::OsString;
 use std::io;
@@ -22,7 +22,7 @@ pub struct Leashed {
     pub words: Vec<OsString>,
     /// Whether it is started in a session of its own.
     pub session: bool,
-    /// How many open files it may have, if not as many as we.
+    /// How many open files it may have, if not as many as we; fewer where nobody may have so many.
     pub open_files: Option<u64>,
 }
 
@@ -37,7 +37,7 @@ pub fn run(leashed: &Leashed, parent: i32) -> io::Result<Option<ExitStatus>> {
         setsid()?;
     }
     if let Some(limit) = leashed.open_files {
-        setrlimit(Resource::Nofile, Rlimit { current: Some(limit), maximum: Some(limit) })?;
+        allow_open_files(limit)?;
     }
     let (program, arguments) = leashed.words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     // Before signals are blocked, which it would inherit.
@@ -45,6 +45,16 @@ pub fn run(leashed: &Leashed, parent: i32) -> io::Result<Option<ExitStatus>> {
     let status = wait_for(&mut child, parent);
     end_all();
     status
+}
+
+/// Allows that many, or as many as this machine lets us.
+fn allow_open_files(wanted: u64) -> io::Result<()> {
+    let limit = |most| Rlimit { current: Some(most), maximum: Some(most) };
+    if setrlimit(Resource::Nofile, limit(wanted)).is_ok() {
+        return Ok(());
+    }
+    let allowed = getrlimit(Resource::Nofile).maximum.unwrap_or(wanted);
+    Ok(setrlimit(Resource::Nofile, limit(allowed.min(wanted)))?)
 }
 
 /// Its status, or none if the end comes first.

@@ -19,12 +19,17 @@ const ATTEMPTS_MAIN: u32 = 1;
 /// How long one attempt waits for room (the send timeout of the kernel's audit socket, `HZ / 10`).
 const ATTEMPT_TIME: Duration = Duration::from_millis(100);
 
+/// As many records are sent together at most, and no more than half of the backlog limit.
+const GATHERED_MAX: usize = 32;
+
 /// Idle, or somewhere in a pass.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Worker {
     pass: Option<Pass>,
     /// A pass is due although the main queue is empty.
     nudged: bool,
+    /// When a pass begins; until then records are gathered.
+    gathers_until: Option<Duration>,
 }
 
 /// One pass over the queues.
@@ -66,12 +71,17 @@ enum Failure {
 
 impl Worker {
     pub(super) fn deadline(&self) -> Option<Duration> {
+        self.room_deadline().or(self.gathers_until)
+    }
+
+    /// How long the worker waits for room in the daemon's socket.
+    fn room_deadline(&self) -> Option<Duration> {
         self.pass.as_ref()?.stage.in_flight.as_ref()?.until
     }
 
     /// Whether the worker waits for room in the daemon's socket.
     pub(super) fn is_stuck(&self) -> bool {
-        self.deadline().is_some()
+        self.room_deadline().is_some()
     }
 
     /// Asks for a pass. Held records may take all the memory, so that no fresh one gets into the main queue, which is
@@ -97,7 +107,12 @@ impl Namespace {
     pub(super) fn run_worker(&mut self, now: Now) {
         loop {
             let Some(mut pass) = self.worker.pass.take() else {
-                if !std::mem::take(&mut self.worker.nudged) && self.queues.main_length() == 0 {
+                let nudged = std::mem::take(&mut self.worker.nudged);
+                if !nudged && self.gathers(now) {
+                    return;
+                }
+                self.worker.gathers_until = None;
+                if !nudged && self.queues.main_length() == 0 {
                     return;
                 }
                 self.start_pass();
@@ -114,6 +129,21 @@ impl Namespace {
                 self.worker.pass = Some(pass);
             }
         }
+    }
+
+    /// Whether records wait for others.
+    fn gathers(&mut self, now: Now) -> bool {
+        let delay = self.config.delivery_delay;
+        let limit = usize::try_from(self.settings.backlog_limit).unwrap_or(usize::MAX);
+        if delay.is_zero()
+            || self.registration.is_none()
+            || self.queues.main_length() == 0
+            || self.queues.main_length() >= GATHERED_MAX.min(limit / 2)
+        {
+            return false;
+        }
+        let until = now.since_boot.saturating_add(delay);
+        now.since_boot < *self.worker.gathers_until.get_or_insert(until)
     }
 
     fn start_pass(&mut self) {
@@ -244,7 +274,7 @@ impl Namespace {
     }
 
     pub(super) fn expire_delivery(&mut self, now: Now) {
-        if self.worker.deadline().is_some_and(|deadline| deadline <= now.since_boot) {
+        if self.worker.room_deadline().is_some_and(|deadline| deadline <= now.since_boot) {
             self.conclude(Failure::Again, now);
         }
     }

@@ -117,6 +117,7 @@ fn begin(
         start_fields: fields,
         rules_max: granted.rules,
         inside_log: granted.inside_log,
+        delivery_delay: Config::DELIVERY_DELAY,
     };
     let origin = Origin {
         index: *index,

@@ -256,6 +256,10 @@ impl<'o> Server<'o> {
         let mut turn = Turn::default();
         for event in &events {
             let (token, flags) = (event.data.u64(), event.flags);
+            if !(FOREIGN_TOKENS..LISTENER_TOKENS).contains(&token) {
+                // A call finds the answers to what was sent before it.
+                self.perform();
+            }
             match token {
                 ASIDE_TOKEN => self.aside_ready(),
                 _ if token >= LISTENER_TOKENS => {

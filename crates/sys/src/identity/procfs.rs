@@ -9,7 +9,8 @@ const LONGEST: u64 = 1024 * 1024;
 
 /// Reads a file of a task whole.
 pub(super) fn read(pid: u32, name: &str) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
+    // Nearly every file in one call.
+    let mut content = Vec::with_capacity(4096);
     let file = File::open(path(pid, name)).map_err(gone_as_esrch)?;
     file.take(LONGEST).read_to_end(&mut content).map_err(gone_as_esrch)?;
     Ok(content)

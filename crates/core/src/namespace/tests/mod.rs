@@ -9,6 +9,7 @@ mod daemon;
 mod features;
 mod framing;
 mod gate;
+mod gathering;
 mod host_settings;
 mod inside_log;
 mod keeping;

@@ -114,6 +114,7 @@ impl Rig {
             start_fields: vec![("runtime".into(), "runc".to_owned())],
             rules_max: Config::RULES_MAX,
             inside_log: false,
+            delivery_delay: std::time::Duration::ZERO,
         };
         configure(&mut config);
         let clock = Duration::from_secs(100);
