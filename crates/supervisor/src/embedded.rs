@@ -9,7 +9,7 @@ use crate::observer::{Event, Observer};
 use crate::origin::Origin;
 use crate::server::calls::Calls;
 use crate::server::durable::Durable;
-use crate::server::limits::SOCKETS;
+use crate::server::limits::{Limits, SOCKETS};
 use crate::server::storage::Storage;
 use crate::server::{Parts, Server};
 use crate::settings::Settings;
@@ -24,6 +24,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// What to run, and how.
@@ -89,7 +90,7 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus,
     let keep_ignored = launch::ignored_signals();
     let signals = forwarding::block().map_err(serve("blocking signals"))?;
     let starter = start::starter(std::process::id(), rustix::process::getuid().as_raw());
-    let endpoints = Endpoints::new();
+    let mut endpoints = Endpoints::new();
     let shows_sender = endpoints.sent_by() == SentBy::Supervisor;
     let launch =
         LaunchOptions { filter: attached::filter(shows_sender), loginuid: options.loginuid, keep_ignored };
@@ -102,6 +103,7 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus,
     }
     // The command has got the old limit already.
     let descriptors = descriptors::raise_limit();
+    endpoints.set_advance(Limits::for_descriptors(descriptors).advance);
 
     let settings = Settings {
         rotation: options.rotation,
@@ -145,12 +147,12 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus,
         calls: Calls::new(None),
         storage: Storage::new(LogFile::new(folder.path(), options.rotation)),
         clients: Clients::new(&options.strict_clients),
-        endpoints,
+        endpoints: Arc::new(Mutex::new(endpoints)),
         descriptors,
         origin,
         settings,
         keeping: None,
-        steering: std::sync::Arc::default(),
+        steering: Arc::default(),
     };
     let mut server = Server::new(parts, observer).map_err(serve("the event loop"))?;
     server.add_listener(listener, wait_killable).map_err(serve("watching the listener"))?;

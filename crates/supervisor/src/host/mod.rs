@@ -21,6 +21,7 @@ use crate::time::now;
 use auditns_bpf::Steering;
 use auditns_limitfs::{LimitFs, MountError, Mounted};
 use auditns_policy::{Forward, Policy};
+use auditns_sys::Endpoints;
 use control::Control;
 use directory::{Directory, Quota};
 use limit_tree::LimitTree;
@@ -155,6 +156,7 @@ impl Host {
             Forward::Kernel => Some(Arc::new(Forwarder::start().map_err(HostError::Forward)?)),
         };
         let descriptors = (descriptors::raise_limit() / 8).min(DESCRIPTORS);
+        let endpoints = Arc::new(Mutex::new(Endpoints::new()));
         let keep = Keep::new(store, kept.iter().map(|(name, _)| name.as_str()));
         let shared = Arc::new(Shared {
             directory: Arc::default(),
@@ -162,7 +164,7 @@ impl Host {
             read_policy,
             log_folder,
             keep,
-            surroundings: Arc::new(Surroundings { host_log, forwarder, descriptors, steering }),
+            surroundings: Arc::new(Surroundings { host_log, forwarder, descriptors, steering, endpoints }),
             observer,
             started: now().seconds,
             restarts,

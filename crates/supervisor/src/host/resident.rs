@@ -27,7 +27,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -133,6 +133,8 @@ pub(crate) struct Surroundings {
     pub(crate) descriptors: usize,
     /// What notes senders, from when it is loaded on.
     pub(crate) steering: Arc<OnceLock<Steering>>,
+    /// Makes the sockets of all.
+    pub(crate) endpoints: Arc<Mutex<Endpoints>>,
 }
 
 /// A namespace to be served.
@@ -282,7 +284,7 @@ fn parts(
         calls: Calls::new(Some(state.calls())),
         storage,
         clients: Clients::new(&settings.strict_clients),
-        endpoints: Endpoints::new(),
+        endpoints: Arc::clone(&surroundings.endpoints),
         descriptors: surroundings.descriptors,
         origin,
         settings,

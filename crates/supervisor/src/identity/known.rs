@@ -27,6 +27,17 @@ pub(super) struct Known {
     pub(super) last: Facts,
 }
 
+/// What needs no open file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Remembered {
+    pub(super) process: ProcessId,
+    pub(super) pid_inside: u32,
+    pub(super) own_pid: u32,
+    pub(super) in_owner_pid_namespace: bool,
+    /// As of the last message.
+    pub(super) last: Facts,
+}
+
 /// What may change from message to message.
 #[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Facts {
@@ -66,6 +77,11 @@ impl Known {
             uid,
             last,
         })
+    }
+
+    pub(super) fn remembered(&self) -> Remembered {
+        let Known { process, pid_inside, own_pid, in_owner_pid_namespace, last, .. } = *self;
+        Remembered { process, pid_inside, own_pid, in_owner_pid_namespace, last }
     }
 
     /// The facts as they are now.

@@ -1,6 +1,6 @@
 //! Senders that the kernel itself noted when they sent (`auditns_bpf`).
 
-use super::known::{Facts, Known};
+use super::known::{Facts, Remembered};
 use super::owner::Owner;
 use super::resolver::{Opener, Resolver, granted, intersection, sender};
 use auditns_bpf::Identity;
@@ -10,6 +10,7 @@ use auditns_sys::identity::Login;
 use auditns_sys::identity::capabilities::{CapabilitySet, Sets};
 use auditns_sys::identity::namespace::NamespaceId;
 use auditns_wire::record::Ids;
+use std::time::Duration;
 
 /// Nanoseconds of a tick, in which `/proc` tells when a process started.
 const TICK: u64 = 10_000_000;
@@ -32,10 +33,10 @@ impl Resolver {
     ///
     /// What a process may have come to since it sent counts for nothing here, so nothing but the opener limits it.
     fn noted_sender(&mut self, noted: &Identity, opener: &Opener, owner: &Owner) -> Option<Sender> {
-        let known = self.known_since(noted, owner)?;
-        let facts = facts(noted, known);
-        known.last = facts;
-        let Known { process, pid_inside, own_pid, in_owner_pid_namespace, .. } = *known;
+        let remembered = self.remembered_since(noted, owner)?;
+        let facts = facts(noted, &remembered);
+        self.set_last(noted.tgid, facts);
+        let Remembered { process, pid_inside, own_pid, in_owner_pid_namespace, .. } = remembered;
         let host = Ids { pid: noted.tgid, uid: noted.uid, auid: noted.loginuid, ses: noted.sessionid };
         let pids = super::resolver::Pids { inside: pid_inside, own: own_pid };
         let mut sender =
@@ -49,21 +50,19 @@ impl Resolver {
         Some(sender)
     }
 
-    fn known_since(&mut self, noted: &Identity, owner: &Owner) -> Option<&mut Known> {
-        if !self.remembers(noted) {
-            self.learn(noted.tgid, owner).ok()?;
+    fn remembered_since(&mut self, noted: &Identity, owner: &Owner) -> Option<Remembered> {
+        let same =
+            |started: Duration| started.as_nanos() / u128::from(TICK) == u128::from(noted.start / TICK);
+        if let Some(remembered) = self.recall(noted.tgid, same) {
+            return Some(remembered);
         }
-        self.remembers(noted).then(|| self.used(noted.tgid)).flatten()
-    }
-
-    fn remembers(&self, noted: &Identity) -> bool {
-        let started = self.started(noted.tgid);
-        started.is_some_and(|started| started.as_nanos() / u128::from(TICK) == u128::from(noted.start / TICK))
+        self.learn(noted.tgid, owner).ok()?;
+        self.recall(noted.tgid, same)
     }
 }
 
-fn facts(noted: &Identity, known: &Known) -> Facts {
-    let before = known.last;
+fn facts(noted: &Identity, remembered: &Remembered) -> Facts {
+    let before = remembered.last;
     let user_namespace =
         NamespaceId { device: before.user_namespace.device, inode: noted.user_namespace.into() };
     let effective = CapabilitySet(noted.capabilities);

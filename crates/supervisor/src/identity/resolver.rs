@@ -1,6 +1,6 @@
 //! Who sent a datagram.
 
-use super::known::{Facts, Known};
+use super::known::{Facts, Known, Remembered};
 use super::owner::Owner;
 use auditns_core::{Capabilities, MappedIds, ProcessId, Sender, Standing};
 use auditns_sys::Credentials;
@@ -65,13 +65,15 @@ pub(crate) struct Waiter {
 pub(crate) struct Resolver {
     known: HashMap<u32, Known>,
     capacity: usize,
+    /// Of processes whose files are not kept open any more, what does not change.
+    remembered: HashMap<u32, Remembered>,
     clock: u64,
 }
 
 impl Resolver {
     /// Keeps the files of at most `capacity` processes open; beyond, the one that was silent longest is forgotten.
     pub(crate) fn new(capacity: usize) -> Resolver {
-        Resolver { known: HashMap::new(), capacity: capacity.max(1), clock: 0 }
+        Resolver { known: HashMap::new(), capacity: capacity.max(1), remembered: HashMap::new(), clock: 0 }
     }
 
     /// Learns a process while it certainly lives, because it waits in a system call that we hold.
@@ -186,17 +188,25 @@ impl Resolver {
         Ok((known, before))
     }
 
-    /// When the process of that number started which is remembered.
-    pub(super) fn started(&self, pid: u32) -> Option<Duration> {
-        self.known.get(&pid).map(|known| known.process.started)
+    /// What is remembered of a process that started then, and has just sent something.
+    pub(super) fn recall(&mut self, pid: u32, started: impl Fn(Duration) -> bool) -> Option<Remembered> {
+        self.clock += 1;
+        match self.known.get_mut(&pid) {
+            Some(known) if started(known.process.started) => {
+                known.last_used = self.clock;
+                Some(known.remembered())
+            }
+            _ => self.remembered.get(&pid).copied().filter(|found| started(found.process.started)),
+        }
     }
 
-    /// What is remembered of a process that has just sent something.
-    pub(super) fn used(&mut self, pid: u32) -> Option<&mut Known> {
-        self.clock += 1;
-        let known = self.known.get_mut(&pid)?;
-        known.last_used = self.clock;
-        Some(known)
+    /// What a process was when it sent its last message.
+    pub(super) fn set_last(&mut self, pid: u32, facts: Facts) {
+        if let Some(known) = self.known.get_mut(&pid) {
+            known.last = facts;
+        } else if let Some(remembered) = self.remembered.get_mut(&pid) {
+            remembered.last = facts;
+        }
     }
 
     fn forget_oldest(&mut self) {
@@ -204,10 +214,18 @@ impl Resolver {
             && let Some(oldest) =
                 self.known.iter().min_by_key(|(_, known)| known.last_used).map(|(pid, _)| *pid)
         {
-            self.known.remove(&oldest);
+            if self.remembered.len() >= REMEMBERED {
+                self.remembered.clear();
+            }
+            if let Some(known) = self.known.remove(&oldest) {
+                self.remembered.insert(oldest, known.remembered());
+            }
         }
     }
 }
+
+/// Most processes that are remembered without their files: some hundred bytes each.
+const REMEMBERED: usize = 4096;
 
 const ALL: Capabilities = Capabilities { control: true, write: true, read: true };
 

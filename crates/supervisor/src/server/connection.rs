@@ -1,7 +1,7 @@
 //! The supervisor's end of one audit socket.
 
 use crate::identity::Opener;
-use crate::state::{ConnectionState, Entry, Journal};
+use crate::state::{ConnectionState, Entry, Journal, MESSAGE};
 use auditns_bpf::{Identity, Steering, Watched};
 use auditns_core::{Delivery, EndpointId};
 use auditns_sys::{Received, Sent, SentBy, endpoint};
@@ -202,11 +202,13 @@ impl Connection {
     }
 
     /// As [`endpoint::receive`], and who sent the message if that was noted.
-    pub(super) fn receive(&self, buffer: &mut [u8]) -> io::Result<(Received, Option<Identity>)> {
+    pub(super) fn receive(&self, buffer: &mut Vec<u8>) -> io::Result<(Received, Option<Identity>)> {
         let mark = self.watched.as_ref().map(Watched::mark);
-        let received = match &self.journal {
-            Some(journal) => journal.receive(self.id, &self.fd, buffer),
-            None => endpoint::receive(&self.fd, buffer),
+        let received = if let Some(journal) = &self.journal {
+            journal.receive(self.id, &self.fd, buffer)
+        } else {
+            buffer.resize(MESSAGE, 0);
+            endpoint::receive(&self.fd, buffer)
         }?;
         let noted = self.watched.as_ref().zip(mark).and_then(|(watched, mark)| watched.sender(mark));
         Ok((received, noted))

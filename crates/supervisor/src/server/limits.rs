@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 /// The limits of one namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Limits {
+pub(crate) struct Limits {
     /// Open audit sockets in all.
     pub(super) sockets: usize,
     /// Processes whose files are kept open.
@@ -18,7 +18,7 @@ pub(super) struct Limits {
     /// Calls whose callers' memory is looked at, at a time.
     pub(super) calls: usize,
     /// Sockets that are made at a time.
-    pub(super) advance: usize,
+    pub(crate) advance: usize,
 }
 
 /// Most open audit sockets of one namespace.
@@ -45,7 +45,7 @@ pub(super) const RAISED_BUFFERS: usize = 8;
 impl Limits {
     /// The limits for a process that may have this many descriptors open. Whatever the number is, resolving senders and
     /// writing the log do not fail because members have many sockets.
-    pub(super) fn for_descriptors(descriptors: usize) -> Limits {
+    pub(crate) fn for_descriptors(descriptors: usize) -> Limits {
         let processes = (descriptors / 16).clamp(1, PROCESSES);
         let reserve = (descriptors / 4).clamp(RESERVE_MIN, RESERVE);
         let calls = (descriptors / 32).clamp(CALLS_MIN, CALLS);

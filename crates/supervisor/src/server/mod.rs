@@ -24,7 +24,7 @@ use crate::keeping::Keeping;
 use crate::observer::{Event, Observer};
 use crate::origin::Origin;
 use crate::settings::Settings;
-use crate::state::{Entry, ListenerState, LookingUp, MESSAGE};
+use crate::state::{Entry, ListenerState, LookingUp};
 use aside::{Aside, Done, LAST_WAIT};
 use auditns_bpf::Steering;
 use auditns_core::{EndpointId, Input};
@@ -45,7 +45,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use storage::Storage;
 use worked::Worked;
@@ -94,7 +94,7 @@ pub(crate) struct Server<'o> {
     owner: Option<Owner>,
     resolver: Resolver,
     clients: Clients,
-    endpoints: Endpoints,
+    endpoints: Arc<Mutex<Endpoints>>,
     numbers: Numbers,
     receivers: Receivers,
     limits: Limits,
@@ -132,7 +132,7 @@ pub(crate) struct Parts {
     /// Tells strict audit clients from others.
     pub(crate) clients: Clients,
     /// Makes sockets, and says whom members see as their sender.
-    pub(crate) endpoints: Endpoints,
+    pub(crate) endpoints: Arc<Mutex<Endpoints>>,
     /// How many descriptors the namespace may have open.
     pub(crate) descriptors: usize,
     pub(crate) origin: Origin,
@@ -149,7 +149,7 @@ impl<'o> Server<'o> {
             calls,
             mut storage,
             clients,
-            mut endpoints,
+            endpoints,
             descriptors,
             origin,
             settings,
@@ -159,7 +159,6 @@ impl<'o> Server<'o> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let mut limits = Limits::for_descriptors(descriptors);
         limits.sockets = limits.sockets.min(settings.sockets);
-        endpoints.set_advance(limits.advance);
         let calls = Arc::new(calls);
         let asked = Arc::clone(&calls);
         let aside = Aside::new(limits.calls, move |notification| asked.is_valid(notification))?;
@@ -196,7 +195,7 @@ impl<'o> Server<'o> {
             following: Following::new(),
             steering,
             observer,
-            buffer: vec![0; MESSAGE],
+            buffer: Vec::new(),
         })
     }
 

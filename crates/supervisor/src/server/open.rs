@@ -17,8 +17,8 @@ use rustix::io::Errno;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 /// `SOCK_RAW` and `SOCK_DGRAM`, the types of netlink sockets.
 const NETLINK_TYPES: [i32; 2] = [3, 2];
@@ -115,7 +115,7 @@ impl Server<'_> {
             self.show(&Event::EndpointRefused { tid, reason: &reason });
             return Err(errno);
         }
-        let pair = match self.endpoints.pair(wanted.nonblocking) {
+        let pair = match self.make_pair(wanted.nonblocking) {
             Ok(pair) => pair,
             Err(error) => return Err(self.refuse(tid, &error)),
         };
@@ -143,6 +143,10 @@ impl Server<'_> {
             Some(Worked::HandedOver { notification, endpoint, privileged, outcome })
         });
         Ok(())
+    }
+
+    pub(super) fn make_pair(&self, nonblocking: bool) -> io::Result<EndpointPair> {
+        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner).pair(nonblocking)
     }
 
     /// Takes up a socket.

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::PoisonError;
 
 /// What was kept of a namespace besides its memory.
 #[derive(Debug, Default)]
@@ -124,7 +125,7 @@ impl Server<'_> {
             let pid_namespace = kept.pid_namespace.map(NamespaceFile::try_from).transpose()?;
             self.owner = Some(Owner::again(facts, pid_namespace)?);
         }
-        let sent_by = self.endpoints.sent_by();
+        let sent_by = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner).sent_by();
         let mut lost = Vec::new();
         for (endpoint, state) in connections {
             match kept.endpoints.remove(&endpoint) {
@@ -207,10 +208,8 @@ impl Server<'_> {
     fn handle_kept_message(&mut self, endpoint: EndpointId, credentials: Credentials, bytes: &[u8]) {
         let Some(connection) = self.connections.get(&endpoint) else { return };
         let opener = *connection.opener();
-        if let Some(place) = self.buffer.get_mut(..bytes.len()) {
-            place.copy_from_slice(bytes);
-            self.handle_message(endpoint, bytes.len(), credentials, None, &opener);
-            self.perform();
-        }
+        self.buffer = bytes.to_vec();
+        self.handle_message(endpoint, bytes.len(), credentials, None, &opener);
+        self.perform();
     }
 }

@@ -43,7 +43,7 @@ fn with_server(test: impl FnOnce(&mut Server<'_>)) {
         calls: Calls::new(None),
         storage: Storage::new(LogFile::new(folder.path(), Rotation::default())),
         clients: Clients::new(&[]),
-        endpoints: Endpoints::new(),
+        endpoints: Arc::new(Mutex::new(Endpoints::new())),
         descriptors: 1 << 16,
         origin: testing::origin(folder.path()),
         settings: testing::settings(),
@@ -108,7 +108,7 @@ fn descriptors_that_close_slowly_hold_nobody_up() {
     with_server(|server| {
         let (hostile, hostile_client) = permissive_pair();
         let hostile = endpoint(server, hostile, false);
-        let pair = server.endpoints.pair(true).unwrap();
+        let pair = server.make_pair(true).unwrap();
         endpoint(server, pair.server, pair.refuses_descriptors);
         let (_peer, stream) = lingering();
         {
@@ -138,7 +138,7 @@ fn answers_that_wait_are_bounded_and_the_oldest_go_first() {
         let mut clients = Vec::new();
         let mut endpoints = Vec::new();
         for _ in 0..12 {
-            let pair = server.endpoints.pair(true).unwrap();
+            let pair = server.make_pair(true).unwrap();
             endpoints.push(endpoint(server, pair.server, pair.refuses_descriptors));
             clients.push(pair.client);
         }
@@ -179,7 +179,7 @@ fn sockets_of_processes_without_privileges_leave_room_for_the_others() {
             assert_eq!(refusal(server, 0, &privileged), None, "{number}");
             assert!(refusal(server, 8 - number, &privileged).is_some(), "what is being closed counts");
             let opener = if number < 4 { unprivileged } else { privileged };
-            let pair = server.endpoints.pair(true).unwrap();
+            let pair = server.make_pair(true).unwrap();
             let id = EndpointId(100 + u64::try_from(number).unwrap());
             server.insert_connection(
                 id,
@@ -197,7 +197,7 @@ fn only_so_many_sockets_ever_get_the_buffer_of_a_daemon() {
     with_server(|server| {
         let mut clients = Vec::new();
         for _ in 0..20 {
-            let pair = server.endpoints.pair(true).unwrap();
+            let pair = server.make_pair(true).unwrap();
             let endpoint = endpoint(server, pair.server, true);
             assert_eq!(server.deliver(endpoint, b"record"), auditns_core::Delivery::Sent);
             clients.push(pair.client);
@@ -211,7 +211,7 @@ fn only_so_many_sockets_ever_get_the_buffer_of_a_daemon() {
 #[test]
 fn messages_left_behind_are_handled_at_the_end() {
     with_server(|server| {
-        let pair = server.endpoints.pair(true).unwrap();
+        let pair = server.make_pair(true).unwrap();
         endpoint(server, pair.server, true);
         for _ in 0..50 {
             rustix::io::write(&pair.client, &get()).unwrap();

@@ -32,7 +32,7 @@ impl CallTable {
     /// The table in that memory, as it was left.
     pub(super) fn new(memory: Arc<SharedMemory>) -> CallTable {
         let table = CallTable { memory, free: Mutex::default() };
-        let free: Vec<u32> = (0..layout::CALLS)
+        let free: Vec<u32> = (0..table.used())
             .rev()
             .filter(|number| table.slot(*number).is_some_and(|slot| slot.call().is_none()))
             .collect();
@@ -58,6 +58,9 @@ impl CallTable {
     ) -> Option<Place<'_>> {
         let mut free = self.free();
         if free.is_empty() {
+            free.extend(self.next_unused());
+        }
+        if free.is_empty() {
             for number in 0..layout::CALLS {
                 let Some(slot) = self.slot(number) else { continue };
                 if self.call(number).is_some_and(|call| !is_waiting(&call)) {
@@ -73,7 +76,7 @@ impl CallTable {
 
     /// The calls in the table.
     pub(crate) fn left_over(&self) -> Vec<Notification> {
-        (0..layout::CALLS).filter_map(|number| self.call(number)).collect()
+        (0..self.used()).filter_map(|number| self.call(number)).collect()
     }
 
     /// Gives the place of a call back.
@@ -86,6 +89,22 @@ impl CallTable {
             slot.clear();
             free.push(number);
         }
+    }
+
+    /// How many places were ever used.
+    fn used(&self) -> u32 {
+        let used = self.memory.word(layout::CALLS_USED_AT).map_or(0, |word| word.load(Ordering::Acquire));
+        u32::try_from(used).unwrap_or(u32::MAX).min(layout::CALLS)
+    }
+
+    /// Uses one more place, if there is one.
+    fn next_unused(&self) -> Option<u32> {
+        let number = self.used();
+        if number == layout::CALLS {
+            return None;
+        }
+        self.memory.word(layout::CALLS_USED_AT)?.store(u64::from(number) + 1, Ordering::Release);
+        Some(number)
     }
 
     fn call(&self, number: u32) -> Option<Notification> {
@@ -165,7 +184,7 @@ mod tests {
         left.sort_unstable();
         assert_eq!(left, [5, 7]);
         assert!(next.left_over().iter().all(|call| CallTable::listener_of(call) == 2));
-        assert_eq!(next.free().len(), layout::CALLS as usize - 2);
+        assert_eq!((next.free().len(), next.used()), (1, 3), "the places that were used are known");
     }
 
     #[test]

@@ -23,6 +23,9 @@ const ENOUGH: usize = 256 * 1024;
 /// Length, number of the handled message, actions taken up so far.
 const HEAD: usize = 4 + 4 + 8;
 
+/// Bytes of a buffer for messages that stay allocated.
+const BUFFER: usize = 16 * 1024;
+
 /// Says that the send mark stands for an answer that had to wait, and for which.
 const LATE: u64 = 1 << 63;
 
@@ -295,7 +298,7 @@ impl Journal {
         &self,
         endpoint: EndpointId,
         fd: impl AsFd,
-        buffer: &mut [u8],
+        buffer: &mut Vec<u8>,
     ) -> io::Result<Received> {
         let Some(inbox) = self.inbox() else { return Err(io::ErrorKind::InvalidData.into()) };
         inbox.clear();
@@ -306,9 +309,10 @@ impl Journal {
         let received = inbox.receive(fd)?;
         if let Received::Message { length, .. } = received {
             self.unhandled.set(number);
-            if let Some(beginning) = buffer.get_mut(..length.min(layout::MESSAGE)) {
-                inbox.read(beginning);
-            }
+            // Few messages are long, and one buffer of a namespace is enough.
+            buffer.shrink_to(BUFFER);
+            buffer.resize(length.min(layout::MESSAGE), 0);
+            inbox.read(buffer);
         }
         Ok(received)
     }

@@ -3,7 +3,7 @@
 use auditns_sys::shared::{CallSlot, Inbox, Mark};
 
 /// Written last when the memory is made; another number is another layout.
-pub(super) const MAGIC: u64 = 0x6175_6469_746e_0004;
+pub(super) const MAGIC: u64 = 0x6175_6469_746e_0005;
 
 /// Calls that wait for answers.
 pub(super) const CALLS: u32 = 1024;
@@ -30,6 +30,8 @@ pub(super) const INBOX_ENDPOINT_AT: usize = 32;
 pub(super) const STORE_FOR_AT: usize = 40;
 pub(super) const STORE_INODE_AT: usize = 48;
 pub(super) const STORE_LENGTH_AT: usize = 56;
+/// How many places for calls were ever used: the others hold nothing, and are not looked at, because that would take memory.
+pub(super) const CALLS_USED_AT: usize = 216;
 /// Up to which record each of the logs is written.
 pub(super) const WRITTEN_AT: [usize; 2] = [224, 232];
 /// How often supervisors have panicked over the namespace.
@@ -39,7 +41,7 @@ pub(super) const SEND_ENDPOINT_AT: usize = 248;
 /// The mark of the last send.
 pub(super) const MARK_AT: usize = 64;
 
-const _: () = assert!(MARK_AT + Mark::LENGTH <= WRITTEN_AT[0]);
+const _: () = assert!(MARK_AT + Mark::LENGTH <= CALLS_USED_AT);
 
 /// Words of a half, from [`half`] on.
 pub(super) const LENGTH_OF_SNAPSHOT: usize = 0;
