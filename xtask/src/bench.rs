@@ -29,7 +29,7 @@ const PACKAGES: &[Package] =
 
 /// Rounds, if nothing is said.
 const ROUNDS: u32 = 9;
-const QUICK_ROUNDS: u32 = 1;
+const QUICK_ROUNDS: u32 = 2;
 
 /// How to measure.
 #[derive(Clone, Debug, Default, Args)]
@@ -37,7 +37,7 @@ pub(crate) struct Options {
     /// Measure little, within 90 seconds: whether everything works, not what it costs
     #[arg(long)]
     quick: bool,
-    /// Rounds; in each everything is measured once, beginning with another way each time [default: 9, 1 with --quick]
+    /// Rounds; in each everything is measured once, beginning with another way each time [default: 9, 2 with --quick]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: Option<u32>,
     /// Only this case. May be given several times

@@ -1,8 +1,10 @@
 //! What a benchmark keeps is given back, also when whoever runs it is killed.
 
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, geteuid, kill_process, test_kill_process};
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -65,6 +67,7 @@ fn the_kernels_audit_and_the_folder_are_given_back() {
         eprintln!("not root, or no auditctl: the kernel's audit cannot be kept");
         return;
     }
+    let before = status();
     let (mut shell, mut out) = start("host --parent $$");
     let words = [line(&mut out), line(&mut out)];
     let (first, ready) = if words[0].starts_with("ready ") { (1, 0) } else { (0, 1) };
@@ -73,17 +76,21 @@ fn the_kernels_audit_and_the_folder_are_given_back() {
     fs::write(Path::new(&folder).join("something"), "").unwrap();
     let set = Command::new("auditctl").args(["-e", "1"]).stdout(Stdio::null()).status().unwrap();
     assert!(set.success());
-    assert!(status().contains("backlog_limit 8192"));
-    // What ends a process politely, then what does not.
+    let text = Command::new("auditctl").arg("-s").output().unwrap().stdout;
+    assert!(String::from_utf8_lossy(&text).contains("backlog_limit 8192"));
     kill_process(Pid::from_child(&shell), Signal::KILL).unwrap();
     shell.wait().unwrap();
     assert!(until(|| !runs(host)), "{host:?} lives on");
     assert!(!Path::new(&folder).exists());
-    // Another test may have it by now, with another limit or the same; ours was the only one to enable it without a daemon.
-    assert!(until(|| status().contains("enabled 0")), "{}", status());
+    assert_eq!(status(), before);
 }
 
+/// What can be set of the kernel's audit, while no other test has it.
 fn status() -> String {
+    let lock = File::create("/run/lock/auditns-kernel-audit.lock").unwrap();
+    flock(&lock, FlockOperation::LockExclusive).unwrap();
     let output = Command::new("auditctl").arg("-s").output().unwrap();
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let set = ["enabled ", "failure ", "pid ", "rate_limit ", "backlog_limit ", "backlog_wait_time "];
+    text.lines().filter(|line| set.iter().any(|name| line.starts_with(name))).collect::<Vec<_>>().join("\n")
 }

@@ -40,6 +40,9 @@ pub(crate) struct Judged {
     pub(crate) id: &'static str,
     pub(crate) text: String,
     pub(crate) met: bool,
+    /// It is about ours and the other one, not about ours alone.
+    #[serde(skip)]
+    pub(crate) of_a_pair: bool,
 }
 
 /// The figures of a row, over rounds.
@@ -165,7 +168,8 @@ impl Goal {
             Bound::AtMost(limit) => ("<=", limit, found.median <= limit),
             Bound::AtLeast(limit) => (">=", limit, found.median >= limit),
         };
-        Some(Judged { id: self.id, text: format!("{sign} {limit}{unit}"), met })
+        let of_a_pair = self.figure != Figure::Value;
+        Some(Judged { id: self.id, text: format!("{sign} {limit}{unit}"), met, of_a_pair })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Setting;
 use super::process::{How, Leash};
-use crate::command::Failure;
+use crate::command::{self, Failure};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -138,6 +138,12 @@ pub(crate) fn kernel_auditctl(arguments: &[&str]) -> Command {
     let mut command = Command::new("auditctl");
     command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null());
     command
+}
+
+/// Has `auditctl` change something, of which it need not tell.
+pub(crate) fn configure(mut auditctl: Command) -> Result<(), Failure> {
+    auditctl.stdout(Stdio::null());
+    command::run(auditctl)
 }
 
 impl Drop for Native {

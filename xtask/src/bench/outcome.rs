@@ -64,7 +64,11 @@ pub(crate) fn rows(case: &str, compared: &[(Variant, Variant)], rounds: &Rounds)
     for metric in metrics {
         let mut shown: Vec<Variant> = Vec::new();
         for (base, ours) in compared {
-            if let Some(row) = row(case, metric, Some(base), ours, rounds) {
+            if let Some(mut row) = row(case, metric, Some(base), ours, rounds) {
+                if shown.contains(ours) {
+                    // Said in the row before.
+                    row.goals.retain(|goal| goal.of_a_pair);
+                }
                 shown.extend([*base, *ours]);
                 rows.push(row);
             }
@@ -133,6 +137,19 @@ mod tests {
         let rows = rows("stopped-auditd", &[("auditd", "auditns")], &rounds(&[(1.0, 1.0)]));
         let row = rows.iter().find(|row| row.metric == Metric::LOST).unwrap();
         assert!(row.base.is_none() && row.ratio.is_none() && row.goals[0].met);
+    }
+
+    #[test]
+    fn a_goal_of_ours_alone_is_judged_once() {
+        let mut rounds = Rounds::new(1);
+        let (short, long, ours) = ("auditd, backlog 64", "auditd, backlog 8192", "auditns");
+        let noted = rounds.each(1, &[short, long, ours], |variant, round| {
+            round.note(variant, Metric::P99, 100.0);
+            Ok(())
+        });
+        noted.unwrap();
+        let rows = rows("neighbours-8", &[(short, ours), (long, ours)], &rounds);
+        assert_eq!(rows.iter().map(|row| row.goals.len()).collect::<Vec<_>>(), [2, 1]);
     }
 
     #[test]

@@ -52,7 +52,7 @@ fn line(row: &Row) -> String {
         .iter()
         .map(|goal| format!("{} {} {}", goal.id, goal.text, if goal.met { "met" } else { "MISSED" }));
     let goals = goals.collect::<Vec<_>>().join("; ");
-    format!("  {metric:22} {base:42} {:42} {ratio:24} {goals}", side(&row.ours))
+    format!("  {metric:28} {base:42} {:42} {ratio:24} {goals}", side(&row.ours))
 }
 
 fn side(side: &Side) -> String {

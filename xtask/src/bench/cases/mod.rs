@@ -79,7 +79,12 @@ pub(crate) const CASES: &[Case] = &[
     case("strict", "numbers of audit sockets, which decide what is stopped", WITH_RANGES, messages::ranges),
     case("open", "an audit socket opened and closed", &[("kernel", "auditns")], calls::open),
     case("unrelated", "calls that have nothing to do with audit", WITH_PROFILES, calls::unrelated),
-    case("search", "all logins of 1,000,000 lines", &[("ausearch", "auditns")], search::search),
+    case(
+        "search",
+        "all logins of 1,000,000 lines (20,000 with --quick)",
+        &[("ausearch", "auditns")],
+        search::search,
+    ),
     case("namespaces-1", "one more namespace", WITH_FEW, namespaces::one),
     case("namespaces-1000", "1000 more namespaces (100 with --quick)", WITH_FEW, namespaces::thousand),
     Case {

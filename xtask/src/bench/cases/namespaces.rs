@@ -99,19 +99,21 @@ impl Members {
 /// KiB of the kernel that are not cached files.
 fn kernel_memory() -> Result<f64, Failure> {
     let names = ["Slab:", "VmallocUsed:", "KernelStack:", "PageTables:", "Percpu:"];
-    sum("/proc/meminfo", &names)
+    let text = fs::read_to_string("/proc/meminfo");
+    let text = text.map_err(|error| Failure::new(format!("/proc/meminfo cannot be read ({error})")))?;
+    add(&text, &names).ok_or_else(|| Failure::new(format!("/proc/meminfo does not tell {}", names.join(" "))))
 }
 
 /// KiB of the processes on a leash.
 fn own_memory(leash: &Leash) -> Result<f64, Failure> {
-    let paths = leash.processes();
-    paths.iter().map(|pid| sum(&format!("/proc/{}/smaps_rollup", pid.as_raw_nonzero()), &["Pss:"])).sum()
-}
-
-fn sum(path: &str, names: &[&str]) -> Result<f64, Failure> {
-    let text =
-        fs::read_to_string(path).map_err(|error| Failure::new(format!("{path} cannot be read ({error})")))?;
-    add(&text, names).ok_or_else(|| Failure::new(format!("{path} does not tell {}", names.join(" "))))
+    let processes = leash.processes();
+    let texts: Vec<String> = processes
+        .iter()
+        // What helps it for a moment only is gone, or goes.
+        .filter_map(|pid| fs::read_to_string(format!("/proc/{}/smaps_rollup", pid.as_raw_nonzero())).ok())
+        .collect();
+    let sum = texts.iter().map(|text| add(text, &["Pss:"])).sum::<Option<f64>>();
+    sum.filter(|sum| *sum > 0.0).ok_or_else(|| Failure::new("/proc does not tell the supervisor's memory"))
 }
 
 fn add(text: &str, names: &[&str]) -> Option<f64> {

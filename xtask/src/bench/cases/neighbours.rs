@@ -2,11 +2,11 @@
 
 use super::sparse;
 use crate::bench::Setting;
-use crate::bench::native::kernel_auditctl;
+use crate::bench::native::{configure, kernel_auditctl};
 use crate::bench::process::{Led, unique};
 use crate::bench::round::{Rounds, Variant};
 use crate::bench::world::{Way, World};
-use crate::command::{Failure, run};
+use crate::command::Failure;
 
 /// What the loud ones are beside: the kernel's one queue, of one length or another, or a namespace of their own.
 #[derive(Clone, Copy)]
@@ -38,7 +38,7 @@ fn measure(setting: &Setting, rounds: &mut Rounds, loud: &str) -> Result<(), Fai
         let (variant, way, words) = match beside {
             Beside::Kernel(variant, backlog) => {
                 world.register(Way::Auditd)?;
-                run(kernel_auditctl(&["-q", "-b", backlog]))?;
+                configure(kernel_auditctl(&["-b", backlog]))?;
                 (variant, Way::Auditd, loud.clone())
             }
             Beside::Namespace => {

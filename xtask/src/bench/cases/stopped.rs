@@ -3,25 +3,31 @@
 use super::inside::Inhabited;
 use crate::bench::Setting;
 use crate::bench::log::Log;
+use crate::bench::native::configure;
 use crate::bench::process::Led;
 use crate::bench::round::{Metric, Rounds};
 use crate::bench::world::{Way, World, measure_led};
-use crate::command::{Failure, run};
+use crate::command::Failure;
 use rustix::process::{Signal, kill_process};
 
 /// How long a sender may wait in the namespace, in jiffies.
-const WAIT_JIFFIES: &str = "50";
-/// The same at 100 jiffies a second, which is the slowest clock of a kernel, and the time for the message itself.
-const LONGEST_MICROSECONDS: f64 = 600_000.0;
+const WAIT_JIFFIES: &str = "5";
+/// The same at 100 jiffies a second, which is the slowest clock of a kernel, with much time for a busy machine.
+const LONGEST_MICROSECONDS: f64 = 1_000_000.0;
+/// Records that may wait for the daemon, as text for `auditctl`.
+const QUEUE: &str = "32";
+/// Messages that were logged while it stood still: none.
+const IN_ITS_LOG: Metric = Metric { name: "in auditd's log", unit: "messages" };
 
 pub(super) fn stopped(setting: &Setting, rounds: &mut Rounds) -> Result<(), Failure> {
     let world = World::new(setting)?;
-    let client = world.client(&["--count", &setting.count(1500, 300).to_string()]);
+    let client = world.client(&["--count", &setting.count(2000, 1000).to_string()]);
     rounds.each(3, &[Way::Auditns], |way, round| {
         let inhabited = Inhabited::start(&world)?;
-        run(Inhabited::auditctl(&world, &inhabited.name, &["-q", "-b", "32"]))?;
-        run(Inhabited::auditctl(&world, &inhabited.name, &["-q", "--backlog_wait_time", WAIT_JIFFIES]))?;
+        configure(Inhabited::auditctl(&world, &inhabited.name, &["-b", QUEUE]))?;
+        configure(Inhabited::auditctl(&world, &inhabited.name, &["--backlog_wait_time", WAIT_JIFFIES]))?;
         let host = Log::from_now_on(&world.supervisor.log(&inhabited.name).join("audit.log"));
+        let inside = Log::from_now_on(&inhabited.auditd.log());
         for pid in inhabited.leash.processes() {
             let _ = kill_process(pid, Signal::STOP);
         }
@@ -43,6 +49,12 @@ pub(super) fn stopped(setting: &Setting, rounds: &mut Rounds) -> Result<(), Fail
                 measured.report.messages
             )));
         }
+        let inside = inside.count();
+        if inside >= measured.report.messages {
+            return Err(Failure::new("auditd did not stand still".to_owned()));
+        }
+        #[allow(clippy::cast_precision_loss)]
+        round.note(way.name(), IN_ITS_LOG, inside as f64);
         round.note(way.name(), Metric::LOST, lost);
         round.note(way.name(), Metric::LONGEST, longest);
         measured.note_latency(way.name(), round);
