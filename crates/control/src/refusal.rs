@@ -71,7 +71,10 @@ pub enum Refusal {
         value: u64,
     },
     /// The call needs a descriptor and had none.
-    #[error("no seccomp listener came with the call; attach it as a file descriptor")]
+    #[error(
+        "no seccomp listener came with the call; attach it as a file descriptor, or raise the supervisor's limit on open files if \
+         it has many namespaces"
+    )]
     #[serde(rename = "io.auditns.MissingDescriptor")]
     MissingDescriptor,
     /// The supervisor cannot do this now.

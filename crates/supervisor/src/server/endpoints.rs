@@ -8,8 +8,9 @@ use crate::observer::Event;
 use crate::state::{Entry, LookingUp};
 use crate::time::now;
 use auditns_bpf::Identity;
-use auditns_core::{Delivery, EndpointId, Input, Standing};
+use auditns_core::{Action, Delivery, EndpointId, Input, Standing};
 use auditns_sys::{Credentials, Received};
+use auditns_wire::header::FLAG_ACK;
 use rustix::event::epoll::EventFlags;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,11 +21,15 @@ use std::thread;
 /// in more than thrice.
 const UNSENT_MAX: usize = 32 << 20;
 
+/// Most messages that are read of one sender in a turn.
+const BURST: usize = 16;
+
 /// A thread that closes a descriptor needs next to nothing.
 const CLOSING_STACK: usize = 64 * 1024;
 
 impl Server<'_> {
-    pub(super) fn endpoint_ready(&mut self, endpoint: EndpointId, flags: EventFlags) {
+    /// `alone`: nobody else has something to say.
+    pub(super) fn endpoint_ready(&mut self, endpoint: EndpointId, flags: EventFlags, alone: bool) {
         if flags.intersects(EventFlags::OUT | EventFlags::HUP | EventFlags::ERR) {
             let Some(()) = self.with_answers(endpoint, Connection::flush) else { return };
             if self.connections.get_mut(&endpoint).is_some_and(Connection::take_awaited_writable) {
@@ -32,13 +37,26 @@ impl Server<'_> {
                 self.perform();
             }
         }
-        // One message a turn, so that no sender keeps others waiting.
-        if flags.intersects(EventFlags::IN | EventFlags::HUP)
-            && self.connections.get(&endpoint).is_some_and(Connection::may_read)
-        {
-            self.read_message(endpoint);
+        // One message a turn, so that no sender keeps others waiting; some more of one that waits for no answers, if there
+        // are no others.
+        if flags.intersects(EventFlags::IN | EventFlags::HUP) {
+            for _ in 0..if alone { BURST } else { 1 } {
+                let may_read = self.connections.get(&endpoint).is_some_and(Connection::may_read);
+                if !may_read
+                    || !self.read_message(endpoint)
+                    || asks_for_answer(&self.buffer)
+                    || self.has_to_wait()
+                {
+                    break;
+                }
+            }
         }
         self.update_interest(endpoint);
+    }
+
+    /// Whether somebody is about to be paused.
+    fn has_to_wait(&self) -> bool {
+        self.namespace.waiting_actions().any(|action| matches!(action, Action::Pause { .. }))
     }
 
     /// Reads and handles one message. Returns whether there may be more.
@@ -229,4 +247,10 @@ impl Server<'_> {
             self.close(endpoint);
         }
     }
+}
+
+/// Whether the sender of a datagram waits for an answer to it, so that nothing more is to be expected of it now.
+fn asks_for_answer(datagram: &[u8]) -> bool {
+    let flags = datagram.get(6..8).and_then(|bytes| bytes.first_chunk());
+    flags.is_none_or(|flags| u16::from_ne_bytes(*flags) & FLAG_ACK != 0)
 }

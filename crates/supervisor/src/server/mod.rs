@@ -266,7 +266,7 @@ impl<'o> Server<'o> {
                 }
                 _ if token < FOREIGN_TOKENS => turn.ready.push(token),
                 _ => {
-                    self.endpoint_ready(EndpointId(token), flags);
+                    self.endpoint_ready(EndpointId(token), flags, events.len() == 1);
                     // Several messages' records are written in one piece.
                     if self.namespace.waiting_actions().len() < ACTIONS_MAX {
                         continue;

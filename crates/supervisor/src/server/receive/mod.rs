@@ -66,14 +66,14 @@ impl Server<'_> {
                 if ready == endpoint {
                     own = flags;
                 } else {
-                    self.endpoint_ready(ready, flags);
+                    self.endpoint_ready(ready, flags, false);
                     self.perform();
                 }
             }
             if own.is_empty() {
                 return;
             }
-            self.endpoint_ready(endpoint, own);
+            self.endpoint_ready(endpoint, own, false);
             self.perform();
         }
     }
