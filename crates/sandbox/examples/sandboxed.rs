@@ -1,7 +1,6 @@
 //! Enters the sandbox and tries one thing, for the tests: `sandboxed TASK ATTEMPT FILE`. Prints `done` or the error.
 
 use auditns_sandbox::{Sandbox, Tasks, confine_thread};
-use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, netlink, socket_with};
 use rustix::process::{Pid, Signal, kill_process};
@@ -100,7 +99,7 @@ fn try_it(attempt: &str, file: &Path) -> Attempt {
         }
         "new-user-namespace" => rustix::thread::unshare(rustix::thread::UnshareFlags::NEWUSER)?,
         "new-network-namespace" => rustix::thread::unshare(rustix::thread::UnshareFlags::NEWNET)?,
-        "executable-memory" => executable_memory()?,
+        "executable-memory" => auditns_sys::probe::map_code(File::open("/proc/self/exe")?)?,
         "limits-of-another" => drop(rustix::process::prlimit(
             Some(parent),
             rustix::process::Resource::Core,
@@ -131,13 +130,4 @@ fn namespace_of(pid: Pid) -> String {
 
 fn confined() -> Attempt {
     if confine_thread()? { Ok(()) } else { Err("this kernel has no Landlock".into()) }
-}
-
-fn executable_memory() -> Result<(), Errno> {
-    // A file that is mapped: what a library would be.
-    let program = File::open("/proc/self/exe").map_err(|_| Errno::NOENT)?;
-    let (read, private) =
-        (rustix::mm::ProtFlags::READ | rustix::mm::ProtFlags::EXEC, rustix::mm::MapFlags::PRIVATE);
-    // SAFETY: a new mapping, wherever there is room; nobody uses it.
-    unsafe { rustix::mm::mmap(std::ptr::null_mut(), 4096, read, private, &program, 0) }.map(|_| ())
 }

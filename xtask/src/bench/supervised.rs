@@ -22,8 +22,11 @@ pub(crate) struct Supervisor {
     program: PathBuf,
 }
 
+/// Lines are counted in the file where a case finds the first one.
+const ONE_LOG: &str = "[defaults]\nlog-size = \"64G\"\n";
+
 impl Supervisor {
-    /// Starts it with this policy, if there is one, and waits until it answers.
+    /// Starts it with this policy, else with one that rotates no logs, and waits until it answers.
     pub(crate) fn start(
         setting: &Setting,
         folder: &Path,
@@ -35,9 +38,7 @@ impl Supervisor {
         let (run_folder, logs) = (folder.join("run"), folder.join("log"));
         fs::create_dir_all(&logs).map_err(failed)?;
         let config = folder.join("auditns.toml");
-        if let Some(policy) = policy {
-            fs::write(&config, policy).map_err(failed)?;
-        }
+        fs::write(&config, policy.unwrap_or(ONE_LOG)).map_err(failed)?;
         let program = setting.auditns.clone();
         let words = [
             program.as_os_str(),

@@ -15,8 +15,10 @@ const QUIET: Duration = Duration::from_millis(10);
 /// As many messages in a row of one client make it worth looking where that is.
 const LOOK: u32 = 32;
 
-/// As many messages in a row make it worth going where the last one was noted to come from.
-const SURE: u32 = 4;
+/// The least time between two moves. Each costs [`auditns_sys::placement::MOMENT`] of the processor that is left.
+const REST: Duration = Duration::from_millis(2);
+/// As many messages in a row from one processor, after the first, make it worth going there.
+const SURE: u32 = 2;
 
 /// Which client is followed.
 #[derive(Debug)]
@@ -27,6 +29,10 @@ pub(super) struct Following {
     at: Duration,
     in_a_row: u32,
     kept_on: Option<u32>,
+    /// The processor that was noted last, and how often in a row before.
+    sent_on: (Option<u32>, u32),
+    /// When the thread went elsewhere.
+    moved: Duration,
 }
 
 /// What to do.
@@ -41,24 +47,49 @@ impl Following {
     /// Of the thread that calls.
     pub(super) fn new() -> Following {
         let placement = Placement::of_this_thread().ok();
-        Following { placement, last: None, at: Duration::ZERO, in_a_row: 0, kept_on: None }
+        Following {
+            placement,
+            last: None,
+            at: Duration::ZERO,
+            in_a_row: 0,
+            kept_on: None,
+            sent_on: (None, 0),
+            moved: Duration::ZERO,
+        }
     }
 
     /// A message came at that time, on the clock of the time since boot, sent on the processor that was `noted`, or by that
     /// process.
     pub(super) fn message(&mut self, endpoint: EndpointId, noted: Option<u32>, pid: u32, at: Duration) {
         match self.step(endpoint, at) {
-            Step::Look => self.go_to(noted.or_else(|| cpu_of(pid))),
+            Step::Look => {
+                let settled = self.settled(noted);
+                // Without notes a look now and then has to do.
+                self.go_to(settled.or_else(|| noted.is_none().then(|| cpu_of(pid)).flatten()));
+            }
             // What is noted costs nothing to look at.
-            Step::Stay if noted.is_some() && self.in_a_row >= SURE => self.go_to(noted),
-            Step::Stay => {}
+            Step::Stay if self.in_a_row > 0 => {
+                let settled = self.settled(noted);
+                self.go_to(settled);
+            }
+            Step::Stay => self.sent_on = (noted, 0),
             Step::Release => self.release(),
         }
     }
 
+    /// The processor on which the client has stayed for a while. The scheduler likes to put it back to where it was before the
+    /// last move, so whoever follows at once is led a dance.
+    fn settled(&mut self, noted: Option<u32>) -> Option<u32> {
+        let (cpu, times) = self.sent_on;
+        self.sent_on = if cpu == noted { (cpu, times.saturating_add(1)) } else { (noted, 0) };
+        noted.filter(|_| self.sent_on.1 >= SURE)
+    }
+
     fn go_to(&mut self, cpu: Option<u32>) {
-        if let Some(cpu) = cpu.filter(|cpu| self.kept_on != Some(*cpu)) {
-            let kept = self.placement.is_some_and(|placement| placement.keep_on(cpu));
+        let rested = self.kept_on.is_none() || self.at.saturating_sub(self.moved) >= REST;
+        if let Some(cpu) = cpu.filter(|cpu| self.kept_on != Some(*cpu) && rested) {
+            self.moved = self.at;
+            let kept = self.placement.is_some_and(|placement| placement.follow_to(cpu));
             self.kept_on = kept.then_some(cpu);
         }
     }
@@ -142,7 +173,12 @@ mod tests {
             }
             following.kept_on
         };
-        assert_eq!((messages(SURE - 1, allowed), messages(1, allowed)), (None, allowed));
-        assert_eq!(messages(1, Some(u32::MAX)), None, "there is no such processor");
+        assert_eq!((messages(SURE, allowed), messages(1, allowed)), (None, allowed));
+        assert_eq!(
+            (messages(SURE, Some(u32::MAX)), messages(1, allowed)),
+            (allowed, allowed),
+            "it comes back"
+        );
+        assert_eq!(messages(110, Some(u32::MAX)), None, "there is no such processor");
     }
 }

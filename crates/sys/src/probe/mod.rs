@@ -1,9 +1,11 @@
 //! What this host supports, found out by trying, without lasting effect.
 
+mod code;
 mod kernel;
 mod privileges;
 mod seccomp;
 
+pub use code::map_code;
 pub use kernel::KernelVersion;
 
 use crate::identity::loginuid::{self, Login};
