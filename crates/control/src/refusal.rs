@@ -1,5 +1,6 @@
 //! Why the supervisor did not do what it was asked.
 
+use auditns_wire::text::escape;
 use serde::{Deserialize, Serialize};
 
 /// The errors of `io.auditns`. Its serialised form is the whole Varlink reply.
@@ -30,7 +31,7 @@ pub enum Refusal {
         name: String,
     },
     /// The caller may not do this.
-    #[error("{} is not permitted: {}", visible(operation), visible(why))]
+    #[error("{} is not permitted: {}", escape(operation.as_bytes()), escape(why.as_bytes()))]
     #[serde(rename = "io.auditns.NotPermitted")]
     NotPermitted {
         /// What was asked for.
@@ -39,7 +40,7 @@ pub enum Refusal {
         why: String,
     },
     /// The value does not suit the key.
-    #[error("{value:?} is not a value for {key:?}: {}", visible(why))]
+    #[error("{value:?} is not a value for {key:?}: {}", escape(why.as_bytes()))]
     #[serde(rename = "io.auditns.InvalidValue")]
     InvalidValue {
         /// The setting.
@@ -61,7 +62,7 @@ pub enum Refusal {
     /// There are as many as there may be.
     #[error(
         "the supervisor's limit on {} is reached, which is {value}; try again later, or raise it",
-        visible(limit)
+        escape(limit.as_bytes())
     )]
     #[serde(rename = "io.auditns.LimitReached")]
     LimitReached {
@@ -78,23 +79,10 @@ pub enum Refusal {
     #[serde(rename = "io.auditns.MissingDescriptor")]
     MissingDescriptor,
     /// The supervisor cannot do this now.
-    #[error("the supervisor cannot do this now: {}", visible(why))]
+    #[error("the supervisor cannot do this now: {}", escape(why.as_bytes()))]
     #[serde(rename = "io.auditns.Unavailable")]
     Unavailable {
         /// What is in the way.
         why: String,
     },
-}
-
-/// A sentence, with its control characters escaped.
-fn visible(text: &str) -> String {
-    let mut visible = String::new();
-    for character in text.chars() {
-        if character.is_control() {
-            visible.extend(character.escape_default());
-        } else {
-            visible.push(character);
-        }
-    }
-    visible
 }

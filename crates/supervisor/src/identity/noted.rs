@@ -3,6 +3,7 @@
 use super::known::{Facts, Remembered};
 use super::owner::Owner;
 use super::resolver::{Opener, Resolver, granted, intersection, sender};
+use crate::time::in_ticks;
 use auditns_bpf::Identity;
 use auditns_core::Sender;
 use auditns_sys::Credentials;
@@ -11,9 +12,6 @@ use auditns_sys::identity::capabilities::{CapabilitySet, Sets};
 use auditns_sys::identity::namespace::NamespaceId;
 use auditns_wire::record::Ids;
 use std::time::Duration;
-
-/// Nanoseconds of a tick, in which `/proc` tells when a process started.
-const TICK: u64 = 10_000_000;
 
 impl Resolver {
     /// The sender of a message, from the kernel's note if there is one, else as [`Resolver::sender`].
@@ -51,8 +49,8 @@ impl Resolver {
     }
 
     fn remembered_since(&mut self, noted: &Identity, owner: &Owner) -> Option<Remembered> {
-        let same =
-            |started: Duration| started.as_nanos() / u128::from(TICK) == u128::from(noted.start / TICK);
+        let noted_start = in_ticks(Duration::from_nanos(noted.start));
+        let same = |started: Duration| started == noted_start;
         if let Some(remembered) = self.recall(noted.tgid, same) {
             return Some(remembered);
         }

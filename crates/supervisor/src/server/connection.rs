@@ -6,6 +6,7 @@ use auditns_bpf::{Identity, Steering, Watched};
 use auditns_core::{Delivery, EndpointId};
 use auditns_sys::{Received, Sent, SentBy, endpoint};
 use rustix::event::epoll::{self, EventData, EventFlags};
+use std::cell::OnceCell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
@@ -28,8 +29,8 @@ pub(super) struct Connection {
     overrun: bool,
     unsent_bytes: usize,
     looking_up: bool,
-    /// Notes of the kernel's about its senders, once there are any.
-    watched: Option<Watched>,
+    /// Notes of the kernel's about its senders, once there are any; `None` inside where there is no room for one more.
+    watched: OnceCell<Option<Watched>>,
     /// What epoll watches for; `None` while the descriptor is not in its set at all, because epoll reports a hang-up
     /// even to those who watch for nothing.
     interest: Option<EventFlags>,
@@ -55,7 +56,7 @@ impl Connection {
             overrun: false,
             unsent_bytes,
             looking_up: false,
-            watched: None,
+            watched: OnceCell::new(),
             interest: None,
         }
     }
@@ -190,27 +191,29 @@ impl Connection {
     }
 
     /// Has its senders noted. Without room for one more connection they are looked up.
-    pub(super) fn watch(&mut self, steering: &Steering) {
-        if self.watched.is_none() {
-            self.watched = steering.attach(self.fd.as_fd()).ok();
-        }
+    pub(super) fn watch(&self, steering: &Steering) {
+        self.watched.get_or_init(|| steering.attach(self.fd.as_fd()).ok());
+    }
+
+    fn watched(&self) -> Option<&Watched> {
+        self.watched.get()?.as_ref()
     }
 
     /// The processor on which the last message was sent, if that was noted.
     pub(super) fn last_cpu(&self) -> Option<u32> {
-        self.watched.as_ref()?.cpu()
+        self.watched()?.cpu()
     }
 
     /// As [`endpoint::receive`], and who sent the message if that was noted.
     pub(super) fn receive(&self, buffer: &mut Vec<u8>) -> io::Result<(Received, Option<Identity>)> {
-        let mark = self.watched.as_ref().map(Watched::mark);
+        let watched = self.watched().map(|watched| (watched, watched.mark()));
         let received = if let Some(journal) = &self.journal {
             journal.receive(self.id, &self.fd, buffer)
         } else {
             buffer.resize(MESSAGE, 0);
             endpoint::receive(&self.fd, buffer)
         }?;
-        let noted = self.watched.as_ref().zip(mark).and_then(|(watched, mark)| watched.sender(mark));
+        let noted = watched.and_then(|(watched, mark)| watched.sender(mark));
         Ok((received, noted))
     }
 

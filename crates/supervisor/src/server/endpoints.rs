@@ -10,7 +10,7 @@ use crate::time::now;
 use auditns_bpf::Identity;
 use auditns_core::{Action, Delivery, EndpointId, Input, Standing};
 use auditns_sys::{Credentials, Received};
-use auditns_wire::header::FLAG_ACK;
+use auditns_wire::header::{FLAG_ACK, Header};
 use rustix::event::epoll::EventFlags;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -61,7 +61,7 @@ impl Server<'_> {
 
     /// Reads and handles one message. Returns whether there may be more.
     pub(super) fn read_message(&mut self, endpoint: EndpointId) -> bool {
-        let Some(connection) = self.connections.get_mut(&endpoint) else { return false };
+        let Some(connection) = self.connections.get(&endpoint) else { return false };
         if let Some(steering) = self.steering.get() {
             connection.watch(steering);
         }
@@ -251,6 +251,5 @@ impl Server<'_> {
 
 /// Whether the sender of a datagram waits for an answer to it, so that nothing more is to be expected of it now.
 fn asks_for_answer(datagram: &[u8]) -> bool {
-    let flags = datagram.get(6..8).and_then(|bytes| bytes.first_chunk());
-    flags.is_none_or(|flags| u16::from_ne_bytes(*flags) & FLAG_ACK != 0)
+    Header::decode(datagram).is_none_or(|header| header.flags & FLAG_ACK != 0)
 }
