@@ -1,0 +1,1 @@
+//! Bundles: the configuration of a container, as an OCI runtime reads it.

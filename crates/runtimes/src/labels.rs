@@ -1,0 +1,1 @@
+//! What annotations say of a container, and ask for it.

@@ -1,0 +1,1 @@
+//! The protocol by which LXC hands on notifications.

@@ -1,0 +1,1 @@
+//! What systemd-nspawn would allow its containers.

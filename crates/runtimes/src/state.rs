@@ -1,0 +1,1 @@
+//! The state of a container process, which OCI runtimes send with a listener.
