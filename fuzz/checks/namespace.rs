@@ -93,6 +93,7 @@ impl Edge {
             backlog_limit: 3,
             queue_bytes: 1 << 16,
             starter: Ids::default(),
+            labels: Vec::new(),
             start_fields: Vec::new(),
             rules_max: Config::RULES_MAX,
             inside_log: true,

@@ -89,7 +89,7 @@ pub(crate) fn text(bytes: &[u8]) {
     let stamp = Stamp { seconds: 1_700_000_000, milliseconds: 7, serial: 42 };
     for text in [UserText::message(bytes), UserText::terminal(bytes)] {
         let body = Body::User { ids: Viewed { namespace: Ids::default(), host: Ids::default() }, text };
-        let line = host_line(1112, stamp, 9, &body);
+        let line = host_line(1112, stamp, "contid=9", &body);
         let head = "type=USER_LOGIN msg=audit(1700000000.007:42): contid=9 pid=0 uid=4294967295 ";
         assert!(line.starts_with(head), "{line}");
         assert!(!line.chars().any(char::is_control), "{line}");

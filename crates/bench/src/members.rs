@@ -90,6 +90,7 @@ fn in_namespace(command: Command, client: &mut Client, number: u32) -> Result<Ch
     let admit = |candidate: &Candidate<'_>| {
         let request = CreateRequest {
             name: Some(format!("idle-{number}")),
+            container: None,
             runtime: "bench".to_owned(),
             pid: candidate.pid,
             no_new_privileges: candidate.no_new_privileges,

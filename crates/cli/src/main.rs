@@ -12,9 +12,14 @@ use options::{Auditns, Command};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // Container managers know a runtime by its path alone.
+    if let Some(code) = commands::runtime::run_as_named(std::env::args_os()) {
+        return code;
+    }
     match Auditns::parse().command {
         Command::Run(run) => commands::run::run(&run),
         Command::Exec(exec) => commands::exec::run(&exec),
+        Command::Runtime(runtime) => commands::runtime::run(&runtime),
         Command::Supervise(supervise) => commands::supervise::run(&supervise),
         Command::List(list) => commands::views::list(&list),
         Command::Show(show) => commands::views::show(&show),

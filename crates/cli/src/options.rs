@@ -10,6 +10,13 @@ use clap_complete::Shell;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+/// Where the policy is.
+const POLICY_FILE: &str = "/etc/auditns/auditns.toml";
+/// Where the supervisor's sockets are.
+const RUN_DIR: &str = "/run/auditns";
+/// What names another folder for them.
+const RUN_DIR_VARIABLE: &str = "AUDITNS_RUN_DIR";
+
 /// Audit namespaces for Linux containers, on stock kernels.
 ///
 /// Gives a command and everything below it an audit subsystem of its own: auditctl, auditd, PAM, su, sudo, login and
@@ -34,6 +41,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Run a command in a namespace that exists
     Exec(Exec),
+    /// Be the OCI runtime of containers that get a namespace
+    Runtime(Runtime),
     /// Serve the audit namespaces of this host
     Supervise(Supervise),
     /// List the audit namespaces of this host
@@ -127,7 +136,7 @@ pub(crate) struct Run {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct SupervisorAt {
     /// Folder of the supervisor's socket
-    #[arg(long, value_name = "DIR", env = "AUDITNS_RUN_DIR", default_value = "/run/auditns")]
+    #[arg(long, value_name = "DIR", env = RUN_DIR_VARIABLE, default_value = RUN_DIR)]
     pub(crate) run_dir: PathBuf,
 }
 
@@ -152,6 +161,51 @@ pub(crate) struct Exec {
     pub(crate) command: Vec<OsString>,
 }
 
+/// `auditns runtime`.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "auditns runtime [OPTIONS] -- ARGUMENT...\n       auditns-runc ARGUMENT...\n       auditns-crun ARGUMENT...",
+    after_help = "Called auditns-runc, auditns-crun or auditns-youki, it takes all arguments as those of that runtime. Container \
+        managers are given such a name as their runtime: see auditns profile.\n\n\
+        Examples:\n  \
+        podman --runtime /usr/bin/auditns-crun run --cap-add AUDIT_WRITE debian\n  \
+        auditns runtime --runtime /usr/sbin/runc -- run --bundle /srv/web web\n\n\
+        Annotations of a container: io.auditns.name, io.auditns.backlog-limit, io.auditns.policy, io.auditns.off."
+)]
+pub(crate) struct Runtime {
+    /// The real OCI runtime: a path, or a name that is looked for in PATH
+    #[arg(long = "runtime", value_name = "PROGRAM", default_value = "runc")]
+    pub(crate) program: OsString,
+
+    #[command(flatten)]
+    pub(crate) supervisor: SupervisorAt,
+
+    /// Policy file, which says what becomes of containers while no supervisor serves
+    #[arg(long, value_name = "FILE", env = "AUDITNS_CONFIG", default_value = POLICY_FILE)]
+    pub(crate) config: PathBuf,
+
+    /// What the runtime is asked
+    #[arg(last = true, required = true, value_name = "ARGUMENT")]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+impl Runtime {
+    /// With the options that the environment gives, for a runtime of that name.
+    pub(crate) fn named(program: OsString) -> Runtime {
+        let variable = |name: &str, otherwise: &str| {
+            std::env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map_or(PathBuf::from(otherwise), PathBuf::from)
+        };
+        Runtime {
+            program,
+            supervisor: SupervisorAt { run_dir: variable(RUN_DIR_VARIABLE, RUN_DIR) },
+            config: variable("AUDITNS_CONFIG", POLICY_FILE),
+            arguments: Vec::new(),
+        }
+    }
+}
+
 /// `auditns supervise`.
 #[derive(Debug, Args)]
 #[command(
@@ -165,7 +219,7 @@ pub(crate) struct Supervise {
     pub(crate) supervisor: SupervisorAt,
 
     /// Policy file; drop-ins are read from the folder of that name with .d
-    #[arg(long, value_name = "FILE", default_value = "/etc/auditns/auditns.toml")]
+    #[arg(long, value_name = "FILE", default_value = POLICY_FILE)]
     pub(crate) config: PathBuf,
 
     /// Folder of the logs [default: as the policy says]

@@ -174,6 +174,9 @@ impl Observer for Terminal {
             Event::NotTakenUp { error } => self.line(&format!(
                 "a namespace that was served before cannot be served any more ({error}); its members have no audit"
             )),
+            Event::NotAccepted { reason } => {
+                self.line(&format!("what a container manager sent is not taken up: {reason}"));
+            }
             Event::GivenUp { panics } => self.line(&format!(
                 "a namespace is given up, since serving it has ended the supervisor {panics} times; its members have no \
                  audit, please report what was printed then"

@@ -2,8 +2,8 @@
 
 use crate::Refusal;
 use crate::interface::{
-    CreateReply, CreateRequest, JoinReply, JoinRequest, ListReply, NamespaceInfo, Nothing, ReloadReply,
-    SetReply, SetRequest, ShowReply, ShowRequest, SupervisorInfo, Which,
+    CreateReply, CreateRequest, IntroduceRequest, JoinReply, JoinRequest, ListReply, NamespaceInfo, Nothing,
+    ReloadReply, SetReply, SetRequest, ShowReply, ShowRequest, SupervisorInfo, Which,
 };
 use crate::transport::{Reader, TooLong, send, wait_readable};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
@@ -147,6 +147,11 @@ impl Client {
         listener: BorrowedFd<'_>,
     ) -> Result<JoinReply, ClientError> {
         self.call("io.auditns.Join", request, &[listener])
+    }
+
+    /// Says which process a container began with.
+    pub fn introduce(&mut self, request: &IntroduceRequest) -> Result<JoinReply, ClientError> {
+        self.call("io.auditns.Introduce", request, &[])
     }
 
     /// Has the supervisor read its configuration again. Returns what it says about it.

@@ -35,6 +35,12 @@ pub struct NamespaceInfo {
     pub uid: u32,
     /// First member, 0 if unknown.
     pub pid: u32,
+    /// The id that the container runtime gave it, empty if it gave none.
+    #[serde(default)]
+    pub container: String,
+    /// What a cluster or manager calls it: `k8s-ns`, `k8s-pod`, `k8s-ctr` and `ctr-name`, as far as they are known.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
     /// When it began, in seconds since 1970.
     pub started: u64,
     /// What members may configure.
@@ -114,6 +120,8 @@ pub enum Which {
     Contid(u64),
     /// The one that this process is in.
     Pid(u32),
+    /// The one of this container of the caller's.
+    Container(Container),
 }
 
 /// [`Which`] as it travels: exactly one is given.
@@ -126,15 +134,18 @@ pub(crate) struct ShowRequest {
     contid: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pid: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    container: Option<Container>,
 }
 
 impl ShowRequest {
     /// `None` unless exactly one is given.
     pub(crate) fn which(self) -> Option<Which> {
-        match (self.name, self.contid, self.pid) {
-            (Some(name), None, None) => Some(Which::Name(name)),
-            (None, Some(contid), None) => Some(Which::Contid(contid)),
-            (None, None, Some(pid)) => Some(Which::Pid(pid)),
+        match (self.name, self.contid, self.pid, self.container) {
+            (Some(name), None, None, None) => Some(Which::Name(name)),
+            (None, Some(contid), None, None) => Some(Which::Contid(contid)),
+            (None, None, Some(pid), None) => Some(Which::Pid(pid)),
+            (None, None, None, Some(container)) => Some(Which::Container(container)),
             _ => None,
         }
     }
@@ -146,6 +157,9 @@ impl From<Which> for ShowRequest {
             Which::Name(name) => ShowRequest { name: Some(name), ..ShowRequest::default() },
             Which::Contid(contid) => ShowRequest { contid: Some(contid), ..ShowRequest::default() },
             Which::Pid(pid) => ShowRequest { pid: Some(pid), ..ShowRequest::default() },
+            Which::Container(container) => {
+                ShowRequest { container: Some(container), ..ShowRequest::default() }
+            }
         }
     }
 }
@@ -171,6 +185,16 @@ pub struct SetReply {
     pub after: String,
 }
 
+/// A container, as its runtime knows it. Together with the user who calls it names one container of this host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Container {
+    /// The id that the runtime gave it.
+    pub id: String,
+    /// The folder where the runtime keeps what it knows of its containers; empty if that is not known.
+    pub root: String,
+}
+
 /// A namespace to be made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -178,6 +202,9 @@ pub struct CreateRequest {
     /// Its name; the supervisor chooses one if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The container that it is for, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<Container>,
     /// What starts it: a container runtime, or `run`.
     pub runtime: String,
     /// First member.
@@ -190,7 +217,7 @@ pub struct CreateRequest {
     pub loginuid: String,
     /// What the first member executes.
     pub command: Vec<String>,
-    /// Annotations of the container.
+    /// Annotations of the container; what begins with `io.auditns.` is a wish.
     pub annotations: BTreeMap<String, String>,
     /// Records that may wait; the supervisor's configuration decides if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -216,11 +243,15 @@ pub struct CreateReply {
 }
 
 /// Processes that join a namespace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JoinRequest {
-    /// Name of the namespace.
-    pub name: String,
+    /// Name or number of the namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The container whose namespace it is; exactly one of the two is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<Container>,
     /// The first of the processes.
     pub pid: u32,
     /// Whether the filter has stopped members wait killable (`SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV`).
@@ -234,6 +265,16 @@ pub struct JoinReply {
     pub contid: u64,
     /// Its name.
     pub name: String,
+}
+
+/// The first process of a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IntroduceRequest {
+    /// Which container.
+    pub container: Container,
+    /// Its first process.
+    pub pid: u32,
 }
 
 /// The supervisor itself.

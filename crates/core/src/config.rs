@@ -42,6 +42,8 @@ pub struct Config {
     pub queue_bytes: usize,
     /// Who created the namespace, as the host sees them: the ids of the START and END records.
     pub starter: Ids,
+    /// What the host knows the container by: fields of every line in its log, after the namespace's number.
+    pub labels: Vec<(Cow<'static, str>, String)>,
     /// More fields of the START record, in order.
     pub start_fields: Vec<(Cow<'static, str>, String)>,
     /// Most rules that members may store; one more is refused with `ENOMEM`. Beyond some 8000 the memory for rules

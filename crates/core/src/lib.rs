@@ -20,7 +20,7 @@ pub mod time;
 
 pub use action::{Action, EndpointId, LossReason, Notice};
 pub use config::{Config, Policy};
-pub use input::{Answers, Delivery, Input, Inquiry, OwnedInput, OwnedSocketRequest};
+pub use input::{Answers, Delivery, Entrance, Input, Inquiry, OwnedInput, OwnedSocketRequest};
 pub use mapped_ids::MappedIds;
 pub use namespace::{Counters, Namespace, QueueLengths};
 pub use sender::{Capabilities, ProcessId, Sender, Standing, TaskDetails};

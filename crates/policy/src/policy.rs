@@ -4,7 +4,7 @@ use crate::error::PolicyError;
 use crate::files;
 use crate::parse;
 use crate::rule::{Refused, Rule, Who};
-use crate::settings::{Defaults, Forward, Limits, Settings, Supervisor};
+use crate::settings::{Defaults, Forward, Limits, OnMissing, Runtime, Settings, Supervisor};
 use std::path::Path;
 
 /// What the administrator of a host has settled about namespaces. [`Policy::default`] is the policy of a host without a
@@ -12,6 +12,7 @@ use std::path::Path;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     pub(crate) supervisor: Supervisor,
+    pub(crate) runtime: Runtime,
     pub(crate) limits: Limits,
     pub(crate) defaults: Defaults,
     pub(crate) rules: Vec<Rule>,
@@ -45,6 +46,11 @@ impl Policy {
     /// Where each record of a namespace goes besides its log.
     pub fn forward(&self) -> Forward {
         self.supervisor.forward
+    }
+
+    /// What becomes of a container that nobody could serve.
+    pub fn on_missing(&self) -> OnMissing {
+        self.runtime.on_missing
     }
 
     /// How many namespaces there may be.

@@ -37,6 +37,35 @@ impl Forward {
     }
 }
 
+/// What becomes of a container that nobody could serve, because no supervisor answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnMissing {
+    /// It is not started.
+    #[default]
+    Fail,
+    /// It is started without a namespace.
+    Skip,
+}
+
+impl OnMissing {
+    pub(crate) const NAMES: [(&'static str, OnMissing); 2] =
+        [("fail", OnMissing::Fail), ("skip", OnMissing::Skip)];
+
+    /// As the policy file has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            OnMissing::Fail => "fail",
+            OnMissing::Skip => "skip",
+        }
+    }
+}
+
+/// The section `[runtime]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Runtime {
+    pub(crate) on_missing: OnMissing,
+}
+
 /// How many namespaces there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -8,10 +8,12 @@ use std::fmt::{self, Display, Write as _};
 
 impl Display for Policy {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Policy { supervisor, limits, defaults, rules } = self;
+        let Policy { supervisor, runtime, limits, defaults, rules } = self;
         writeln!(formatter, "[supervisor]")?;
         key(formatter, "log-folder", Some(quoted(&supervisor.log_folder.to_string_lossy())))?;
         key(formatter, "forward", Some(quoted(supervisor.forward.name())))?;
+        writeln!(formatter, "\n[runtime]")?;
+        key(formatter, "on-missing", Some(quoted(runtime.on_missing.name())))?;
         writeln!(formatter, "\n[limits]")?;
         key(formatter, "namespaces", Some(limits.namespaces))?;
         key(formatter, "namespaces-per-user", Some(limits.namespaces_per_user))?;
@@ -105,7 +107,7 @@ mod tests {
     #[test]
     fn a_shown_policy_says_the_same() {
         let policy = parsed(
-            "[supervisor]\nlog-folder = '/a \"b\\ü'\nforward = 'kernel'\n[limits]\nnamespaces = 7\n\
+            "[supervisor]\nlog-folder = '/a \"b\\ü'\nforward = 'kernel'\n[runtime]\non-missing = 'skip'\n[limits]\nnamespaces = 7\n\
              [defaults]\nlog-size = 65537\nstrict-clients = ['a*', 'b']\n\
              [[namespace]]\nruntime = 'x*'\nuser = 'a\\b'\nname = '*'\nrefuse = true\n\
              [[namespace]]\nbacklog-limit = 1\nunprivileged-backlog-limit = 2\nrate-limit = 3\npolicy = 'strict'\n\

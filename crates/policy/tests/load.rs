@@ -1,6 +1,6 @@
 //! Which files are read, and whose.
 
-use auditns_policy::{Forward, Policy, PolicyError, Who, bounds};
+use auditns_policy::{Forward, OnMissing, Policy, PolicyError, Who, bounds};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
@@ -66,10 +66,13 @@ fn drop_ins_come_after_the_file_in_the_order_of_their_names() {
 #[test]
 fn drop_ins_need_no_main_file() {
     let folder = Folder::new();
-    folder.write("auditns.d/a.toml", "[supervisor]\nlog-folder = '/logs'\nforward = 'kernel'");
+    folder.write(
+        "auditns.d/a.toml",
+        "[supervisor]\nlog-folder = '/logs'\nforward = 'kernel'\n[runtime]\non-missing = 'skip'",
+    );
     let policy = folder.load().unwrap();
     assert_eq!(policy.log_folder(), Path::new("/logs"));
-    assert_eq!(policy.forward(), Forward::Kernel);
+    assert_eq!((policy.forward(), policy.on_missing()), (Forward::Kernel, OnMissing::Skip));
 }
 
 #[test]

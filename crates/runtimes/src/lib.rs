@@ -7,4 +7,5 @@ pub mod labels;
 pub mod lxc;
 pub mod nspawn;
 pub mod profile;
+pub mod record;
 pub mod state;

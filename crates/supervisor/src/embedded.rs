@@ -19,6 +19,7 @@ use auditns_core::{Config, Namespace, Policy};
 use auditns_sys::launch::{self, LaunchError, LaunchOptions, Launched, LoginuidReset};
 use auditns_sys::signals::SignalFd;
 use auditns_sys::{Endpoints, SentBy, clock};
+use auditns_wire::record::Ids;
 use rustix::process::{DumpableBehavior, Pid, PidfdFlags, pidfd_open};
 use std::ffi::OsString;
 use std::io;
@@ -89,7 +90,9 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus,
 
     let keep_ignored = launch::ignored_signals();
     let signals = forwarding::block().map_err(serve("blocking signals"))?;
-    let starter = start::starter(std::process::id(), rustix::process::getuid().as_raw());
+    let login = auditns_sys::identity::loginuid::own();
+    let (auid, ses) = login.map_or((Ids::UNSET, Ids::UNSET), |login| (login.uid, login.session));
+    let starter = Ids { pid: std::process::id(), uid: rustix::process::getuid().as_raw(), auid, ses };
     let mut endpoints = Endpoints::new();
     let shows_sender = endpoints.sent_by() == SentBy::Supervisor;
     let launch =
@@ -115,6 +118,8 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus,
     let origin = Origin {
         index: 0,
         name,
+        container: None,
+        labels: Vec::new(),
         runtime: "run".to_owned(),
         uid: rustix::process::geteuid().as_raw(),
         pid,
@@ -133,9 +138,11 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus,
         rules_max: Config::RULES_MAX,
         inside_log: false,
         delivery_delay: Config::DELIVERY_DELAY,
+        labels: Vec::new(),
         start_fields: start::fields(&First {
             runtime: "run",
             pid,
+            is_runtime: false,
             loginuid: launched.loginuid.name(),
             no_new_privileges: launched.no_new_privileges,
             command: &options.command,
@@ -155,7 +162,7 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus,
         steering: Arc::default(),
     };
     let mut server = Server::new(parts, observer).map_err(serve("the event loop"))?;
-    server.add_listener(listener, wait_killable).map_err(serve("watching the listener"))?;
+    server.add_listener(listener, wait_killable, None).map_err(serve("watching the listener"))?;
     serve_until_end(server, child, &signals)
 }
 

@@ -52,6 +52,11 @@ pub enum Event<'a> {
         /// Why.
         error: &'a std::io::Error,
     },
+    /// What a container manager sent was not taken up.
+    NotAccepted {
+        /// Why.
+        reason: &'a str,
+    },
     /// A namespace is given up, because supervisors have panicked over it.
     GivenUp {
         /// How often.

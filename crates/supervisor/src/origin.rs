@@ -1,5 +1,6 @@
 //! Where a namespace comes from.
 
+use auditns_control::interface::Container;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -12,6 +13,10 @@ pub(crate) struct Origin {
     pub(crate) name: String,
     /// What started its first member.
     pub(crate) runtime: String,
+    /// The container that it is for.
+    pub(crate) container: Option<Container>,
+    /// What a cluster or manager calls the container, see [`auditns_runtimes::labels`].
+    pub(crate) labels: Vec<(String, String)>,
     /// Who asked for it.
     pub(crate) uid: u32,
     /// Its first member.

@@ -1,7 +1,5 @@
 //! Who begins a namespace, and with what: the fields of its START record.
 
-use auditns_sys::identity::LoginuidFile;
-use auditns_wire::record::Ids;
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -15,17 +13,12 @@ pub(crate) struct First<'a> {
     /// What started it.
     pub(crate) runtime: &'a str,
     pub(crate) pid: u32,
+    /// It is a container's runtime, which will make the first process and end.
+    pub(crate) is_runtime: bool,
     /// What became of its login user id.
     pub(crate) loginuid: &'a str,
     pub(crate) no_new_privileges: bool,
     pub(crate) command: &'a [OsString],
-}
-
-/// The ids of a process that asks for a namespace.
-pub(crate) fn starter(pid: u32, uid: u32) -> Ids {
-    let login = LoginuidFile::open(pid).and_then(|file| file.read());
-    let (auid, ses) = login.map_or((Ids::UNSET, Ids::UNSET), |login| (login.uid, login.session));
-    Ids { pid, uid, auid, ses }
 }
 
 /// The fields of the START record that tell of the first member.
@@ -33,21 +26,30 @@ pub(crate) fn fields(first: &First<'_>) -> Vec<(Cow<'static, str>, String)> {
     let words: Vec<&[u8]> = first.command.iter().map(|word| word.as_bytes()).collect();
     let words = words.join(&b' ');
     let shown = String::from_utf8_lossy(&words[..words.len().min(COMMAND_SHOWN)]).into_owned();
-    let pid = first.pid;
     let mut fields = vec![
-        ("runtime", first.runtime.to_owned()),
-        ("vm-pid", pid.to_string()),
-        ("loginuid", first.loginuid.to_owned()),
-        ("no-new-privs", u8::from(first.no_new_privileges).to_string()),
+        (Cow::Borrowed("runtime"), first.runtime.to_owned()),
+        ("loginuid".into(), first.loginuid.to_owned()),
+        ("no-new-privs".into(), u8::from(first.no_new_privileges).to_string()),
     ];
+    if !first.is_runtime {
+        fields.extend(process(first.pid));
+    }
+    if !first.command.is_empty() {
+        fields.push(("cmd".into(), shown));
+    }
+    fields
+}
+
+/// The fields that tell which process it is, and in which namespaces.
+pub(crate) fn process(pid: u32) -> Vec<(Cow<'static, str>, String)> {
+    let mut fields = vec![("vm-pid".into(), pid.to_string())];
     for (field, file) in [("user-ns", "user"), ("pid-ns", "pid"), ("mnt-ns", "mnt"), ("net-ns", "net")] {
         let link = std::fs::read_link(format!("/proc/{pid}/ns/{file}")).unwrap_or_default();
         let text = link.to_string_lossy();
         let inode = text.split(['[', ']']).nth(1).unwrap_or("?");
-        fields.push((field, inode.to_owned()));
+        fields.push((Cow::Borrowed(field), inode.to_owned()));
     }
-    fields.push(("cmd", shown));
-    fields.into_iter().map(|(name, value)| (Cow::Borrowed(name), value)).collect()
+    fields
 }
 
 /// The program's file name, without what a name may not contain, and the process id.

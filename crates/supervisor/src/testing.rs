@@ -25,6 +25,7 @@ pub(crate) fn config() -> Config {
         backlog_limit: Config::BACKLOG_LIMIT,
         queue_bytes: Config::QUEUE_BYTES,
         starter: Ids { pid: 1, uid: 0, auid: Ids::UNSET, ses: Ids::UNSET },
+        labels: Vec::new(),
         start_fields: Vec::new(),
         rules_max: Config::RULES_MAX,
         inside_log: false,
@@ -37,6 +38,8 @@ pub(crate) fn origin(log_folder: &Path) -> Origin {
     Origin {
         index: 1,
         name: "test".to_owned(),
+        container: None,
+        labels: Vec::new(),
         runtime: "test".to_owned(),
         uid: 0,
         pid: 1,

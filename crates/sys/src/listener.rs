@@ -1,5 +1,9 @@
 //! The supervisor's end of a seccomp filter: receive notifications, answer them, inject descriptors.
 
+mod answerer;
+
+pub use answerer::{Answerer, Response};
+
 use crate::filter::SeccompData;
 use crate::raw;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -27,7 +31,7 @@ pub struct Notification {
 
 impl Notification {
     /// The call that the kernel wrote as these bytes (`struct seccomp_notif`); `None` if there is none.
-    pub(crate) fn from_noted(bytes: &[u8]) -> Option<Notification> {
+    pub fn from_noted(bytes: &[u8]) -> Option<Notification> {
         let word = |at: usize| Some(u64::from_ne_bytes(*bytes.get(at..)?.first_chunk()?));
         let half = |at: usize| Some(u32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?));
         let mut arguments = [0; 6];
@@ -71,9 +75,38 @@ pub enum InjectError {
 pub struct Listener {
     fd: OwnedFd,
     calls_stay: bool,
+    receiver: Receiver,
+}
+
+/// Who takes calls off the queue.
+#[derive(Debug)]
+enum Receiver {
+    /// Whoever has the value.
+    Own,
+    /// A proxy. The descriptor is the process whose container it serves.
+    ProxyOf,
+    /// A proxy, to which answers go.
+    Proxy(Box<dyn Answerer>),
 }
 
 impl Listener {
+    /// What stands for the listeners of a container whose calls a proxy receives: a pidfd of the container's first process.
+    /// Nothing is received here. It is hung up, and readable, when the process has ended.
+    pub fn of_container(pidfd: OwnedFd) -> Listener {
+        Listener { fd: pidfd, calls_stay: false, receiver: Receiver::ProxyOf }
+    }
+
+    /// A listener for a call that a proxy has received and handed on. The proxy answers it with what it is told by the
+    /// answerer; descriptors are injected here. Nothing is received.
+    pub fn proxied(fd: OwnedFd, answerer: Box<dyn Answerer>) -> Listener {
+        Listener { fd, calls_stay: false, receiver: Receiver::Proxy(answerer) }
+    }
+
+    /// Whether a proxy receives its calls: it is one of [`Listener::of_container`] or [`Listener::proxied`].
+    pub fn is_proxied(&self) -> bool {
+        !matches!(self.receiver, Receiver::Own)
+    }
+
     /// Takes the next call off the queue. `None` if nothing waits, or if what waited went away (a signal or a kill
     /// between readiness and this call): never blocks as long as one thread at a time receives.
     ///
@@ -95,7 +128,7 @@ impl Listener {
     /// Receives into a place that holds zeros, is as long as the structure and is used by nobody else meanwhile. Returns
     /// whether there is a call in it.
     pub(crate) fn receive_noting(&self, mut place: NonNull<libc::seccomp_notif>) -> io::Result<bool> {
-        if !self.readiness()?.contains(PollFlags::IN) {
+        if self.is_proxied() || !self.readiness()?.contains(PollFlags::IN) {
             return Ok(false);
         }
         // SAFETY: the caller vouches for the place, and every bit pattern is a valid structure.
@@ -110,7 +143,11 @@ impl Listener {
 
     /// True once no task lives below the filter any more.
     pub fn is_hung_up(&self) -> io::Result<bool> {
-        Ok(self.readiness()?.contains(PollFlags::HUP))
+        let gone = match self.receiver {
+            Receiver::ProxyOf => PollFlags::IN | PollFlags::HUP,
+            Receiver::Own | Receiver::Proxy(_) => PollFlags::HUP,
+        };
+        Ok(self.readiness()?.intersects(gone))
     }
 
     /// True while the call waits for its answer. Ask after reading anything of the caller by its thread id: only
@@ -199,11 +236,13 @@ impl Listener {
     }
 
     fn add_descriptor(&self, mut request: libc::seccomp_notif_addfd) -> Result<i32, InjectError> {
-        if !self.calls_stay {
+        // A proxy waits for an answer to hand on.
+        let two_steps = self.calls_stay || matches!(self.receiver, Receiver::Proxy(_));
+        if !two_steps {
             request.flags |= ADD_FD_AND_SEND;
         }
         let number = self.request_descriptor(&mut request)?;
-        if self.calls_stay && self.answer_value(request.id, i64::from(number)).is_err() {
+        if two_steps && self.answer_value(request.id, i64::from(number)).is_err() {
             return Err(InjectError::Gone);
         }
         Ok(number)
@@ -240,6 +279,10 @@ impl Listener {
     }
 
     fn answer(&self, mut response: libc::seccomp_notif_resp) -> io::Result<()> {
+        if let Receiver::Proxy(answerer) = &self.receiver {
+            let libc::seccomp_notif_resp { id, val, error, flags } = response;
+            return answerer.answer(Response { id, value: val, error, flags });
+        }
         // SAFETY: SECCOMP_IOCTL_NOTIF_SEND reads a seccomp_notif_resp.
         unsafe { raw::ioctl_structure(self.fd.as_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, &mut response) }
             .map(|_| ())
@@ -264,7 +307,7 @@ pub fn is_listener(fd: BorrowedFd<'_>) -> bool {
 
 impl From<OwnedFd> for Listener {
     fn from(fd: OwnedFd) -> Self {
-        Self { fd, calls_stay: false }
+        Self { fd, calls_stay: false, receiver: Receiver::Own }
     }
 }
 

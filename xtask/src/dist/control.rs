@@ -31,7 +31,8 @@ pub(crate) struct Control {
 
 impl Control {
     pub(crate) fn of(project: &Project, tree: &Path) -> Result<Control, Failure> {
-        let files = files(tree)?;
+        let mut files = files(tree)?;
+        files.retain(|file| !file.is_symlink());
         let (mut kibibytes, mut checksums) = (0, String::new());
         for file in &files {
             let size = fs::metadata(file).map_err(|error| unusable(file, &error))?.len();

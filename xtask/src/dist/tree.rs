@@ -7,12 +7,14 @@ use crate::command::{self, Failure};
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Where the program lies.
 pub(crate) const PROGRAM: &str = "usr/bin/auditns";
+/// Names under which it is an OCI runtime, in the same folder.
+pub(crate) const RUNTIMES: [&str; 2] = ["usr/bin/auditns-crun", "usr/bin/auditns-runc"];
 /// Where administrators change the policy.
 pub(crate) const POLICY: &str = "etc/auditns/auditns.toml";
 const DOCUMENTS: &str = "usr/share/doc/auditns";
@@ -47,6 +49,10 @@ pub(crate) fn stage(project: &Project, program: &Path, tree: &Path) -> Result<()
     let strip =
         ["--strip-unneeded", "--remove-section=.comment", "--remove-section=.note", PROGRAM].map(OsStr::new);
     tool("strip", &strip, tree, project)?;
+    for link in RUNTIMES {
+        let link = tree.join(link);
+        symlink("auditns", &link).map_err(|error| unusable(&link, &error))?;
+    }
     for (from, to) in COPIES {
         install(&read(&command::root().join(from))?, tree, to)?;
     }
@@ -110,6 +116,9 @@ fn permit(folder: &Path) -> Result<(), Failure> {
     let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     for entry in entries.map_err(|error| unusable(folder, &error))? {
         let path = entry.path();
+        if path.is_symlink() {
+            continue;
+        }
         if path.is_dir() {
             permit(&path)?;
         } else {

@@ -20,7 +20,8 @@ pub(crate) fn run(exec: &Exec) -> ExitCode {
     };
     let joined = attached::run(&exec.command, LoginuidReset::Keep, |candidate| {
         let request = JoinRequest {
-            name: exec.namespace.clone(),
+            name: Some(exec.namespace.clone()),
+            container: None,
             pid: candidate.pid,
             wait_killable: candidate.wait_killable,
         };

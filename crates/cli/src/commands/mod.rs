@@ -7,6 +7,7 @@ pub(crate) mod logs;
 pub(crate) mod man;
 pub(crate) mod probe;
 pub(crate) mod run;
+pub(crate) mod runtime;
 mod search;
 pub(crate) mod steering;
 pub(crate) mod supervise;

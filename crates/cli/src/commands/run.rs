@@ -65,6 +65,7 @@ fn run_supervised(run: &Run, mut client: Client) -> ExitCode {
     let admitted = attached::run(&run.command, loginuid(run), |candidate| {
         let request = CreateRequest {
             name: run.name.clone(),
+            container: None,
             runtime: "run".to_owned(),
             pid: candidate.pid,
             no_new_privileges: candidate.no_new_privileges,

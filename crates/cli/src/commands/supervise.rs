@@ -14,14 +14,14 @@ use auditns_supervisor::host::{Host, HostOptions, end_at_panics};
 use auditns_sys::signals::SignalFd;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FlockOperation, Mode, flock};
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::{DumpableBehavior, Signal};
 use std::env;
 use std::ffi::OsString;
 use std::fs::{DirBuilder, File};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
@@ -33,6 +33,12 @@ const WRONG_USAGE: u8 = 2;
 const UNTIL_MENDED: Duration = Duration::from_secs(1);
 /// Under which name the socket of the control interface is kept.
 const CONTROL: &str = "control";
+/// The socket of the agent of OCI runtimes, and under which name it is kept.
+pub(crate) const OCI: &str = "oci.sock";
+/// The socket of the proxy of LXC's monitors, and under which name it is kept.
+const LXC: &str = "lxc.sock";
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 128;
 
 /// Why there is no supervisor.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +49,7 @@ enum SuperviseError {
     RunFolder { path: PathBuf, error: io::Error },
     #[error("a supervisor serves in {} already; stop it first, or name another folder with --run-dir", .0.display())]
     Running(PathBuf),
-    #[error("the control socket {} cannot be made ({error}); check its folder's owner and mode", path.display())]
+    #[error("the socket {} cannot be made ({error}); check its folder's owner and mode", path.display())]
     Socket { path: PathBuf, error: io::Error },
     #[error("signals cannot be waited for ({0})")]
     Signals(#[source] io::Error),
@@ -118,17 +124,11 @@ fn serve(supervise: &Supervise, policy: Policy) -> Result<i32, SuperviseError> {
     let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let store = Arc::new(Kept(FdStore::from_environment()?));
     let run_folder = run_folder(supervise)?;
-    let socket = run_folder.join(interface::NAME);
-    let listener = match kept.iter().position(|(name, _)| name == CONTROL) {
-        Some(at) if socket.exists() => UnixListener::from(kept.remove(at).1),
-        Some(at) => {
-            // A service manager can remove the folder and keep what was in it, where nobody finds it any more.
-            drop(kept.remove(at));
-            store.0.forget(CONTROL)?;
-            bind(&socket, &store.0)?
-        }
-        None => bind(&socket, &store.0)?,
-    };
+    let mut sockets = Sockets { folder: &run_folder, kept: &mut kept, store: &store.0 };
+    let oci = sockets.listener(OCI, OCI, SocketType::STREAM)?.into();
+    let lxc = sockets.listener(LXC, LXC, SocketType::SEQPACKET)?;
+    // Who finds the control interface finds the others.
+    let listener = sockets.listener(interface::NAME, CONTROL, SocketType::STREAM)?.into();
     let log_folder = supervise.log_dir.clone().unwrap_or_else(|| policy.log_folder().to_owned());
     let config = supervise.config.clone();
     // It can be started from outside of the sandbox only.
@@ -150,6 +150,8 @@ fn serve(supervise: &Supervise, policy: Policy) -> Result<i32, SuperviseError> {
         read_policy: Box::new(move || Policy::load(&config).map_err(|error| error.to_string())),
         log_folder,
         listener,
+        oci,
+        lxc,
         store: Arc::clone(&store) as Arc<dyn Store>,
         kept,
         restarts: env::var("AUDITNS_RESTARTS").ok().and_then(|text| text.parse().ok()).unwrap_or(0),
@@ -210,19 +212,49 @@ fn lock(run_folder: &Path) -> Result<File, SuperviseError> {
     }
 }
 
+/// Sockets on which the supervisor listens.
+struct Sockets<'a> {
+    folder: &'a Path,
+    kept: &'a mut Vec<(String, OwnedFd)>,
+    store: &'a FdStore,
+}
+
+impl Sockets<'_> {
+    /// The socket with that file name: as it was kept, or a new one.
+    fn listener(&mut self, file: &str, kept_as: &str, kind: SocketType) -> Result<OwnedFd, SuperviseError> {
+        let path = self.folder.join(file);
+        if let Some(at) = self.kept.iter().position(|(name, _)| name == kept_as) {
+            let listener = self.kept.remove(at).1;
+            if path.exists() {
+                return Ok(listener);
+            }
+            // A service manager can remove the folder and keep what was in it, where nobody finds it any more.
+            drop(listener);
+            self.store.forget(kept_as)?;
+        }
+        let listener = bind(&path, kind)?;
+        self.store.keep(kept_as, &[listener.as_fd()])?;
+        Ok(listener)
+    }
+}
+
 /// Anybody may ask; what for is decided by who asks.
-fn bind(path: &Path, store: &FdStore) -> Result<UnixListener, SuperviseError> {
+fn bind(path: &Path, kind: SocketType) -> Result<OwnedFd, SuperviseError> {
     let failed = |error| SuperviseError::Socket { path: path.to_owned(), error };
+    let listen_at = || -> io::Result<OwnedFd> {
+        let socket = net::socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
+        net::bind(&socket, &SocketAddrUnix::new(path)?)?;
+        net::listen(&socket, BACKLOG)?;
+        Ok(socket)
+    };
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}
     }
     let mask = rustix::process::umask(Mode::from_raw_mode(0o111));
-    let listener = UnixListener::bind(path);
+    let listener = listen_at();
     rustix::process::umask(mask);
-    let listener = listener.map_err(failed)?;
-    store.keep(CONTROL, &[listener.as_fd()])?;
-    Ok(listener)
+    listener.map_err(failed)
 }
 
 /// The keeper, as the supervisor knows it.

@@ -98,6 +98,21 @@ impl Supervisor {
         until(said, || self.stderr().matches(said).count() > before);
     }
 
+    /// The process that serves.
+    pub fn pid(&self) -> Pid {
+        let stream = UnixStream::connect(self.socket()).unwrap();
+        let reply = varlink(&stream, "io.auditns.GetSupervisor", &serde_json::json!({}));
+        let pid = reply["parameters"]["pid"].as_i64().unwrap_or_else(|| panic!("{reply}"));
+        Pid::from_raw(i32::try_from(pid).unwrap()).unwrap()
+    }
+
+    /// Kills the process that serves, and waits until another one does.
+    pub fn kill(&self) {
+        let before = self.pid();
+        kill_process(before, Signal::KILL).unwrap();
+        until("the next supervisor serves", || self.pid() != before);
+    }
+
     /// `auditns WORDS` by a user. A run that does not end is ended with the status 124.
     pub fn command_as(&self, uid: u32, words: &[&str]) -> Command {
         self.command_within(30, uid, words)
@@ -174,7 +189,7 @@ pub struct Member {
 }
 
 impl Member {
-    fn start(command: &mut Command) -> Member {
+    pub fn start(command: &mut Command) -> Member {
         let (reader, input) = std::io::pipe().unwrap();
         let mut started = start(command.stdin(reader));
         // What the command holds of the pipe would keep it open.

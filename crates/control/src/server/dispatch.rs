@@ -3,7 +3,8 @@
 use super::host::{Host, Peer};
 use crate::Refusal;
 use crate::interface::{
-    CreateRequest, JoinRequest, ListReply, Nothing, ReloadReply, SetRequest, ShowReply, ShowRequest,
+    CreateRequest, IntroduceRequest, JoinRequest, ListReply, Nothing, ReloadReply, SetRequest, ShowReply,
+    ShowRequest,
 };
 use crate::service::{self, DescriptionRequest, ServiceError};
 use crate::transport::Message;
@@ -86,7 +87,8 @@ fn run(
         }
         "io.auditns.Show" => {
             let which = parameters::<ShowRequest>(call)?.which();
-            let which = which.ok_or_else(|| invalid("give exactly one of name, contid and pid"))?;
+            let which =
+                which.ok_or_else(|| invalid("give exactly one of name, contid, pid and container"))?;
             succeeded(ShowReply { namespace: host.show(peer, which)? })
         }
         "io.auditns.Set" => succeeded(host.set(peer, parameters::<SetRequest>(call)?)?),
@@ -96,8 +98,12 @@ fn run(
         }
         "io.auditns.Join" => {
             let request = parameters::<JoinRequest>(call)?;
+            if request.name.is_some() == request.container.is_some() {
+                return Err(invalid("give exactly one of name and container").into());
+            }
             succeeded(host.join(peer, request, listener(descriptors)?)?)
         }
+        "io.auditns.Introduce" => succeeded(host.introduce(peer, parameters::<IntroduceRequest>(call)?)?),
         "io.auditns.Reload" => {
             let Nothing {} = parameters(call)?;
             succeeded(ReloadReply { messages: host.reload(peer)? })

@@ -2,8 +2,8 @@
 
 use crate::Refusal;
 use crate::interface::{
-    CreateReply, CreateRequest, JoinReply, JoinRequest, NamespaceInfo, SetReply, SetRequest, SupervisorInfo,
-    Which,
+    CreateReply, CreateRequest, IntroduceRequest, JoinReply, JoinRequest, NamespaceInfo, SetReply,
+    SetRequest, SupervisorInfo, Which,
 };
 use rustix::process::Pid;
 use std::io;
@@ -19,18 +19,27 @@ pub struct Peer {
     /// Its process, 0 if it is not in the supervisor's process namespace. It may have ended, and its number be that
     /// of another.
     pub pid: u32,
+    /// Its login user id and session when the connection was accepted, `u32::MAX` where they are not set or not known.
+    pub login: (u32, u32),
 }
 
 impl Peer {
     /// Who connected a socket.
-    pub(super) fn of(socket: impl AsFd) -> io::Result<Peer> {
+    ///
+    /// # Errors
+    /// Those of `getsockopt(2)`.
+    pub fn of(socket: impl AsFd) -> io::Result<Peer> {
         let credentials = rustix::net::sockopt::socket_peercred(socket)?;
-        Ok(Peer {
-            uid: credentials.uid.as_raw(),
-            gid: credentials.gid.as_raw(),
-            pid: u32::try_from(Pid::as_raw(Some(credentials.pid))).unwrap_or(0),
-        })
+        let pid = u32::try_from(Pid::as_raw(Some(credentials.pid))).unwrap_or(0);
+        let login = (of_process(pid, "loginuid"), of_process(pid, "sessionid"));
+        Ok(Peer { uid: credentials.uid.as_raw(), gid: credentials.gid.as_raw(), pid, login })
     }
+}
+
+/// A number that the kernel tells of a process in a file of its own.
+fn of_process(pid: u32, file: &str) -> u32 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/{file}"));
+    text.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(u32::MAX)
 }
 
 /// What answers the calls of `io.auditns`.
@@ -48,6 +57,8 @@ pub trait Host: Send + Sync {
     fn create(&self, peer: Peer, request: CreateRequest, listener: OwnedFd) -> Result<CreateReply, Refusal>;
     /// Adds processes to a namespace. The descriptor is the peer's word: it need not be a seccomp listener.
     fn join(&self, peer: Peer, request: JoinRequest, listener: OwnedFd) -> Result<JoinReply, Refusal>;
+    /// Takes note of a container's first process.
+    fn introduce(&self, peer: Peer, request: IntroduceRequest) -> Result<JoinReply, Refusal>;
     /// Reads the configuration again. Returns what there is to say about it.
     fn reload(&self, peer: Peer) -> Result<Vec<String>, Refusal>;
     /// What there is to know about the supervisor.

@@ -97,7 +97,10 @@ fn a_descriptor_of_one_call_is_not_used_for_the_next() {
     let (_reader, writer) = std::io::pipe().unwrap();
     send_with(&raw.0, b"{\"method\":\"io.auditns.Reload\"}\0", &[writer.as_fd()]);
     raw.receive().unwrap();
-    let request = crate::interface::JoinRequest { name: "web".to_owned(), pid: 1, wait_killable: true };
+    let request = crate::interface::JoinRequest {
+        name: Some("web".to_owned()),
+        ..crate::interface::JoinRequest::default()
+    };
     assert!(rig.client().join(&request, writer.as_fd()).is_ok());
     let call = String::from_utf8(join("web")).unwrap();
     assert_eq!(raw.ask(call.trim_end_matches('\0'))["error"], "io.auditns.MissingDescriptor");
@@ -111,7 +114,10 @@ fn descriptors_that_cannot_be_used_harm_only_the_call() {
         let (_, writer) = UnixStream::pair().unwrap();
         writer
     };
-    let request = crate::interface::JoinRequest { name: "web".to_owned(), pid: 1, wait_killable: true };
+    let request = crate::interface::JoinRequest {
+        name: Some("web".to_owned()),
+        ..crate::interface::JoinRequest::default()
+    };
     let outcome = rig.client().join(&request, closed_end.as_fd());
     assert!(matches!(outcome, Err(ClientError::Closed)), "{outcome:?}");
     assert!(rig.serves());

@@ -2,8 +2,8 @@
 
 use super::rig::namespace;
 use crate::interface::{
-    CreateReply, CreateRequest, DESCRIPTION, JoinReply, JoinRequest, Policy, SetReply, SetRequest,
-    SupervisorInfo,
+    Container, CreateReply, CreateRequest, DESCRIPTION, IntroduceRequest, JoinReply, JoinRequest, Policy,
+    SetReply, SetRequest, SupervisorInfo,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,7 +38,7 @@ fn agrees(heading: &str, declared: &str, value: &impl Serialize) {
             "string" | "Policy" => value.is_string(),
             "bool" => value.is_boolean(),
             "[]string" => value.is_array(),
-            "[string]string" => value.is_object(),
+            "[string]string" | "Container" | "?Container" => value.is_object(),
             other => panic!("{heading}: {name} is a {other}"),
         };
         assert!(fits, "{heading}: {name} is {value}, not {kind}");
@@ -61,14 +61,23 @@ fn types_have_the_fields_of_the_file() {
     method_agrees("Set", &set, &SetReply { before: text(), after: text() });
     let create = CreateRequest {
         name: Some(text()),
+        container: Some(Container::default()),
         backlog_limit: Some(1),
         policy: Some(Policy::Normal),
         ..CreateRequest::default()
     };
     let created = CreateReply { contid: 1, name: text(), log_folder: text(), backlog_limit: 1 };
     method_agrees("Create", &create, &created);
-    let join = JoinRequest { name: text(), pid: 1, wait_killable: true };
+    let join = JoinRequest {
+        name: Some(text()),
+        container: Some(Container::default()),
+        pid: 1,
+        wait_killable: true,
+    };
     method_agrees("Join", &join, &JoinReply { contid: 1, name: text() });
+    agrees("Container", in_brackets("type Container (").0, &Container::default());
+    let reply = JoinReply { contid: 1, name: text() };
+    method_agrees("Introduce", &IntroduceRequest::default(), &reply);
     let supervisor = SupervisorInfo {
         version: text(),
         pid: 1,
@@ -114,7 +123,7 @@ fn the_server_knows_every_method_of_the_file() {
         .filter_map(|line| line.strip_prefix("method "))
         .map(|line| line.split_once('(').unwrap().0)
         .collect();
-    assert_eq!(methods, ["List", "Show", "Set", "Create", "Join", "Reload", "GetSupervisor"]);
+    assert_eq!(methods, ["List", "Show", "Set", "Create", "Join", "Introduce", "Reload", "GetSupervisor"]);
     for method in methods {
         let reply = raw.ask(&format!("{{\"method\":\"io.auditns.{method}\"}}"));
         assert_ne!(reply["error"], "org.varlink.service.MethodNotFound", "{method}");

@@ -3,7 +3,7 @@
 use super::rig::{ALICE, Rig, as_user};
 use crate::Refusal;
 use crate::client::ClientError;
-use crate::interface::{CreateRequest, JoinRequest, Policy, SetRequest, Which};
+use crate::interface::{Container, CreateRequest, IntroduceRequest, JoinRequest, Policy, SetRequest, Which};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -11,6 +11,10 @@ use std::os::fd::AsFd;
 
 fn set(value: &str) -> SetRequest {
     SetRequest { name: "web".to_owned(), key: "rate_limit".to_owned(), value: value.to_owned() }
+}
+
+fn container() -> Container {
+    Container { id: "c0ffee".to_owned(), root: "/run/crun".to_owned() }
 }
 
 #[test]
@@ -22,6 +26,9 @@ fn every_method_reaches_the_host_and_its_reply_the_client() {
     assert_eq!(client.show(Which::Name("db".to_owned())).unwrap().name, "db");
     assert_eq!(client.show(Which::Contid(u64::MAX)).unwrap().contid, u64::MAX);
     assert_eq!(client.show(Which::Pid(17)).unwrap().pid, 17);
+    assert_eq!(client.show(Which::Container(container())).unwrap().container, "c0ffee");
+    let introduced = client.introduce(&IntroduceRequest { container: container(), pid: 18 }).unwrap();
+    assert_eq!((introduced.contid, introduced.name.as_str()), (18, "/run/crun"));
     let reply = client.set(&set("5")).unwrap();
     assert_eq!((reply.before.as_str(), reply.after.as_str()), ("rate_limit", "5"));
     assert_eq!(client.reload().unwrap(), ["read again"]);
@@ -38,6 +45,7 @@ fn a_namespace_is_made_and_joined_with_the_listener_that_was_sent() {
     let (mut reader, writer) = std::io::pipe().unwrap();
     let request = CreateRequest {
         name: Some("web\u{1b}\0".to_owned()),
+        container: Some(container()),
         runtime: "crun".to_owned(),
         pid: 12,
         no_new_privileges: true,
@@ -53,15 +61,17 @@ fn a_namespace_is_made_and_joined_with_the_listener_that_was_sent() {
     assert_eq!((reply.contid, reply.log_folder.as_str(), reply.backlog_limit), (7, "/logs", 9));
     assert_eq!(*rig.host.created.lock().unwrap(), [request]);
 
-    let request = JoinRequest { name: "web".to_owned(), pid: 13, wait_killable: false };
+    let request = JoinRequest { name: Some("web".to_owned()), pid: 13, ..JoinRequest::default() };
     let reply = client.join(&request, writer.as_fd()).unwrap();
     assert_eq!((reply.contid, reply.name.as_str()), (13, "web"));
+    let request = JoinRequest { container: Some(container()), ..JoinRequest::default() };
+    assert_eq!(client.join(&request, writer.as_fd()).unwrap().name, "c0ffee");
 
     // The end of the pipe shows that nobody kept a copy of the descriptor.
     drop(writer);
     let mut written = String::new();
     reader.read_to_string(&mut written).unwrap();
-    assert_eq!(written, "web\u{1b}\0web");
+    assert_eq!(written, "web\u{1b}\0webc0ffee");
 }
 
 #[test]
@@ -143,6 +153,8 @@ fn calls_that_do_not_fit_the_interface_are_answered_with_what_is_wrong() {
         r#"{"method":"io.auditns.Show","parameters":{"pid":-1}}"#,
         r#"{"method":"io.auditns.Show","parameters":{"contid":18446744073709551616}}"#,
         r#"{"method":"io.auditns.Join","parameters":{"name":"a","pid":4294967296,"wait_killable":true}}"#,
+        r#"{"method":"io.auditns.Join","parameters":{"pid":1,"wait_killable":true}}"#,
+        r#"{"method":"io.auditns.Join","parameters":{"name":"a","container":{"id":"a","root":""},"pid":1,"wait_killable":true}}"#,
     ] {
         let (name, parameters) = error(call);
         assert_eq!(name, "org.varlink.service.InvalidParameter", "{call}");

@@ -3,8 +3,8 @@
 use crate::Refusal;
 use crate::client::Client;
 use crate::interface::{
-    CreateReply, CreateRequest, JoinReply, JoinRequest, NamespaceInfo, SetReply, SetRequest, SupervisorInfo,
-    Which,
+    CreateReply, CreateRequest, IntroduceRequest, JoinReply, JoinRequest, NamespaceInfo, SetReply,
+    SetRequest, SupervisorInfo, Which,
 };
 use crate::server::{Host, Limits, Peer, Server, serve_within};
 use rustix::fs::Mode;
@@ -77,6 +77,7 @@ impl Host for FakeHost {
             Which::Name(name) => Ok(NamespaceInfo { name, uid: peer.uid, ..namespace() }),
             Which::Contid(contid) => Ok(NamespaceInfo { contid, ..namespace() }),
             Which::Pid(pid) => Ok(NamespaceInfo { pid, ..namespace() }),
+            Which::Container(container) => Ok(NamespaceInfo { container: container.id, ..namespace() }),
         }
     }
 
@@ -101,8 +102,13 @@ impl Host for FakeHost {
     }
 
     fn join(&self, _: Peer, request: JoinRequest, listener: OwnedFd) -> Result<JoinReply, Refusal> {
-        rustix::io::write(&listener, request.name.as_bytes()).unwrap();
-        Ok(JoinReply { contid: u64::from(request.pid), name: request.name })
+        let name = request.name.or(request.container.map(|container| container.id)).unwrap();
+        rustix::io::write(&listener, name.as_bytes()).unwrap();
+        Ok(JoinReply { contid: u64::from(request.pid), name })
+    }
+
+    fn introduce(&self, _: Peer, request: IntroduceRequest) -> Result<JoinReply, Refusal> {
+        Ok(JoinReply { contid: u64::from(request.pid), name: request.container.root })
     }
 
     fn reload(&self, _: Peer) -> Result<Vec<String>, Refusal> {

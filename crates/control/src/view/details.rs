@@ -4,6 +4,7 @@ use super::table::policy;
 use super::time::date;
 use crate::interface::NamespaceInfo;
 use auditns_wire::text::escape;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// A line `key: value` for each field, keys as in the interface file.
@@ -15,6 +16,8 @@ pub fn details(namespace: &NamespaceInfo) -> String {
         runtime,
         uid,
         pid,
+        container,
+        labels,
         started,
         policy: of_policy,
         gate_open,
@@ -56,6 +59,8 @@ pub fn details(namespace: &NamespaceInfo) -> String {
         ("runtime", escape(runtime.as_bytes())),
         ("uid", uid.to_string()),
         ("pid", known(*pid, "unknown")),
+        ("container", escape(container.as_bytes())),
+        ("labels", escape(labels_of(labels).as_bytes())),
         ("started", date(*started)),
         ("policy", policy(*of_policy).to_owned()),
         ("gate_open", yes_or_no(*gate_open)),
@@ -96,6 +101,10 @@ pub fn details(namespace: &NamespaceInfo) -> String {
         let _ = writeln!(text, "{key}: {value}");
     }
     text
+}
+
+fn labels_of(labels: &BTreeMap<String, String>) -> String {
+    labels.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
 }
 
 fn known(pid: u32, otherwise: &str) -> String {

@@ -11,4 +11,5 @@ mod tests;
 
 pub use details::details;
 pub use table::table;
+pub use time::date;
 pub use top::{Sample, frame};

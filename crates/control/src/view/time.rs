@@ -15,7 +15,7 @@ pub(super) fn age(seconds: u64) -> String {
 }
 
 /// A time in UTC. Source of the calendar: Howard Hinnant, "chrono-compatible low-level date algorithms".
-pub(super) fn date(seconds_since_1970: u64) -> String {
+pub fn date(seconds_since_1970: u64) -> String {
     let (days, second) = (seconds_since_1970 / DAY, seconds_since_1970 % DAY);
     // Days since 1 March of the year 0, so that a leap day is the last of its year.
     let days = days + 719_468;

@@ -13,8 +13,9 @@ use crate::rules::{FileId, PathAnswers, PathQuestion};
 use crate::sender::{ProcessId, Sender, TaskDetails};
 use crate::socket::{Caller, SocketRequest};
 use auditns_wire::Errno;
-use auditns_wire::record::Viewed;
+use auditns_wire::record::{Ids, Viewed};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// An event at the edge. What is written of one is read as an [`OwnedInput`].
 #[derive(Debug, Serialize)]
@@ -113,10 +114,38 @@ pub enum Input<'a> {
     HostSetsRateLimit(u32),
     /// The host sets how much of its configuration is the namespace's own. What was configured stays.
     HostSetsPolicy(Policy),
+    /// A process is let in by somebody at the host: a container's first one once its runtime has made it, or one that joins.
+    LetIn {
+        /// What is written of it, as the operation of the record.
+        operation: Entrance,
+        /// Who lets it in, as the host sees them.
+        by: Ids,
+        /// What is known of the process: more fields of the record, in order.
+        fields: &'a [(Cow<'static, str>, String)],
+    },
     /// A deadline may have passed.
     Tick,
     /// The last member is gone.
     Ended,
+}
+
+/// How a process gets into a namespace that exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Entrance {
+    /// As the container's first process.
+    First,
+    /// From outside.
+    Join,
+}
+
+impl Entrance {
+    /// The operation of its record.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Entrance::First => "init",
+            Entrance::Join => "join",
+        }
+    }
 }
 
 /// What became of one attempt to hand a record to the audit daemon.

@@ -1,14 +1,15 @@
 //! Inputs that own what they speak of: what is read back of a written [`Input`].
 
-use super::{Answers, Delivery, Input};
+use super::{Answers, Delivery, Entrance, Input};
 use crate::action::EndpointId;
 use crate::config::Policy;
 use crate::mapped_ids::MappedIds;
 use crate::sender::Sender;
 use crate::socket::{Caller, SocketRequest};
 use auditns_wire::Errno;
-use auditns_wire::record::Viewed;
+use auditns_wire::record::{Ids, Viewed};
 use serde::Deserialize;
+use std::borrow::Cow;
 
 /// An [`Input`] that was read. Variants and fields are those of [`Input`], in the same order: that is its format.
 #[derive(Clone, Debug, Deserialize)]
@@ -66,6 +67,11 @@ pub enum OwnedInput {
     HostSetsBacklogLimit(u32),
     HostSetsRateLimit(u32),
     HostSetsPolicy(Policy),
+    LetIn {
+        operation: Entrance,
+        by: Ids,
+        fields: Vec<(Cow<'static, str>, String)>,
+    },
     Tick,
     Ended,
 }
@@ -124,6 +130,9 @@ impl OwnedInput {
             OwnedInput::HostSetsBacklogLimit(limit) => Input::HostSetsBacklogLimit(*limit),
             OwnedInput::HostSetsRateLimit(limit) => Input::HostSetsRateLimit(*limit),
             OwnedInput::HostSetsPolicy(policy) => Input::HostSetsPolicy(*policy),
+            OwnedInput::LetIn { operation, by, fields } => {
+                Input::LetIn { operation: *operation, by: *by, fields }
+            }
             OwnedInput::Tick => Input::Tick,
             OwnedInput::Ended => Input::Ended,
         }

@@ -1,6 +1,6 @@
 //! An input that is written and read is the same input.
 
-use super::{Answers, Delivery, Input, OwnedInput};
+use super::{Answers, Delivery, Entrance, Input, OwnedInput};
 use crate::rules::{FileId, PathKind, PathQuestion};
 use crate::sender::{Capabilities, ProcessId, Sender, Standing, TaskDetails};
 use crate::socket::{Caller, SocketRequest};
@@ -10,7 +10,7 @@ use auditns_wire::record::{Ids, TaskIds, Viewed};
 use std::time::Duration;
 
 /// How many variants there are.
-const VARIANTS: usize = 18;
+const VARIANTS: usize = 19;
 
 /// The place of a variant. A new one does not compile until it has a place, and then has to be among the samples.
 fn place(input: &Input<'_>) -> usize {
@@ -33,8 +33,9 @@ fn place(input: &Input<'_>) -> usize {
         Input::HostSetsBacklogLimit(_) => 13,
         Input::HostSetsRateLimit(_) => 14,
         Input::HostSetsPolicy(_) => 15,
-        Input::Tick => 16,
-        Input::Ended => 17,
+        Input::LetIn { .. } => 16,
+        Input::Tick => 17,
+        Input::Ended => 18,
     }
 }
 
@@ -112,6 +113,10 @@ fn each(mut check: impl FnMut(Input<'_>)) {
     check(Input::HostSetsRateLimit(321));
     for policy in [Policy::Normal, Policy::Strict] {
         check(Input::HostSetsPolicy(policy));
+    }
+    let (by, fields) = (Ids { pid: 1, uid: 2, auid: 3, ses: 4 }, [("vm-pid".into(), "5".to_owned())]);
+    for operation in [Entrance::First, Entrance::Join] {
+        check(Input::LetIn { operation, by, fields: &fields });
     }
     check(Input::Tick);
     check(Input::Ended);

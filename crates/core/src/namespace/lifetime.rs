@@ -4,7 +4,7 @@ use super::Namespace;
 use crate::action::Action;
 use crate::time::Now;
 use auditns_wire::message_type::VIRT_CONTROL;
-use auditns_wire::record::{self, Body, Lifetime};
+use auditns_wire::record::{self, Body, Ids, Lifetime};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -50,7 +50,7 @@ impl Namespace {
             ("backlog_limit".into(), self.config.backlog_limit.to_string()),
         ];
         fields.extend(self.config.start_fields.iter().cloned());
-        self.store_lifetime("start", fields, now);
+        self.store_lifetime("start", self.config.starter, fields, now);
     }
 
     pub(super) fn store_end(&mut self, now: Now) {
@@ -67,24 +67,20 @@ impl Namespace {
             ("rules_not_enforced", counters.unenforced_rules.to_string()),
         ];
         let fields = fields.map(|(name, value)| (name.into(), value)).into();
-        self.store_lifetime("stop", fields, now);
+        self.store_lifetime("stop", self.config.starter, fields, now);
     }
 
     /// For the host's log alone: inside, a namespace does not see its own frame.
-    fn store_lifetime(
+    pub(super) fn store_lifetime(
         &mut self,
         operation: &'static str,
+        ids: Ids,
         fields: Vec<(Cow<'static, str>, String)>,
         now: Now,
     ) {
         let stamp = self.next_stamp(now);
-        let body = Body::Lifetime(Lifetime {
-            ids: self.config.starter,
-            operation,
-            name: self.config.name.clone(),
-            fields,
-        });
-        let line = record::host_line(VIRT_CONTROL, stamp, self.config.contid, &body);
+        let body = Body::Lifetime(Lifetime { ids, operation, name: self.config.name.clone(), fields });
+        let line = record::host_line(VIRT_CONTROL, stamp, &self.provenance, &body);
         self.output.push_back(Action::Store { serial: stamp.serial, line, lifetime: true });
     }
 }

@@ -33,6 +33,7 @@ use crate::input::Input;
 use crate::mapped_ids::MappedIds;
 use crate::rules::RuleSet;
 use crate::time::Now;
+use auditns_wire::record::provenance;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -45,6 +46,8 @@ use std::time::Duration;
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Namespace {
     config: Config,
+    /// See [`provenance`].
+    provenance: String,
     /// While closed nothing is recorded and only the host can raise the backlog limit.
     gate_open: bool,
     settings: settings::Settings,
@@ -90,6 +93,7 @@ impl Namespace {
             output: VecDeque::new(),
             refusals: Vec::new(),
             counters: Counters::default(),
+            provenance: provenance(config.contid, &config.labels),
             config,
         };
         namespace.store_start(now);
@@ -129,6 +133,9 @@ impl Namespace {
             }
             Input::HostSetsRateLimit(limit) => self.settings.rate_limit = limit,
             Input::HostSetsPolicy(policy) => self.config.policy = policy,
+            Input::LetIn { operation, by, fields } => {
+                self.store_lifetime(operation.name(), by, fields.to_vec(), now);
+            }
             Input::Tick => {}
             Input::Ended => self.store_end(now),
         }

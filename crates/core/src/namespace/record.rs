@@ -42,7 +42,7 @@ impl Namespace {
             return None;
         }
         count(&mut self.counters.records);
-        let line = record::host_line(message_type, stamp, self.config.contid, body);
+        let line = record::host_line(message_type, stamp, &self.provenance, body);
         let serial = stamp.serial;
         self.output.push_back(Action::Store { serial, line, lifetime: false });
         let text = record::namespace_text(stamp, body).into_boxed_slice();

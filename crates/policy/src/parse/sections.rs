@@ -7,11 +7,12 @@ use crate::bounds;
 use crate::error::PolicyError;
 use crate::policy::Policy;
 use crate::rule::Rule;
-use crate::settings::{Changes, Forward, Mode};
+use crate::settings::{Changes, Forward, Mode, OnMissing};
 use toml::de::DeTable;
 
-const FILE: [&str; 4] = ["supervisor", "limits", "defaults", "namespace"];
+const FILE: [&str; 5] = ["supervisor", "runtime", "limits", "defaults", "namespace"];
 const SUPERVISOR: [&str; 2] = ["log-folder", "forward"];
+const RUNTIME: [&str; 1] = ["on-missing"];
 const LIMITS: [&str; 2] = ["namespaces", "namespaces-per-user"];
 const DEFAULTS: [&str; 11] = [
     "backlog-limit",
@@ -41,6 +42,11 @@ pub(super) fn apply(
         if let Some(forward) = section.read("forward", |value| value.word(&Forward::NAMES))? {
             policy.supervisor.forward = forward;
         }
+    }
+    if let Some(section) = file.table("runtime", "[runtime]", &RUNTIME)?
+        && let Some(on_missing) = section.read("on-missing", |value| value.word(&OnMissing::NAMES))?
+    {
+        policy.runtime.on_missing = on_missing;
     }
     if let Some(section) = file.table("limits", "[limits]", &LIMITS)? {
         if let Some(namespaces) = section.read("namespaces", |value| value.number(bounds::NAMESPACES))? {

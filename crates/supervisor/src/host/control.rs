@@ -2,16 +2,18 @@
 
 use super::directory::{Entry, NoRoom};
 use super::members::{Marks, Processes};
-use super::resident::{Description, Order};
+use super::naming::container_of;
+use super::resident::{Description, Joining, Order};
 use super::{Shared, creation};
 use auditns_control::Refusal;
 use auditns_control::interface::{
-    CreateReply, CreateRequest, JoinReply, JoinRequest, NamespaceInfo, SetReply, SetRequest, SupervisorInfo,
-    Which,
+    Container, CreateReply, CreateRequest, IntroduceRequest, JoinReply, JoinRequest, NamespaceInfo, SetReply,
+    SetRequest, SupervisorInfo, Which,
 };
 use auditns_control::server::{Host, Peer};
 use auditns_core::Policy;
 use auditns_sys::Listener;
+use auditns_sys::identity::process::start_time;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -40,6 +42,13 @@ impl Control {
     }
 }
 
+impl Control {
+    fn of_container(&self, peer: Peer, container: &Container) -> Result<Entry, Refusal> {
+        container_of(&self.0, peer, container)
+            .ok_or_else(|| Refusal::NoSuchNamespace { which: format!("container {}", container.id) })
+    }
+}
+
 impl Host for Control {
     fn list(&self, peer: Peer) -> Result<Vec<NamespaceInfo>, Refusal> {
         let processes = Processes::now();
@@ -51,6 +60,7 @@ impl Host for Control {
         let processes = Processes::now();
         let description = match which {
             Which::Name(name) => described(&self.named(peer, &name)?)?,
+            Which::Container(container) => described(&self.of_container(peer, &container)?)?,
             Which::Contid(contid) => described(&self.named(peer, &contid.to_string())?)?,
             Which::Pid(pid) => {
                 let descriptions = self.visible(peer).into_iter().filter_map(|entry| described(&entry).ok());
@@ -83,9 +93,32 @@ impl Host for Control {
 
     fn join(&self, peer: Peer, request: JoinRequest, listener: OwnedFd) -> Result<JoinReply, Refusal> {
         let listener = checked(listener)?;
-        let entry = self.named(peer, &request.name)?;
-        let order = Order::Join { listener, wait_killable: request.wait_killable };
-        entry.orders.give(order).map_err(|error| unavailable(&error))?;
+        let JoinRequest { name, container, pid, wait_killable } = request;
+        let joining = Joining { by: creation::ids_of(peer), pid };
+        let entry = match (name, container) {
+            (Some(name), _) => {
+                let entry = self.named(peer, &name)?;
+                let order = Order::Join { listener, wait_killable, place: None, joining };
+                entry.orders.give(order).map_err(|error| unavailable(&error))?;
+                entry
+            }
+            (None, container) => {
+                let entry = self.of_container(peer, &container.unwrap_or_default())?;
+                let joined = creation::join_container(&entry, joining, listener, wait_killable);
+                joined.map_err(|(refusal, _)| refusal)?;
+                entry
+            }
+        };
+        Ok(JoinReply { contid: entry.contid, name: entry.name })
+    }
+
+    fn introduce(&self, peer: Peer, request: IntroduceRequest) -> Result<JoinReply, Refusal> {
+        let entry = self.of_container(peer, &request.container)?;
+        let (pid, started) = creation::process_of(peer, request.pid, "Introduce")?;
+        entry
+            .orders
+            .give(Order::Introduce { pid, started, by: creation::ids_of(peer) })
+            .map_err(|error| unavailable(&error))?;
         Ok(JoinReply { contid: entry.contid, name: entry.name })
     }
 
@@ -122,16 +155,20 @@ pub(super) fn described(entry: &Entry) -> Result<Description, Refusal> {
 
 /// How the members of a namespace are told.
 pub(super) fn marks(description: &Description) -> Marks {
-    Marks { first: description.info.pid, pid_namespace: description.pid_namespace }
+    let Description { info, pid_namespace, first_started, .. } = description;
+    // Another process may have its number by now. Whoever serves a namespace of its own does not say when it started.
+    let is_there = start_time(info.pid).is_ok_and(|started| *first_started == 0 || started == *first_started);
+    Marks { first: if is_there { info.pid } else { 0 }, pid_namespace: *pid_namespace }
 }
 
 fn with_members(description: Description, processes: &Processes) -> NamespaceInfo {
-    let members = u32::try_from(processes.count(marks(&description))).ok();
-    NamespaceInfo { members, ..description.info }
+    let marks = marks(&description);
+    let members = u32::try_from(processes.count(marks)).ok();
+    NamespaceInfo { members, pid: marks.first, ..description.info }
 }
 
 /// Whoever calls can hand over anything, and some files block whoever closes or reads them.
-fn checked(fd: OwnedFd) -> Result<Listener, Refusal> {
+pub(super) fn checked(fd: OwnedFd) -> Result<Listener, Refusal> {
     if auditns_sys::listener::is_listener(fd.as_fd()) {
         Ok(Listener::from(fd))
     } else {
@@ -192,7 +229,7 @@ fn invalid(request: &SetRequest, why: &str) -> Refusal {
     Refusal::InvalidValue { key: request.key.clone(), value: request.value.clone(), why: why.to_owned() }
 }
 
-fn unavailable(error: &io::Error) -> Refusal {
+pub(super) fn unavailable(error: &io::Error) -> Refusal {
     let why = match error.kind() {
         io::ErrorKind::NotFound => "the namespace has just ended".to_owned(),
         io::ErrorKind::TimedOut => "the namespace does not answer within a second".to_owned(),

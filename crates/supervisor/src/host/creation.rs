@@ -1,30 +1,39 @@
 //! Making a namespace for whoever asks.
 
-use super::control::refusal;
 use super::directory::Entry;
-use super::resident::{Beginning, Resident};
+use super::naming::Names;
+use super::resident::{Beginning, Joining, Order, Resident};
 use super::{Shared, user_name};
+use crate::identity::{Place, is_of_user};
 use crate::keeping::Keeping;
-use crate::log::{Folder, Rotation, valid_name};
+use crate::log::{Folder, Rotation};
 use crate::origin::Origin;
 use crate::settings::Settings;
 use crate::start::{self, First};
 use crate::state::State;
 use crate::time::now;
 use auditns_control::Refusal;
-use auditns_control::interface::{self, CreateReply, CreateRequest};
+use auditns_control::interface::{self, Container, CreateReply, CreateRequest};
 use auditns_control::server::Peer;
 use auditns_core::{Config, Policy};
 use auditns_policy::{Mode, Who};
+use auditns_runtimes::labels::{Labels, PolicyKind, Wishes};
 use auditns_sys::Listener;
 use auditns_sys::identity::Process;
-use auditns_sys::identity::details;
-use std::ffi::{OsStr, OsString};
+use auditns_wire::record::Ids;
+use std::borrow::Cow;
+use std::ffi::OsString;
 use std::io;
+use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Longest name of a runtime, in bytes.
 const RUNTIME_MAX: usize = 32;
+/// How long what an earlier namespace of the name has open may stay so.
+const LEFTOVERS: Duration = Duration::from_secs(2);
+/// What the labels by which a cluster knows a container begin with: every line of the host's log has them.
+const CLUSTER: &str = "k8s-";
 
 pub(super) fn create(
     shared: &Arc<Shared>,
@@ -32,36 +41,43 @@ pub(super) fn create(
     request: &CreateRequest,
     listener: Listener,
 ) -> Result<CreateReply, Refusal> {
-    let first = first_member(peer, request.pid)?;
-    // A reply may have been lost with a supervisor before this one.
-    if let Some(known) = shared.directory.find(|entry| entry.first == first && entry.uid == peer.uid) {
-        return described(&known);
-    }
-    let command: Vec<OsString> = request.command.iter().map(OsString::from).collect();
-    let program = command.first().map_or(OsStr::new(""), OsString::as_os_str);
-    let name = request.name.clone().unwrap_or_else(|| start::default_name(program, first.0));
-    // Users other than root cannot take each other's names, or root's.
-    let name = if peer.uid == 0 { name } else { format!("{}:{name}", peer.uid) };
-    if !valid_name(&name) {
-        return Err(Refusal::InvalidName { name });
-    }
-    let runtime: String =
-        request.runtime.chars().filter(char::is_ascii_alphanumeric).take(RUNTIME_MAX).collect();
-    let user = user_name(peer.uid);
-    let who = Who { runtime: &runtime, uid: peer.uid, user: user.as_deref(), name: &name };
-    let policy = shared.policy();
-    let granted = policy.settings_for(&who).map_err(|refused| Refusal::NotPermitted {
-        operation: "Create".to_owned(),
-        why: refused.to_string(),
-    })?;
-    let index =
-        shared.directory.reserve(&name, peer.uid, shared.quota()).map_err(|room| refusal(&room, &name))?;
-    let begun =
-        begin(shared, peer, request, &granted, &Wanted { index, first, name, runtime, command }, listener);
-    if begun.is_err() {
-        shared.directory.release(index);
-    }
-    begun
+    create_or_return(shared, peer, request, listener).map_err(|(refusal, _)| refusal)
+}
+
+/// As [`create`]; a listener that is not needed comes back.
+pub(super) fn create_or_return(
+    shared: &Arc<Shared>,
+    peer: Peer,
+    request: &CreateRequest,
+    listener: Listener,
+) -> Result<CreateReply, Unserved> {
+    let (wanted, granted) = match prepare(shared, peer, request) {
+        Ok(Prepared::New(wanted, granted)) => (*wanted, granted),
+        // A reply may have been lost with a supervisor before this one.
+        Ok(Prepared::Known(known)) => return described(&known).map_err(|refusal| (refusal, Some(listener))),
+        Err(refusal) => return Err((refusal, Some(listener))),
+    };
+    let spare = copy(&listener);
+    let begun = begin(shared, peer, request, &granted, &wanted, listener);
+    begun.map_err(|refusal| {
+        shared.directory.release(wanted.index);
+        (refusal, spare)
+    })
+}
+
+/// Why a listener is not served, and the listener, so that somebody else can answer for it.
+pub(super) type Unserved = (Refusal, Option<Listener>);
+
+/// None where descriptors are short.
+fn copy(listener: &Listener) -> Option<Listener> {
+    listener.as_fd().try_clone_to_owned().ok().map(Listener::from)
+}
+
+/// What a request comes to.
+enum Prepared {
+    /// The namespace is there already.
+    Known(Entry),
+    New(Box<Wanted>, Box<auditns_policy::Settings>),
 }
 
 struct Wanted {
@@ -70,6 +86,40 @@ struct Wanted {
     name: String,
     runtime: String,
     command: Vec<OsString>,
+    labels: Vec<(&'static str, String)>,
+    wishes: Wishes,
+}
+
+fn prepare(shared: &Arc<Shared>, peer: Peer, request: &CreateRequest) -> Result<Prepared, Refusal> {
+    let first = process_of(peer, request.pid, "Create")?;
+    if let Some(known) = shared.directory.find(|entry| entry.first == first && entry.uid == peer.uid) {
+        return Ok(Prepared::Known(known));
+    }
+    let id = request.container.as_ref().map_or("", |container| &container.id);
+    let labels = Labels::new(id, &request.annotations);
+    let wishes = Wishes::parse(&request.annotations)
+        .map_err(|error| Refusal::NotPermitted { operation: "Create".to_owned(), why: error.to_string() })?;
+    if wishes.off {
+        let why = "the annotation io.auditns.off says that there is to be no namespace".to_owned();
+        return Err(Refusal::NotPermitted { operation: "Create".to_owned(), why });
+    }
+    let runtime: String =
+        request.runtime.chars().filter(char::is_ascii_alphanumeric).take(RUNTIME_MAX).collect();
+    let user = user_name(peer.uid);
+    let policy = shared.policy();
+    let grant = |name: &str| {
+        let who = Who { runtime: &runtime, uid: peer.uid, user: user.as_deref(), name };
+        policy.settings_for(&who).map(Box::new).map_err(|refused| Refusal::NotPermitted {
+            operation: "Create".to_owned(),
+            why: refused.to_string(),
+        })
+    };
+    let names = Names::new(peer, request, &labels, &wishes, first.0)?;
+    let (index, name, granted) = names.reserve(shared, peer, request.container.as_ref(), grant)?;
+    let command = request.command.iter().map(OsString::from).collect();
+    let labels = labels.fields();
+    let wanted = Wanted { index, first, name, runtime, command, labels, wishes };
+    Ok(Prepared::New(Box::new(wanted), granted))
 }
 
 fn begin(
@@ -80,9 +130,10 @@ fn begin(
     wanted: &Wanted,
     listener: Listener,
 ) -> Result<CreateReply, Refusal> {
-    let Wanted { index, first, name, runtime, command } = wanted;
+    let Wanted { index, first, name, runtime, command, labels, wishes } = wanted;
     let unavailable = |why: String| Refusal::Unavailable { why };
-    let folder = Folder::open(&shared.log_folder, name).map_err(|error| unavailable(error.to_string()))?;
+    let folder = Folder::open_in_time(&shared.log_folder, name, LEFTOVERS)
+        .map_err(|error| unavailable(error.to_string()))?;
     let settings = Settings {
         rotation: Rotation { size: granted.log_size, files: granted.log_files },
         inside_log: granted.inside_log,
@@ -90,30 +141,40 @@ fn begin(
         strict_clients: [granted.strict_clients.clone(), request.strict_clients.clone()].concat(),
     };
     // Memory and rules are the host's to grant: a user can ask for less.
-    let backlog_limit = match request.backlog_limit {
+    let backlog_limit = match request.backlog_limit.or(wishes.backlog_limit) {
         Some(limit) if peer.uid == 0 => limit,
         Some(limit) => limit.min(granted.backlog_limit),
         None => granted.backlog_limit,
     };
-    let policy = match (request.policy, granted.policy) {
+    let wished = request.policy.or(wishes.policy.map(|policy| match policy {
+        PolicyKind::Normal => interface::Policy::Normal,
+        PolicyKind::Strict => interface::Policy::Strict,
+    }));
+    let policy = match (wished, granted.policy) {
         (Some(interface::Policy::Strict), _) | (None, Mode::Strict) => Policy::Strict,
         (_, Mode::Strict) if peer.uid != 0 => Policy::Strict,
         _ => Policy::Normal,
     };
-    let fields = start::fields(&First {
+    let mut fields = start::fields(&First {
         runtime,
         pid: first.0,
+        is_runtime: request.container.is_some() && first.0 == peer.pid,
         loginuid: &request.loginuid,
         no_new_privileges: request.no_new_privileges,
         command,
     });
+    let owned = |(field, value): &(&'static str, String)| (Cow::Borrowed(*field), value.clone());
+    let (of_cluster, of_container): (Vec<_>, Vec<_>) =
+        labels.iter().map(owned).partition(|(field, _)| field.starts_with(CLUSTER));
+    fields.extend(of_container);
     let config = Config {
         contid: crate::new_contid(),
         name: name.clone().into_bytes(),
         policy,
         backlog_limit,
         queue_bytes: granted.queue_bytes,
-        starter: start::starter(peer.pid, peer.uid),
+        starter: ids_of(peer),
+        labels: of_cluster,
         start_fields: fields,
         rules_max: granted.rules,
         inside_log: granted.inside_log,
@@ -123,6 +184,8 @@ fn begin(
         index: *index,
         name: name.clone(),
         runtime: runtime.clone(),
+        container: request.container.clone(),
+        labels: labels.iter().map(|(field, value)| ((*field).to_owned(), value.clone())).collect(),
         uid: peer.uid,
         pid: first.0,
         pid_started: first.1,
@@ -141,7 +204,8 @@ fn begin(
     };
     let failed = |error: io::Error| unavailable(format!("the namespace cannot be served: {error}"));
     let state = State::create().map_err(failed)?;
-    let entry = EntryOf { name: name.clone(), contid, uid: peer.uid, first: *first };
+    let container = request.container.clone();
+    let entry = EntryOf { name: name.clone(), contid, uid: peer.uid, first: *first, container };
     start_resident(shared, *index, entry, state, beginning, folder).map_err(failed)?;
     let known = shared.directory.find(|entry| entry.contid == contid);
     known.map_or_else(
@@ -157,6 +221,7 @@ pub(super) struct EntryOf {
     pub(super) contid: u64,
     pub(super) uid: u32,
     pub(super) first: (u32, u64),
+    pub(super) container: Option<Container>,
 }
 
 /// Starts the thread of a namespace and enters it into the directory.
@@ -187,8 +252,8 @@ pub(super) fn start_resident(
         }),
     };
     let (orders, _) = resident.start()?;
-    let EntryOf { name, contid, uid, first } = entry;
-    shared.directory.add(index, Entry { name, contid, uid, first, orders });
+    let EntryOf { name, contid, uid, first, container } = entry;
+    shared.directory.add(index, Entry { name, contid, uid, first, container, orders });
     drop(gone);
     Ok(())
 }
@@ -204,13 +269,48 @@ fn described(entry: &Entry) -> Result<CreateReply, Refusal> {
     })
 }
 
-/// The process that will be the first member, and when it started. Nobody can name another user's.
-fn first_member(peer: Peer, pid: u32) -> Result<(u32, u64), Refusal> {
-    let refused = |why: &str| Refusal::NotPermitted { operation: "Create".to_owned(), why: why.to_owned() };
-    let process = Process::open(pid).map_err(|_| refused("the first member is gone"))?;
-    let uid = details::brief(pid).map_err(|_| refused("the first member is gone"))?.uid;
-    if peer.uid != 0 && uid != peer.uid {
-        return Err(refused("the first member is another user's"));
+/// Who asks, as records tell.
+pub(super) fn ids_of(peer: Peer) -> Ids {
+    let (auid, ses) = peer.login;
+    Ids { pid: peer.pid, uid: peer.uid, auid, ses }
+}
+
+/// A process that the peer may speak of, and when it started. Nobody can name another user's.
+pub(super) fn process_of(peer: Peer, pid: u32, operation: &str) -> Result<(u32, u64), Refusal> {
+    let refused = |why: &str| Refusal::NotPermitted { operation: operation.to_owned(), why: why.to_owned() };
+    let process = Process::open(pid).map_err(|_| refused("the process is gone"))?;
+    if peer.uid != 0 && !is_of_user(pid, peer.uid).map_err(|_| refused("the process is gone"))? {
+        return Err(refused("the process is another user's"));
     }
     Ok((pid, process.start_time()))
+}
+
+/// Adds what is below a filter to a container's namespace, as far as it is where the container is.
+///
+/// # Errors
+/// With the listener, which is not needed then.
+pub(super) fn join_container(
+    entry: &Entry,
+    joining: Joining,
+    listener: Listener,
+    wait_killable: bool,
+) -> Result<(), Unserved> {
+    let joined = super::control::described(entry).and_then(|description| {
+        let first = super::control::marks(&description).first;
+        // Until something in it has asked for audit, what the runtime has introduced is the container.
+        let introduced = || if first == 0 { None } else { Place::of(first).ok() };
+        description.place.or_else(introduced).ok_or_else(|| Refusal::Unavailable {
+            why: format!("it is not known where the container of the namespace {:?} is", entry.name),
+        })
+    });
+    let place = match joined {
+        Ok(place) => place,
+        Err(refusal) => return Err((refusal, Some(listener))),
+    };
+    let spare = copy(&listener);
+    let order = Order::Join { listener, wait_killable, place: Some(place), joining };
+    match entry.orders.give(order) {
+        Ok(_) => Ok(()),
+        Err(error) => Err((super::control::unavailable(&error), spare)),
+    }
 }

@@ -19,6 +19,8 @@ pub(crate) fn description(server: &Server<'_>) -> Description {
         runtime: origin.runtime.clone(),
         uid: origin.uid,
         pid: origin.pid,
+        container: origin.container.as_ref().map(|container| container.id.clone()).unwrap_or_default(),
+        labels: origin.labels.iter().cloned().collect(),
         started: origin.began,
         policy: match namespace.policy() {
             Policy::Normal => interface::Policy::Normal,
@@ -57,5 +59,11 @@ pub(crate) fn description(server: &Server<'_>) -> Description {
         restarts: origin.served_before,
         unkept: server.unkept(),
     };
-    Description { info, settings: settings.clone(), pid_namespace: server.own_pid_namespace() }
+    Description {
+        info,
+        settings: settings.clone(),
+        pid_namespace: server.own_pid_namespace(),
+        place: server.settled_place(),
+        first_started: origin.pid_started,
+    }
 }

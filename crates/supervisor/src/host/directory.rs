@@ -1,6 +1,7 @@
 //! The namespaces that live.
 
 use super::resident::Orders;
+use auditns_control::interface::Container;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +13,8 @@ pub(crate) struct Entry {
     pub(crate) uid: u32,
     /// First member, and when it started.
     pub(crate) first: (u32, u64),
+    /// The container that it is for.
+    pub(crate) container: Option<Container>,
     pub(crate) orders: Orders,
 }
 

@@ -10,9 +10,11 @@ use crate::server::restore::KeptDescriptors;
 use crate::state::{State, replay, snapshot};
 use crate::time::now;
 use auditns_core::{Action, Input};
-use std::collections::BTreeMap;
+use auditns_sys::Listener;
+use auditns_sys::listener::is_listener;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +29,8 @@ const PANICS_MAX: u64 = 2;
 struct Found {
     state: Option<OwnedFd>,
     descriptors: KeptDescriptors,
+    /// The numbers of those listeners whose calls proxies receive.
+    proxied: BTreeSet<u32>,
 }
 
 /// Goes on with all namespaces of which something was kept.
@@ -43,6 +47,10 @@ pub(super) fn take_up(shared: &Arc<Shared>, kept: Vec<(String, OwnedFd)>) {
             Kind::Listener(number) => {
                 found.descriptors.listeners.insert(number, fd);
             }
+            Kind::Container(number) => {
+                found.proxied.insert(number);
+                found.descriptors.listeners.insert(number, fd);
+            }
             Kind::Endpoint(endpoint) => {
                 found.descriptors.endpoints.insert(endpoint, fd);
             }
@@ -51,6 +59,8 @@ pub(super) fn take_up(shared: &Arc<Shared>, kept: Vec<(String, OwnedFd)>) {
     for (index, found) in namespaces {
         let keeping = Keeping::new(Arc::clone(&shared.keep), index, 0);
         let names: Vec<Kind> = found.kinds().collect();
+        let own = found.descriptors.listeners.iter().filter(|(number, _)| !found.proxied.contains(number));
+        let listeners: Vec<OwnedFd> = own.filter_map(|(_, fd)| fd.try_clone().ok()).collect();
         if let Err(problem) = take_up_one(shared, index, found) {
             let mut observer = (shared.observer)("supervisor");
             match problem {
@@ -62,13 +72,21 @@ pub(super) fn take_up(shared: &Arc<Shared>, kept: Vec<(String, OwnedFd)>) {
             for kind in names {
                 keeping.forget(kind);
             }
+            // Its members go on without audit.
+            for fd in listeners {
+                if is_listener(fd.as_fd()) {
+                    shared.refusing.take(Listener::from(fd), 0);
+                }
+            }
         }
     }
 }
 
 impl Found {
     fn kinds(&self) -> impl Iterator<Item = Kind> + use<> {
-        let listeners = self.descriptors.listeners.keys().copied().map(Kind::Listener);
+        let is_proxied = |number| self.proxied.contains(&number);
+        let kind = |number| if is_proxied(number) { Kind::Container(number) } else { Kind::Listener(number) };
+        let listeners = self.descriptors.listeners.keys().copied().map(kind);
         let endpoints = self.descriptors.endpoints.keys().copied().map(Kind::Endpoint);
         let kinds: Vec<Kind> = listeners
             .chain(endpoints)
@@ -131,6 +149,7 @@ fn go_on(shared: &Arc<Shared>, index: u32, state: State, descriptors: KeptDescri
         contid: namespace.contid(),
         uid: origin.uid,
         first: (origin.pid, origin.pid_started),
+        container: origin.container.clone(),
     };
     let again = Again { namespace, journal, replayed, message: kept.message, descriptors };
     start_resident(shared, index, entry, state, Beginning::Again(Box::new(again)), folder)

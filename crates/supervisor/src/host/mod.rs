@@ -1,5 +1,6 @@
 //! The supervisor of a host: it serves the namespaces of all users.
 
+mod agents;
 mod control;
 mod creation;
 mod describe;
@@ -7,6 +8,7 @@ mod directory;
 mod inherited;
 mod limit_tree;
 mod members;
+mod naming;
 mod resident;
 #[cfg(test)]
 mod tests;
@@ -18,6 +20,7 @@ use crate::log::{HostLog, Rotation};
 use crate::observer::Observer;
 pub use crate::state::end_at_panics;
 use crate::time::now;
+use agents::{Agent, Agents, Refusing};
 use auditns_bpf::Steering;
 use auditns_limitfs::{LimitFs, MountError, Mounted};
 use auditns_policy::{Forward, Policy};
@@ -50,6 +53,10 @@ pub struct HostOptions {
     pub log_folder: PathBuf,
     /// Where the control interface listens.
     pub listener: UnixListener,
+    /// Where the agent of OCI runtimes listens.
+    pub oci: UnixListener,
+    /// Where LXC's monitors connect: a socket of `SOCK_SEQPACKET` that listens.
+    pub lxc: OwnedFd,
     /// What keeps descriptors.
     pub store: Arc<dyn Store>,
     /// What was kept, with its names.
@@ -74,6 +81,11 @@ pub enum HostError {
     /// The control interface.
     #[error("the control interface cannot be served ({0}); check the limits on threads and memory")]
     Control(#[source] auditns_control::server::ServeError),
+    /// Sockets of container managers.
+    #[error(
+        "what container managers send cannot be served ({0}); check the limits on threads and open files"
+    )]
+    Agents(#[source] std::io::Error),
     /// Copies for the kernel.
     #[error("records cannot be forwarded to the kernel's audit ({0}); set forward = \"none\" in the policy")]
     Forward(#[source] std::io::Error),
@@ -86,6 +98,7 @@ pub(crate) struct Shared {
     read_policy: Box<ReadPolicy>,
     log_folder: PathBuf,
     keep: Arc<Keep>,
+    refusing: Arc<Refusing>,
     surroundings: Arc<Surroundings>,
     observer: Box<ObserverOf>,
     started: u64,
@@ -131,6 +144,8 @@ fn user_name(uid: u32) -> Option<String> {
 pub struct Host {
     shared: Arc<Shared>,
     _control: auditns_control::server::Server,
+    _oci: Agent,
+    _lxc: Agent,
 }
 
 impl Host {
@@ -144,6 +159,8 @@ impl Host {
             read_policy,
             log_folder,
             listener,
+            oci,
+            lxc,
             store,
             kept,
             restarts,
@@ -158,20 +175,26 @@ impl Host {
         let descriptors = (descriptors::raise_limit() / 8).min(DESCRIPTORS);
         let endpoints = Arc::new(Mutex::new(Endpoints::new()));
         let keep = Keep::new(store, kept.iter().map(|(name, _)| name.as_str()));
+        let (refusing, kept) = Refusing::start(Arc::clone(&keep), kept).map_err(HostError::Agents)?;
         let shared = Arc::new(Shared {
             directory: Arc::default(),
             policy: Mutex::new(Arc::new(policy)),
             read_policy,
             log_folder,
             keep,
+            refusing,
             surroundings: Arc::new(Surroundings { host_log, forwarder, descriptors, steering, endpoints }),
             observer,
             started: now().seconds,
             restarts,
         });
+        let (connections, kept) = kept.into_iter().partition(|(name, _)| agents::is_connection(name));
         inherited::take_up(&shared, kept);
         let control = auditns_control::server::serve(listener, Arc::new(Control(Arc::clone(&shared))));
-        Ok(Host { shared, _control: control.map_err(HostError::Control)? })
+        let agents = Agents::new(Arc::clone(&shared));
+        let oci = Agents::serve_oci(&agents, oci.into()).map_err(HostError::Agents)?;
+        let lxc = Agents::serve_lxc(&agents, lxc, connections).map_err(HostError::Agents)?;
+        Ok(Host { shared, _control: control.map_err(HostError::Control)?, _oci: oci, _lxc: lxc })
     }
 
     /// Reads the policy again.

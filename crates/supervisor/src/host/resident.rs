@@ -5,7 +5,7 @@
 
 use super::describe;
 use crate::forward::Forwarder;
-use crate::identity::Clients;
+use crate::identity::{Clients, Place};
 use crate::keeping::Keeping;
 use crate::log::{HostLog, LogFile};
 use crate::observer::{Event, Observer};
@@ -16,12 +16,14 @@ use crate::server::restore::KeptDescriptors;
 use crate::server::storage::Storage;
 use crate::server::{Parts, Server};
 use crate::settings::Settings;
+use crate::start;
 use crate::state::{Journal, KeptMessage, Replayed, State};
 use crate::time::now;
 use auditns_bpf::Steering;
 use auditns_control::interface::NamespaceInfo;
-use auditns_core::{Config, Input, Namespace, Policy};
-use auditns_sys::{Endpoints, Listener, placement};
+use auditns_core::{Config, Entrance, Input, Namespace, Policy};
+use auditns_sys::{Endpoints, Listener, Notification, placement};
+use auditns_wire::record::Ids;
 use rustix::event::{EventfdFlags, eventfd};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -58,7 +60,33 @@ pub(crate) enum Order {
         listener: Listener,
         /// See [`auditns_sys::Launched::wait_killable`].
         wait_killable: bool,
+        /// See [`crate::state::ListenerState::place`].
+        place: Option<Place>,
+        joining: Joining,
     },
+    /// A proxy has handed a call on.
+    AnswerProxied {
+        call: Notification,
+        /// What answers it. It is dropped where nobody will.
+        listener: Listener,
+    },
+    /// The first member is this process.
+    Introduce {
+        pid: u32,
+        /// When it started, in clock ticks since boot.
+        started: u64,
+        /// Who says so.
+        by: Ids,
+    },
+}
+
+/// Who joins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Joining {
+    /// Who has it join.
+    pub(crate) by: Ids,
+    /// Which process.
+    pub(crate) pid: u32,
 }
 
 /// What a namespace says of itself.
@@ -68,6 +96,10 @@ pub(crate) struct Description {
     pub(crate) settings: Settings,
     /// Inode number of the pid namespace of its own.
     pub(crate) pid_namespace: Option<u64>,
+    /// Where its members are, as far as that is settled.
+    pub(crate) place: Option<Place>,
+    /// When the first member started, in clock ticks since boot.
+    pub(crate) first_started: u64,
 }
 
 type Answer = io::Result<Description>;
@@ -243,7 +275,7 @@ fn begin<'o>(
             let namespace = Durable::new(namespace, Some(journal));
             let parts = parts(namespace, *origin, *settings, state, keeping, surroundings);
             let mut server = Server::new(parts, observer)?;
-            server.add_listener(listener, wait_killable)?;
+            server.add_listener(listener, wait_killable, None)?;
             // From here on there is a namespace, whatever happens to this process.
             server.save();
             server.begin();
@@ -295,12 +327,21 @@ fn parts(
 
 fn obey(server: &mut Server<'_>, order: Order) -> Answer {
     match order {
-        Order::Describe => {}
         Order::SetBacklogLimit(limit) => server.order(Input::HostSetsBacklogLimit(limit)),
         Order::SetRateLimit(limit) => server.order(Input::HostSetsRateLimit(limit)),
         Order::SetPolicy(policy) => server.order(Input::HostSetsPolicy(policy)),
         Order::Change(settings) => server.set_settings(*settings),
-        Order::Join { listener, wait_killable } => server.add_listener(listener, wait_killable)?,
+        Order::Join { listener, wait_killable, place, joining } => {
+            server.add_listener(listener, wait_killable, place)?;
+            let fields = start::process(joining.pid);
+            server.order(Input::LetIn { operation: Entrance::Join, by: joining.by, fields: &fields });
+        }
+        Order::AnswerProxied { call, listener } => server.answer_proxied(call, listener)?,
+        Order::Introduce { pid, started, by } if server.set_first_member(pid, started) => {
+            let fields = start::process(pid);
+            server.order(Input::LetIn { operation: Entrance::First, by, fields: &fields });
+        }
+        Order::Describe | Order::Introduce { .. } => {}
     }
     Ok(describe::description(server))
 }

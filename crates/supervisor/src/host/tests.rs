@@ -9,7 +9,7 @@ use std::os::fd::BorrowedFd;
 
 /// What is kept, and what was said.
 #[derive(Clone, Debug, Default)]
-struct World {
+pub(crate) struct World {
     kept: Arc<Mutex<BTreeMap<String, OwnedFd>>>,
     said: Arc<Mutex<Vec<String>>>,
 }
@@ -40,19 +40,22 @@ impl Observer for World {
 
 impl World {
     /// Starts a host that goes on with what is kept.
-    fn host(&self, folder: &Path) -> Host {
+    pub(crate) fn host(&self, folder: &Path) -> Host {
         let observer = self.clone();
         let kept: Vec<_> = {
             let kept = self.kept.lock().unwrap();
             kept.iter().map(|(name, fd)| (name.clone(), fd.try_clone().unwrap())).collect()
         };
         let control = folder.join("control");
-        let _ = std::fs::remove_file(&control);
+        let oci = folder.join("oci");
+        let _ = (std::fs::remove_file(&control), std::fs::remove_file(&oci));
         Host::start(HostOptions {
             policy: Policy::default(),
             read_policy: Box::new(|| Ok(Policy::default())),
             log_folder: folder.to_owned(),
             listener: UnixListener::bind(control).unwrap(),
+            oci: UnixListener::bind(oci).unwrap(),
+            lxc: agents::testing::seqpacket(&folder.join("lxc")),
             store: Arc::new(self.clone()),
             kept,
             restarts: 1,
@@ -62,7 +65,15 @@ impl World {
         .unwrap()
     }
 
-    fn said(&self) -> Vec<String> {
+    pub(crate) fn keep(&self, name: &str, fd: &OwnedFd) {
+        self.kept.lock().unwrap().insert(name.to_owned(), fd.try_clone().unwrap());
+    }
+
+    pub(crate) fn kept(&self) -> Vec<String> {
+        self.kept.lock().unwrap().keys().cloned().collect()
+    }
+
+    pub(crate) fn said(&self) -> Vec<String> {
         std::mem::take(&mut self.said.lock().unwrap())
     }
 }

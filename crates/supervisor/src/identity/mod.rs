@@ -6,6 +6,7 @@ mod known;
 mod lookups;
 mod noted;
 mod owner;
+mod place;
 mod resolver;
 mod signals;
 
@@ -13,6 +14,7 @@ pub(crate) use clients::{Client, Clients};
 pub(crate) use executable::{Executable, read_executable};
 pub(crate) use lookups::{answers, path_answers};
 pub(crate) use owner::{Owner, OwnerFacts};
+pub(crate) use place::{Place, is_of_user};
 pub(crate) use resolver::{Opener, Resolver, Waiter};
 pub(crate) use signals::{process_of_pidfd, signals_process};
 

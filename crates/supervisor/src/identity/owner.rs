@@ -1,5 +1,6 @@
 //! The user and pid namespace that an audit namespace belongs to.
 
+use super::Place;
 use auditns_core::MappedIds;
 use auditns_sys::identity::{IdKind, IdMap, NamespaceFile, NamespaceId, NamespaceKind};
 use serde::{Deserialize, Serialize};
@@ -81,6 +82,12 @@ impl Owner {
 
     pub(crate) fn pid_namespace(&self) -> &NamespaceFile {
         &self.pid_namespace
+    }
+
+    /// Both namespaces.
+    pub(crate) fn place(&self) -> Place {
+        let pid = self.pid_namespace.id();
+        Place { user: self.facts.served.first().copied().unwrap_or(pid), pid }
     }
 
     /// Whether this is the owner user namespace itself.

@@ -48,6 +48,18 @@ impl Keep {
         });
         Arc::new(Keep { store, room })
     }
+
+    /// Keeps a descriptor. Returns whether it is kept.
+    pub(crate) fn keep(&self, name: &str, fd: BorrowedFd<'_>) -> bool {
+        self.room.take(name) && self.store.keep(name, fd).is_ok()
+    }
+
+    /// What is not forgotten is found to be closed by the next process.
+    pub(crate) fn forget(&self, name: &str) {
+        if self.room.give_back(name) {
+            let _ = self.store.forget(name);
+        }
+    }
 }
 
 /// Keeps the descriptors of one namespace.
@@ -76,6 +88,8 @@ pub(crate) enum Kind {
     InsideLog,
     /// A listener.
     Listener(u32),
+    /// What stands for the listeners of a container whose calls a proxy receives.
+    Container(u32),
     /// Our end of an audit socket.
     Endpoint(EndpointId),
 }
@@ -105,8 +119,8 @@ impl Keeping {
         self.keep(kind, fd);
     }
 
-    pub(crate) fn listener(&self, number: u32, fd: &impl AsFd) {
-        self.keep(Kind::Listener(number), fd);
+    pub(crate) fn listener(&self, number: u32, fd: &impl AsFd, proxied: bool) {
+        self.keep(if proxied { Kind::Container(number) } else { Kind::Listener(number) }, fd);
     }
 
     /// Whether there is room for one more socket of the namespace.
@@ -125,7 +139,9 @@ impl Keeping {
     }
 
     pub(crate) fn forget_listener(&self, number: usize) {
-        self.forget(Kind::Listener(u32::try_from(number).unwrap_or(u32::MAX)));
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        self.forget(Kind::Listener(number));
+        self.forget(Kind::Container(number));
     }
 
     pub(crate) fn forget_endpoint(&self, endpoint: EndpointId) {
@@ -142,18 +158,13 @@ impl Keeping {
     }
 
     fn keep(&self, kind: Kind, fd: &impl AsFd) {
-        let name = name(self.index, kind);
-        if !self.keep.room.take(&name) || self.keep.store.keep(&name, fd.as_fd()).is_err() {
+        if !self.keep.keep(&name(self.index, kind), fd.as_fd()) {
             self.unkept.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     pub(crate) fn forget(&self, kind: Kind) {
-        // What is not forgotten is found to be closed by the next process.
-        let name = name(self.index, kind);
-        if self.keep.room.give_back(&name) {
-            let _ = self.keep.store.forget(&name);
-        }
+        self.keep.forget(&name(self.index, kind));
     }
 }
 
@@ -165,6 +176,7 @@ fn name(index: u32, kind: Kind) -> String {
         Kind::Log => format!("{index:x}g"),
         Kind::InsideLog => format!("{index:x}n"),
         Kind::Listener(number) => format!("{index:x}l{number:x}"),
+        Kind::Container(number) => format!("{index:x}w{number:x}"),
         Kind::Endpoint(EndpointId(number)) => format!("{index:x}i{number:x}"),
     }
 }
@@ -181,6 +193,7 @@ pub(crate) fn parse(name: &str) -> Option<(u32, Kind)> {
         ("g", "") => Kind::Log,
         ("n", "") => Kind::InsideLog,
         ("l", text) => Kind::Listener(u32::try_from(number(text)?).ok()?),
+        ("w", text) => Kind::Container(u32::try_from(number(text)?).ok()?),
         ("i", text) => Kind::Endpoint(EndpointId(number(text)?)),
         _ => return None,
     };
@@ -200,6 +213,7 @@ mod tests {
                 Kind::Log,
                 Kind::InsideLog,
                 Kind::Listener(0),
+                Kind::Container(3),
                 Kind::Listener(255),
                 Kind::Endpoint(EndpointId(17)),
                 Kind::Endpoint(EndpointId(u64::MAX)),

@@ -1,5 +1,7 @@
 //! Calls of members that wait for answers, and the listeners that they come from.
 
+use super::LISTENERS_MAX;
+use super::proxied::Proxied;
 use crate::state::CallTable;
 use auditns_sys::{InjectError, Listener, Notification};
 use std::io;
@@ -12,12 +14,31 @@ pub(crate) struct Calls {
     listeners: RwLock<Vec<Option<Arc<Listener>>>>,
     /// Where calls are kept that were taken and not answered.
     table: Option<CallTable>,
+    /// Calls that a proxy has handed on, each with the listener that it came from.
+    proxied: Proxied,
 }
+
+/// In place of a listener's number in the origin of calls that a proxy has handed on.
+const PROXIED: usize = LISTENERS_MAX;
 
 impl Calls {
     /// Calls are forgotten with the process if there is no table.
     pub(crate) fn new(table: Option<CallTable>) -> Calls {
-        Calls { listeners: RwLock::default(), table }
+        Calls { listeners: RwLock::default(), table, proxied: Proxied::default() }
+    }
+
+    /// Takes up a call that a proxy has handed on, until it is answered.
+    ///
+    /// # Errors
+    /// As [`Proxied::add`].
+    pub(super) fn add_proxied(&self, call: Notification, listener: Listener) -> io::Result<Notification> {
+        let number = self.proxied.add(call.id, listener)?;
+        Ok(Notification { origin: CallTable::origin(PROXIED, u64::from(number)), ..call })
+    }
+
+    /// Whether a proxy has handed a call on.
+    pub(super) fn is_proxied(call: &Notification) -> bool {
+        Calls::number_of(call) == PROXIED
     }
 
     /// Takes up a listener under a number, below [`Calls::LISTENERS_MAX`].
@@ -142,12 +163,24 @@ impl Calls {
     }
 
     fn release(&self, call: &Notification) {
+        if Calls::is_proxied(call) {
+            self.proxied.remove(CallTable::place_of(call));
+            return;
+        }
         if let Some(table) = &self.table {
             table.release(call);
         }
     }
 
+    /// The number of the listener that a call came from.
+    pub(super) fn number_of(call: &Notification) -> usize {
+        CallTable::listener_of(call)
+    }
+
     fn of(&self, call: &Notification) -> Option<Arc<Listener>> {
-        self.listener(CallTable::listener_of(call))
+        if Calls::is_proxied(call) {
+            return self.proxied.get(CallTable::place_of(call));
+        }
+        self.listener(Calls::number_of(call))
     }
 }

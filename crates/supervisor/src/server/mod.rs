@@ -13,13 +13,14 @@ mod notifications;
 mod numbers;
 mod on_socket;
 mod open;
+mod proxied;
 mod receive;
 mod receivers;
 pub(crate) mod restore;
 pub(crate) mod storage;
 mod worked;
 
-use crate::identity::{Clients, Owner, Resolver};
+use crate::identity::{Clients, Owner, Place, Resolver};
 use crate::keeping::Keeping;
 use crate::observer::{Event, Observer};
 use crate::origin::Origin;
@@ -199,27 +200,35 @@ impl<'o> Server<'o> {
         })
     }
 
-    /// Serves the calls of one more listener. Without `wait_killable` a signal may take a call away while it is worked on
+    /// Serves the calls of one more listener; with a place, of those who are there. Without `wait_killable` a signal may take a call away while it is worked on
     /// (before Linux 5.19). Then nothing is received for a member: the datagram would be lost with the call.
     ///
     /// # Errors
     /// `EMFILE` if there are [`LISTENERS_MAX`]; those of `epoll_ctl(2)`.
-    pub(crate) fn add_listener(&mut self, listener: Listener, wait_killable: bool) -> io::Result<()> {
+    pub(crate) fn add_listener(
+        &mut self,
+        listener: Listener,
+        wait_killable: bool,
+        place: Option<Place>,
+    ) -> io::Result<()> {
         let taken = |number: &u32| self.listeners.iter().any(|state| state.number == *number);
         let Some(number) = (0..).take(LISTENERS_MAX).find(|number| !taken(number)) else {
             return Err(Errno::MFILE.into());
         };
+        let proxied = listener.is_proxied();
         if let Some(keeping) = &self.keeping {
-            keeping.listener(number, &listener);
+            keeping.listener(number, &listener, proxied);
         }
-        self.serve_listener(listener, ListenerState { number, wait_killable })
+        self.serve_listener(listener, ListenerState { number, wait_killable, place, proxied })
     }
 
     fn serve_listener(&mut self, mut listener: Listener, state: ListenerState) -> io::Result<()> {
         listener.set_calls_stay(state.wait_killable);
         let token = LISTENER_TOKENS + u64::from(state.number);
         epoll::add(&self.epoll, &listener, EventData::new_u64(token), EventFlags::IN)?;
-        listener.enable_sync_wake_up();
+        if !state.proxied {
+            listener.enable_sync_wake_up();
+        }
         self.calls_are_ours &= state.wait_killable;
         self.calls.add(state.number as usize, listener);
         self.listeners.push(state);
@@ -350,7 +359,8 @@ impl<'o> Server<'o> {
             }
         }
         let Some(listener) = self.calls.listener(number) else { return Ok(false) };
-        if !flags.contains(EventFlags::HUP) || !listener.is_hung_up()? {
+        let may_be_over = flags.contains(EventFlags::HUP) || listener.is_proxied();
+        if !may_be_over || !listener.is_hung_up()? {
             return Ok(false);
         }
         let _ = epoll::delete(&self.epoll, &listener);

@@ -7,7 +7,7 @@ use crate::identity::{Waiter, process_of_pidfd, signals_process};
 use crate::time::now;
 use auditns_core::Input;
 use auditns_sys::identity::details;
-use auditns_sys::{Call, Notification, SignalTarget, call};
+use auditns_sys::{Call, Listener, Notification, SignalTarget, call};
 use rustix::io::Errno;
 use std::io;
 
@@ -24,6 +24,19 @@ impl Server<'_> {
         } else {
             self.answer_call(notification, &call::classify(notification));
         }
+    }
+
+    /// Answers a call that a proxy has handed on, through the listener that goes with it.
+    ///
+    /// # Errors
+    /// As [`super::calls::Calls::add_proxied`].
+    pub(crate) fn answer_proxied(&mut self, call: Notification, listener: Listener) -> io::Result<()> {
+        // It finds the answers to what was sent before it.
+        self.perform();
+        let call = self.calls.add_proxied(call, listener)?;
+        self.answer(&call);
+        self.perform();
+        Ok(())
     }
 
     /// Answers a call for which there is no thread.

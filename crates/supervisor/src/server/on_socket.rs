@@ -29,9 +29,14 @@ const SO_PASSCRED: i32 = 16;
 impl Server<'_> {
     /// Looks which socket a call is on, and what it gives. It goes on with [`Server::answer_identified`].
     pub(super) fn answer_on_socket(&mut self, notification: &Notification, call: OnSocket) {
-        if let Operation::ReceiveFrom { .. } | Operation::ReceiveMessage { .. } = call.operation
-            && let Some(known) = self.receivers.get(notification.tid, call.fd)
-        {
+        let receives =
+            matches!(call.operation, Operation::ReceiveFrom { .. } | Operation::ReceiveMessage { .. });
+        if receives && Calls::is_proxied(notification) {
+            // A proxy handles nothing else meanwhile.
+            let _ = self.calls.answer_continue(notification);
+            return;
+        }
+        if receives && let Some(known) = self.receivers.get(notification.tid, call.fd) {
             self.answer_receive(notification, known, call);
             return;
         }

@@ -79,6 +79,11 @@ impl Server<'_> {
             Ok(caller) => caller,
             Err(error) => return Err(self.refuse(tid, &error)),
         };
+        if !self.is_where_it_may_be(notification) {
+            let reason = "it joined a container and is not in that container's user and pid namespace";
+            self.show(&Event::EndpointRefused { tid, reason });
+            return Err(Errno::PROTONOSUPPORT);
+        }
         if self.owner.is_none() {
             match Owner::of_first_opener(tid, self.origin.uid) {
                 // Settled for good, so it must have been the caller that was looked at.
@@ -143,6 +148,16 @@ impl Server<'_> {
             Some(Worked::HandedOver { notification, endpoint, privileged, outcome })
         });
         Ok(())
+    }
+
+    /// Whether the caller is where those are whom its listener is for.
+    fn is_where_it_may_be(&self, notification: &Notification) -> bool {
+        let number = Calls::number_of(notification);
+        let listener = self.listeners.iter().find(|state| state.number as usize == number);
+        match listener.and_then(|state| state.place) {
+            None => true,
+            Some(place) => place.contains(notification.tid).is_ok_and(|there| there),
+        }
     }
 
     pub(super) fn make_pair(&self, nonblocking: bool) -> io::Result<EndpointPair> {

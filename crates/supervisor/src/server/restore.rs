@@ -2,7 +2,7 @@
 
 use super::Server;
 use super::limits::{SOCKETS, SOCKETS_MIN};
-use crate::identity::Owner;
+use crate::identity::{Owner, Place};
 use crate::keeping::{Keeping, Kind};
 use crate::origin::Origin;
 use crate::settings::Settings;
@@ -91,6 +91,21 @@ impl Server<'_> {
         (owner != host).then_some(owner.inode)
     }
 
+    /// Where the members are, once an audit socket was opened.
+    pub(crate) fn settled_place(&self) -> Option<Place> {
+        self.owner.as_ref().map(Owner::place)
+    }
+
+    /// The runtime has said which process the container began with. Returns whether that is news.
+    pub(crate) fn set_first_member(&mut self, pid: u32, started: u64) -> bool {
+        if (self.origin.pid, self.origin.pid_started) == (pid, started) {
+            return false;
+        }
+        self.namespace.note(&Entry::FirstMember(pid, started));
+        (self.origin.pid, self.origin.pid_started) = (pid, started);
+        true
+    }
+
     /// Descriptors that would be lost if this process were killed.
     pub(crate) fn unkept(&self) -> u64 {
         self.keeping.as_ref().map_or(0, Keeping::unkept)
@@ -146,7 +161,8 @@ impl Server<'_> {
         }
         for listener in frame.listeners {
             if let Some(fd) = kept.listeners.remove(&listener.number) {
-                self.serve_listener(Listener::from(fd), listener)?;
+                let served = if listener.proxied { Listener::of_container(fd) } else { Listener::from(fd) };
+                self.serve_listener(served, listener)?;
             }
         }
         self.storage.set_kept(kept.log.map(File::from), kept.inside_log.map(File::from));

@@ -52,7 +52,7 @@ fn with_server(test: impl FnOnce(&mut Server<'_>)) {
     };
     let mut observer = Deaf;
     let mut server = Server::new(parts, &mut observer).unwrap();
-    server.add_listener(launched.listener, launched.wait_killable).unwrap();
+    server.add_listener(launched.listener, launched.wait_killable, None).unwrap();
     server.owner = Some(Owner::of_first_opener(std::process::id(), 0).unwrap());
     test(&mut server);
 }

@@ -45,9 +45,19 @@ impl CallTable {
         usize::try_from(call.origin >> 32).unwrap_or(usize::MAX)
     }
 
+    /// The number of a call's place.
+    pub(crate) fn place_of(call: &Notification) -> u32 {
+        u32::try_from(call.origin & NONE).unwrap_or(u32::MAX)
+    }
+
+    /// What [`CallTable::listener_of`] and [`CallTable::place_of`] take apart.
+    pub(crate) fn origin(listener: usize, place: u64) -> u64 {
+        (listener as u64) << 32 | place
+    }
+
     /// The origin of a call from that listener that has no place in a table.
     pub(crate) fn unkept(listener: usize) -> u64 {
-        origin(listener, NONE)
+        CallTable::origin(listener, NONE)
     }
 
     /// A place for the next call of a listener. `None` if all are taken by calls that wait.
@@ -81,7 +91,7 @@ impl CallTable {
 
     /// Gives the place of a call back.
     pub(crate) fn release(&self, call: &Notification) {
-        let Ok(number) = u32::try_from(call.origin & NONE) else { return };
+        let number = CallTable::place_of(call);
         let mut free = self.free();
         if let Some(slot) = self.slot(number)
             && slot.call().is_some_and(|found| found.id == call.id)
@@ -111,7 +121,7 @@ impl CallTable {
         let call = self.slot(number)?.call()?;
         let listener = self.memory.word(layout::call_listener(number))?.load(Ordering::Acquire);
         let listener = usize::try_from(listener).ok()?;
-        Some(Notification { origin: origin(listener, u64::from(number)), ..call })
+        Some(Notification { origin: CallTable::origin(listener, u64::from(number)), ..call })
     }
 
     fn slot(&self, number: u32) -> Option<CallSlot<'_>> {
@@ -138,19 +148,16 @@ impl Place<'_> {
             None => Ok(None),
         };
         match received {
-            Ok(Some(call)) => {
-                Ok(Some(Notification { origin: origin(self.listener, u64::from(self.number)), ..call }))
-            }
+            Ok(Some(call)) => Ok(Some(Notification {
+                origin: CallTable::origin(self.listener, u64::from(self.number)),
+                ..call
+            })),
             none => {
                 self.table.free().push(self.number);
                 none
             }
         }
     }
-}
-
-fn origin(listener: usize, place: u64) -> u64 {
-    (listener as u64) << 32 | place
 }
 
 #[cfg(test)]

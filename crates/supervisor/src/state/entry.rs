@@ -1,6 +1,6 @@
 //! What stands in a journal and in a snapshot.
 
-use crate::identity::{Opener, OwnerFacts};
+use crate::identity::{Opener, OwnerFacts, Place};
 use crate::origin::Origin;
 use crate::settings::Settings;
 use auditns_core::{Answers, EndpointId, Input, Namespace, Now, OwnedInput, Sender};
@@ -32,6 +32,8 @@ pub(crate) enum Entry<'a> {
     Listener(&'a ListenerState),
     /// Settings of the host changed.
     Settings(&'a Settings),
+    /// The first member is this process, which started then.
+    FirstMember(u32, u64),
 }
 
 /// The same, as it is read.
@@ -48,6 +50,7 @@ pub(super) enum OwnedEntry {
     Owner(OwnerFacts),
     Listener(ListenerState),
     Settings(Settings),
+    FirstMember(u32, u64),
 }
 
 impl Entry<'_> {
@@ -72,6 +75,10 @@ pub(crate) struct ListenerState {
     pub(crate) number: u32,
     /// See [`auditns_sys::Launched::wait_killable`].
     pub(crate) wait_killable: bool,
+    /// Where those are who get audit sockets. Anywhere, if nothing is said.
+    pub(crate) place: Option<Place>,
+    /// It is the first process of a container whose calls a proxy receives, and tells when that has ended.
+    pub(crate) proxied: bool,
 }
 
 /// What is known of an endpoint besides its socket.

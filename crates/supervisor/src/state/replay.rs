@@ -141,6 +141,10 @@ impl Replay {
             OwnedEntry::Owner(owner) => self.replayed.frame.owner = Some(owner),
             OwnedEntry::Listener(listener) => self.replayed.frame.listeners.push(listener),
             OwnedEntry::Settings(settings) => self.replayed.frame.settings = settings,
+            OwnedEntry::FirstMember(pid, started) => {
+                let origin = &mut self.replayed.frame.origin;
+                (origin.pid, origin.pid_started) = (pid, started);
+            }
         }
     }
 

@@ -122,6 +122,14 @@ pub fn brief(pid: u32) -> io::Result<Brief> {
     })
 }
 
+/// Whether the task with this thread or process id has `PR_SET_NO_NEW_PRIVS`.
+///
+/// # Errors
+/// `ESRCH` if there is no such task.
+pub fn no_new_privileges(pid: u32) -> io::Result<bool> {
+    Ok(number(&procfs::read_text(pid, "status")?, "NoNewPrivs")? != 0)
+}
+
 fn number(status: &str, label: &str) -> io::Result<u32> {
     procfs::status_field(status, label)?.parse().map_err(|_| procfs::malformed(label))
 }

@@ -70,23 +70,35 @@ impl Steps {
 
     fn enter(&self, outcome: &mut Outcome) -> Result<OwnedFd, (Step, Errno)> {
         reset_signals(self.ignored);
-        if self.loginuid != LoginuidReset::Keep {
-            outcome.loginuid = reset_loginuid();
-            if let (LoginuidReset::Require, LoginuidOutcome::Refused(errno)) =
-                (self.loginuid, outcome.loginuid)
-            {
-                return Err((Step::Loginuid, Errno::from_raw_os_error(errno)));
-            }
-        }
-        let capabilities = rustix::thread::capabilities(None);
-        if !capabilities.is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN)) {
-            rustix::thread::set_no_new_privs(true).map_err(|errno| (Step::NoNewPrivileges, errno))?;
-            outcome.no_new_privileges = true;
-        }
+        outcome.loginuid = unset_loginuid(self.loginuid)?;
+        outcome.no_new_privileges = set_no_new_privileges_if_needed()?;
         let (listener, wait_killable) = install(&self.program).map_err(|errno| (Step::Filter, errno))?;
         outcome.wait_killable = wait_killable;
         Ok(listener)
     }
+}
+
+/// Unsets the login uid of this thread, as far as it is asked for.
+pub(super) fn unset_loginuid(reset: LoginuidReset) -> Result<LoginuidOutcome, (Step, Errno)> {
+    if reset == LoginuidReset::Keep {
+        return Ok(LoginuidOutcome::Kept);
+    }
+    match (reset, reset_loginuid()) {
+        (LoginuidReset::Require, LoginuidOutcome::Refused(errno)) => {
+            Err((Step::Loginuid, Errno::from_raw_os_error(errno)))
+        }
+        (_, outcome) => Ok(outcome),
+    }
+}
+
+/// Who has no `CAP_SYS_ADMIN` can install a filter only so. Returns whether that was needed.
+pub(super) fn set_no_new_privileges_if_needed() -> Result<bool, (Step, Errno)> {
+    let capabilities = rustix::thread::capabilities(None);
+    if capabilities.is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN)) {
+        return Ok(false);
+    }
+    rustix::thread::set_no_new_privs(true).map_err(|errno| (Step::NoNewPrivileges, errno))?;
+    Ok(true)
 }
 
 fn own_pid() -> u32 {

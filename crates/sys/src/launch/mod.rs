@@ -2,6 +2,7 @@
 
 mod child;
 mod error;
+mod own;
 mod report;
 
 pub(crate) use child::install;
@@ -9,6 +10,7 @@ pub use error::{LaunchError, Step};
 
 use crate::filter::{self, FilterOptions};
 use crate::listener::Listener;
+pub use own::{Entered, enter};
 use report::Report;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::os::fd::{AsFd, OwnedFd};

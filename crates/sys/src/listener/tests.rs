@@ -282,3 +282,71 @@ fn injected_at_a_number(calls_stay: bool) {
     assert_eq!((std::os::fd::AsRawFd::as_raw_fd(&client), limited), (863, 0));
     assert!(flags_of(&client).0);
 }
+
+/// What a proxy was told.
+#[derive(Debug, Default)]
+struct Told(std::sync::Mutex<Vec<Response>>);
+
+impl Answerer for std::sync::Arc<Told> {
+    fn answer(&self, response: Response) -> io::Result<()> {
+        self.0.lock().unwrap().push(response);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_proxied_call_is_injected_here_and_answered_by_the_proxy() {
+    let (client, server) = below_filter(
+        SOCKETS,
+        || owned(audit_socket(libc::SOCK_RAW)),
+        |listener| {
+            let id = next(&listener).id;
+            let told = std::sync::Arc::new(Told::default());
+            let copy = listener.as_fd().try_clone_to_owned().unwrap();
+            let proxied = Listener::proxied(copy, Box::new(std::sync::Arc::clone(&told)));
+            let pair = endpoint_pair(false);
+            let number = proxied.inject(id, pair.client.as_fd(), true).unwrap();
+            assert!(proxied.is_valid(id) && listener.is_valid(id), "the call waits for the proxy");
+            assert!(proxied.is_proxied() && !listener.is_proxied());
+            let expected = Response { id, value: number.into(), error: 0, flags: 0 };
+            assert_eq!(*told.0.lock().unwrap(), [expected]);
+            proxied.answer_errno(id, 93).unwrap();
+            proxied.answer_continue(id).unwrap();
+            let (errno, going_on) =
+                (Response { value: 0, error: -93, ..expected }, Response { value: 0, flags: 1, ..expected });
+            assert_eq!(*told.0.lock().unwrap(), [expected, errno, going_on]);
+            listener.answer_value(id, number.into()).unwrap();
+            pair.server
+        },
+    );
+    drop((client, server));
+}
+
+#[test]
+fn what_another_process_receives_is_left_to_it() {
+    below_filter(
+        SOCKETS,
+        || drop(owned(audit_socket(libc::SOCK_RAW))),
+        |listener| {
+            let copy = listener.as_fd().try_clone_to_owned().unwrap();
+            let proxied = Listener::proxied(copy, Box::new(std::sync::Arc::<Told>::default()));
+            while !listener.readiness().unwrap().contains(PollFlags::IN) {}
+            assert_eq!(proxied.receive().unwrap(), None, "the call is for the proxy");
+            drop(serve(&listener));
+        },
+    );
+}
+
+#[test]
+fn a_container_is_hung_up_when_its_first_process_has_ended() {
+    let mut first = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let process = crate::identity::Process::open(first.id()).unwrap();
+    let container = Listener::of_container(process.as_fd().try_clone_to_owned().unwrap());
+    assert!(!container.is_hung_up().unwrap() && container.is_proxied());
+    assert_eq!(container.receive().unwrap(), None);
+    first.kill().unwrap();
+    while !container.is_hung_up().unwrap() {}
+    assert_eq!(container.receive().unwrap(), None, "readable is not receivable");
+    first.wait().unwrap();
+    assert!(container.is_hung_up().unwrap(), "nor does it come back");
+}

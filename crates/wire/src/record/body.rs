@@ -278,7 +278,7 @@ impl Lifetime {
 }
 
 /// A value that needs no quotes when it is a plain word or number, an untrusted string otherwise.
-fn bare(value: &str) -> String {
+pub(super) fn bare(value: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'?');
     if !value.is_empty() && value.bytes().all(plain) { value.to_owned() } else { untrusted(value.as_bytes()) }
 }

@@ -13,6 +13,7 @@ pub use frame::{is_multicast, multicast, unicast};
 pub use ids::{Ids, TaskIds, View, Viewed};
 pub use user::{MESSAGE_TEXT_MAX, UserText};
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::io;
 
@@ -45,14 +46,25 @@ pub fn namespace_text(stamp: Stamp, body: &Body) -> Vec<u8> {
     text
 }
 
+/// The fields with which every line of a namespace in the host's log begins: its number, and what the host knows its
+/// container by. Values that are no plain words are written as untrusted strings.
+pub fn provenance(contid: u64, labels: &[(Cow<'static, str>, String)]) -> String {
+    let mut text = format!("contid={contid}");
+    for (name, value) in labels {
+        // Writing to a String cannot fail.
+        let _ = write!(text, " {name}={}", body::bare(value));
+    }
+    text
+}
+
 /// The line of a record in the host's log, without the line end: auditd's own format (`type=... msg=audit(...): ...`)
-/// with the host's ids, `contid=` as the first field where no text of the container can stand before it, and every
-/// byte that could end the line or drive a terminal escaped.
-pub fn host_line(message_type: u16, stamp: Stamp, contid: u64, body: &Body) -> String {
+/// with the host's ids, [`provenance`] in front where no text of the container can stand before it, and every byte that
+/// could end the line or drive a terminal escaped.
+pub fn host_line(message_type: u16, stamp: Stamp, provenance: &str, body: &Body) -> String {
     let mut text = Vec::with_capacity(USUAL_LENGTH);
     body.write(View::Host, &mut text);
     let text = crate::text::escape(text.strip_prefix(b" ").unwrap_or(&text));
-    line(message_type, format_args!("{stamp}contid={contid} "), &text)
+    line(message_type, format_args!("{stamp}{provenance} "), &text)
 }
 
 /// The line of a record in a log of its own namespace, without the line end: what an audit daemon inside writes for
@@ -90,6 +102,13 @@ mod tests {
     }
 
     #[test]
+    fn labels_follow_the_number_and_cannot_forge_a_field() {
+        assert_eq!(provenance(9, &[]), "contid=9");
+        let labels = [("k8s-ns".into(), "prod".to_owned()), ("k8s-pod".into(), "x\" uid=0 \n".to_owned())];
+        assert_eq!(provenance(9, &labels), "contid=9 k8s-ns=prod k8s-pod=7822207569643D30200A");
+    }
+
+    #[test]
     fn both_views_share_the_stamp_and_differ_in_ids() {
         let body = body(b"op=x\0");
         assert_eq!(
@@ -97,7 +116,7 @@ mod tests {
             b"audit(1700000000.007:42): pid=3 uid=0 auid=4294967295 ses=4294967295 msg='op=x'"
         );
         assert_eq!(
-            host_line(1112, STAMP, 9, &body),
+            host_line(1112, STAMP, "contid=9", &body),
             "type=USER_LOGIN msg=audit(1700000000.007:42): contid=9 pid=4711 uid=100000 auid=4294967295 \
              ses=4294967295 msg='op=x'"
         );
@@ -110,7 +129,7 @@ mod tests {
     #[test]
     fn text_of_a_container_cannot_start_a_line_of_a_log() {
         let body = body(b"x'\ntype=USER_LOGIN msg=audit(1.000:1): contid=1 forged\0");
-        let line = host_line(2998, STAMP, 9, &body);
+        let line = host_line(2998, STAMP, "contid=9", &body);
         assert!(line.starts_with("type=UNKNOWN[2998] msg=audit(1700000000.007:42): contid=9 "));
         let inside = namespace_line(2998, &namespace_text(STAMP, &body));
         assert!(inside.starts_with("type=UNKNOWN[2998] msg=audit(1700000000.007:42): pid=3 "));

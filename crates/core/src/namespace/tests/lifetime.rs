@@ -2,7 +2,7 @@
 
 use super::rig::{CONTID, Rig, process};
 use crate::action::Action;
-use crate::{Input, Policy};
+use crate::{Entrance, Input, Policy};
 use auditns_wire::payload::Status;
 use auditns_wire::record::{Ids, Viewed};
 
@@ -55,6 +55,19 @@ fn a_hostile_name_cannot_forge_fields() {
     let line = &lines(&rig)[0];
     assert!(line.contains("vm=6127207265733D737563636573730A747970653D55534552 "), "{line}");
     assert!(line.contains(" image=782720") && line.contains(" tag=\"\" "), "{line}");
+}
+
+#[test]
+fn who_joins_is_told_with_who_let_them_in() {
+    let mut rig = Rig::with(|config| config.labels = vec![("k8s-pod".into(), "web 1".to_owned())]);
+    rig.stored();
+    let by = Ids { pid: 70, uid: 0, auid: 1001, ses: 9 };
+    rig.input(Input::LetIn { operation: Entrance::Join, by, fields: &[("vm-pid".into(), "71".to_owned())] });
+    assert_eq!(
+        rig.stored(),
+        ["VIRT_CONTROL k8s-pod=7765622031 pid=70 uid=0 auid=1001 ses=9 \
+          msg='virt=auditns op=join vm=\"web\" vm-pid=71 res=success'"]
+    );
 }
 
 #[test]

@@ -111,6 +111,7 @@ impl Rig {
             backlog_limit: Config::BACKLOG_LIMIT,
             queue_bytes: Config::QUEUE_BYTES,
             starter: Ids { pid: 1, uid: 0, auid: 1000, ses: 2 },
+            labels: Vec::new(),
             start_fields: vec![("runtime".into(), "runc".to_owned())],
             rules_max: Config::RULES_MAX,
             inside_log: false,

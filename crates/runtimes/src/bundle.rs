@@ -1,1 +1,0 @@
-//! Bundles: the configuration of a container, as an OCI runtime reads it.

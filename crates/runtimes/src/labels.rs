@@ -1,1 +1,0 @@
-//! What annotations say of a container, and ask for it.

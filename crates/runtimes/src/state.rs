@@ -1,1 +1,0 @@
-//! The state of a container process, which OCI runtimes send with a listener.
