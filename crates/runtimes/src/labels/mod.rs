@@ -1,12 +1,12 @@
 //! What annotations say of a container, and ask for it.
 //!
-//! containerd's CRI plugin writes `io.kubernetes.cri.*`, CRI-O `io.kubernetes.pod.*`, nerdctl `nerdctl/*`, podman the manager
-//! alone, docker nothing.
+//! containerd's CRI plugin writes `io.kubernetes.cri.*`, CRI-O `io.kubernetes.pod.*`, nerdctl `nerdctl/*`, podman the
+//! manager alone, docker nothing.
 
 mod name;
 mod wishes;
 
-pub use wishes::{PolicyKind, WishError, Wishes};
+pub use wishes::{Mode, WishError, Wishes};
 
 use name::valid;
 use std::collections::BTreeMap;

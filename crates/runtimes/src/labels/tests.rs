@@ -144,7 +144,7 @@ fn wishes_are_read() {
     let expected = Wishes {
         name: Some("web".to_owned()),
         backlog_limit: Some(u32::MAX),
-        policy: Some(PolicyKind::Strict),
+        policy: Some(Mode::Strict),
         off: false,
     };
     assert_eq!(wishes, expected);
@@ -155,7 +155,7 @@ fn wishes_are_read() {
         assert_eq!(Wishes::parse(&annotations(&[("io.auditns.off", value)])).unwrap().off, off, "{value}");
     }
     let normal = Wishes::parse(&annotations(&[("io.auditns.policy", "normal")])).unwrap();
-    assert_eq!(normal.policy, Some(PolicyKind::Normal));
+    assert_eq!(normal.policy, Some(Mode::Normal));
 }
 
 #[test]

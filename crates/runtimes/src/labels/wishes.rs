@@ -11,12 +11,12 @@ const OFF: &str = "io.auditns.off";
 /// As much of a text is shown, in bytes.
 const SHOWN: usize = 128;
 
-/// What happens to calls that a namespace does not answer as the kernel would.
+/// How much of its configuration is a namespace's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PolicyKind {
-    /// `normal`.
+pub enum Mode {
+    /// Everything (`normal`).
     Normal,
-    /// `strict`.
+    /// Only the registration of an audit daemon (`strict`).
     Strict,
 }
 
@@ -28,7 +28,7 @@ pub struct Wishes {
     /// Backlog limit in records, 0 to `u32::MAX` (`io.auditns.backlog-limit`).
     pub backlog_limit: Option<u32>,
     /// The policy (`io.auditns.policy`).
-    pub policy: Option<PolicyKind>,
+    pub policy: Option<Mode>,
     /// Whether the container is to have no audit namespace (`io.auditns.off`).
     pub off: bool,
 }
@@ -38,7 +38,8 @@ pub struct Wishes {
 pub enum WishError {
     /// There is no such wish.
     #[error(
-        "the annotation {key:?} (value {value:?}) is not known; use {NAME}, {BACKLOG_LIMIT}, {POLICY} or {OFF}, or remove it"
+        "the annotation {key:?} (value {value:?}) is not known; use {NAME}, {BACKLOG_LIMIT}, {POLICY} or \
+         {OFF}, or remove it"
     )]
     Unknown {
         /// The annotation.
@@ -104,8 +105,8 @@ impl Wishes {
             }
             POLICY => {
                 self.policy = Some(match value {
-                    "normal" => PolicyKind::Normal,
-                    "strict" => PolicyKind::Strict,
+                    "normal" => Mode::Normal,
+                    "strict" => Mode::Strict,
                     _ => return Err(WishError::Policy { value: shown() }),
                 });
             }

@@ -82,7 +82,8 @@ pub enum StateError {
     TooLong,
     /// It does not begin as a state does.
     #[error(
-        "the runtime sent something that begins with byte {byte:#04x}, and no state of a container; use a runtime that follows runtime-spec 1.1 as seccomp agents expect"
+        "the runtime sent something that begins with byte {byte:#04x}, and no state of a container; use a \
+         runtime that follows runtime-spec 1.1"
     )]
     NoObject {
         /// The first byte but white space.
@@ -90,7 +91,8 @@ pub enum StateError {
     },
     /// No state.
     #[error(
-        "the runtime sent a state of a container that is none at line {line}, column {column}; use a runtime that follows runtime-spec 1.1"
+        "the runtime sent a state of a container that is none at line {line}, column {column}; use a runtime that \
+         follows runtime-spec 1.1"
     )]
     Malformed {
         /// Where, from 1.
@@ -100,7 +102,8 @@ pub enum StateError {
     },
     /// The connection ended before the state did.
     #[error(
-        "the runtime left after {received} bytes, before the state of a container was complete; see what the runtime says"
+        "the runtime left after {received} bytes, before the state of a container was complete; see what the \
+         runtime says"
     )]
     CutShort {
         /// What it had sent, in bytes.
@@ -113,7 +116,8 @@ pub enum StateError {
     Ended,
     /// The listener is not among the descriptors.
     #[error(
-        "the runtime names {count} descriptors, and none of them \"{SECCOMP_FD}\"; use a runtime that follows runtime-spec 1.1"
+        "the runtime names {count} descriptors, and none of them \"{SECCOMP_FD}\"; use a runtime that \
+         follows runtime-spec 1.1"
     )]
     NoListener {
         /// How many it names.

@@ -17,7 +17,7 @@ use auditns_control::interface::{self, Container, CreateReply, CreateRequest};
 use auditns_control::server::Peer;
 use auditns_core::{Config, Policy};
 use auditns_policy::{Mode, Who};
-use auditns_runtimes::labels::{Labels, PolicyKind, Wishes};
+use auditns_runtimes::labels::{self, Labels, Wishes};
 use auditns_sys::Listener;
 use auditns_sys::identity::Process;
 use auditns_wire::record::Ids;
@@ -146,9 +146,9 @@ fn begin(
         Some(limit) => limit.min(granted.backlog_limit),
         None => granted.backlog_limit,
     };
-    let wished = request.policy.or(wishes.policy.map(|policy| match policy {
-        PolicyKind::Normal => interface::Policy::Normal,
-        PolicyKind::Strict => interface::Policy::Strict,
+    let wished = request.policy.or(wishes.policy.map(|mode| match mode {
+        labels::Mode::Normal => interface::Policy::Normal,
+        labels::Mode::Strict => interface::Policy::Strict,
     }));
     let policy = match (wished, granted.policy) {
         (Some(interface::Policy::Strict), _) | (None, Mode::Strict) => Policy::Strict,

@@ -333,7 +333,11 @@ fn obey(server: &mut Server<'_>, order: Order) -> Answer {
         Order::Change(settings) => server.set_settings(*settings),
         Order::Join { listener, wait_killable, place, joining } => {
             server.add_listener(listener, wait_killable, place)?;
-            let fields = start::process(joining.pid);
+            let mut fields = start::process(joining.pid);
+            if place.is_some() {
+                // It is the runtime still, which is not where it will be.
+                fields.truncate(1);
+            }
             server.order(Input::LetIn { operation: Entrance::Join, by: joining.by, fields: &fields });
         }
         Order::AnswerProxied { call, listener } => server.answer_proxied(call, listener)?,

@@ -177,8 +177,8 @@ impl Profile {
         }
     }
 
-    /// What happens to a call, by its name (`socket`) and arguments. On an architecture where all arguments are compared with
-    /// 64 bits, and as the rules mean it: where the branches of several rules meet, libseccomp 2.5 mixes some of them up.
+    /// What happens to a call, by its name (`socket`) and arguments, on architectures of 64 bits.
+    /// As the rules mean it: where branches of several rules meet, libseccomp 2.5 mixes some of them up.
     pub fn verdict(&self, syscall: &str, arguments: &[u64; ARGUMENTS]) -> Action {
         let mut rules = Vec::new();
         for rule in &self.rules {
