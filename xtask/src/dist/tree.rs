@@ -57,7 +57,8 @@ pub(crate) fn stage(project: &Project, program: &Path, tree: &Path) -> Result<()
         install(&read(&command::root().join(from))?, tree, to)?;
     }
     for document in documents()? {
-        install(&read(&document)?, tree, &format!("{DOCUMENTS}/docs/{}", name(&document)))?;
+        let below = document.strip_prefix(command::root()).unwrap_or(&document);
+        install(&read(&document)?, tree, &format!("{DOCUMENTS}/{}", below.display()))?;
     }
     let pages = folder(tree.join(PAGES))?;
     command::output(program, &["man", "--dir", &pages.to_string_lossy()])?;
