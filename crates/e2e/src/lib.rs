@@ -15,8 +15,10 @@
 pub mod auditns;
 pub mod clients;
 pub mod container;
+pub mod documented;
 pub mod host;
 pub mod log;
+pub mod lxc;
 pub mod machine;
 pub mod packaged;
 mod packages;

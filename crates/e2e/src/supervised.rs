@@ -56,12 +56,20 @@ impl Supervisor {
         let program = choose(&dir);
         let logs = dir.folder("log");
         let mut supervisor = Self { keeper: None, program, logs, dir };
-        let mut command = supervisor.auditns("supervise");
-        command.arg("--log-dir").arg(&supervisor.logs);
-        command.arg("--config").arg(supervisor.dir.path().join(POLICY));
-        supervisor.keeper = Some(Running::start(&mut command));
-        supervisor.answering();
+        supervisor.start_again();
         supervisor
+    }
+
+    /// Starts a keeper after [`Supervisor::stop`], with the same folders, and waits until its supervisor answers.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn start_again(&mut self) {
+        let mut command = self.auditns("supervise");
+        command.arg("--log-dir").arg(&self.logs);
+        command.arg("--config").arg(self.dir.path().join(POLICY));
+        self.keeper = Some(Running::start(&mut command));
+        self.answering();
     }
 
     /// The folder of this run.

@@ -1,0 +1,103 @@
+#!/bin/bash
+# Does what a page of the documentation says, on a host that looks freshly installed.
+#
+#   documented.sh MANAGER ROOT SHARE PROGRAM
+#
+# MANAGER  podman, docker, containerd, runc or launcher: what has to be ready
+# ROOT     a root file system of Debian; it is only read
+# SHARE    a directory of this run: SHARE/files is copied over /, SHARE/page.sh is run, SHARE/log gets the logs
+# PROGRAM  auditns
+#
+# To be run as process 1 of private pid, network and mount namespaces.
+set -eu
+manager=$1 root=$2 share=$3 program=$4
+box=$share/box
+mount -t tmpfs -o mode=755,size=4g e2e-box "$box"
+install -m 755 "$program" "$box/auditns"
+for folder in /etc /usr/bin /srv /opt; do
+    mkdir -p "$box/upper$folder" "$box/work$folder" "$folder"
+    mount -t overlay -o "lowerdir=$folder,upperdir=$box/upper$folder,workdir=$box/work$folder" e2e "$folder"
+done
+for folder in /run /var/lib /var/log; do
+    mkdir -p "$box/tmpfs$folder"
+    mount --bind "$box/tmpfs$folder" "$folder"
+done
+mkdir -p /var/log/auditns
+mount --bind "$share/log" /var/log/auditns
+ip link set lo up
+install -m 755 "$box/auditns" /usr/bin/auditns
+ln -s auditns /usr/bin/auditns-runc
+ln -s auditns /usr/bin/auditns-crun
+rm -f /etc/containers/containers.conf /etc/docker/daemon.json
+[ -z "$(ls -A "$share/files")" ] || cp -r "$share/files/." /
+# crun does not take the mixture of both kinds of cgroups that some machines have.
+umount --lazy /sys/fs/cgroup/unified 2>/dev/null || true
+auditns supervise 2>"$share/e2e/out/supervisor" &
+until auditns list >/dev/null 2>&1; do sleep 0.02; done
+
+image() {
+    tar --create --directory "$root" --one-file-system --exclude=./dev/* . 2>/dev/null
+}
+case $manager in
+podman)
+    # What this machine does not permit: raising limits, and systemd's cgroups.
+    mkdir -p /etc/containers/containers.conf.d
+    cat >/etc/containers/containers.conf <<END
+[containers]
+default_ulimits = ["nofile=1024:4096", "nproc=4096:8192"]
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+END
+    cat >/etc/containers/storage.conf <<END
+[storage]
+driver = "overlay"
+graphroot = "/var/lib/containers/storage"
+runroot = "/run/containers/storage"
+END
+    image | podman import --quiet - docker.io/library/debian:latest >/dev/null
+    ;;
+docker)
+    dockerd --iptables=false --bridge=none >"$share/e2e/out/dockerd" 2>&1 &
+    until docker info >/dev/null 2>&1; do sleep 0.05; done
+    image | docker import - debian >/dev/null
+    ;;
+containerd)
+    containerd >"$share/e2e/out/containerd" 2>&1 &
+    until ctr version >/dev/null 2>&1; do sleep 0.05; done
+    # Its importer wants an image, so another manager makes one of the tree.
+    mkdir -p "$box/image/blobs/sha256"
+    "$(dirname "$0")/oci-image.sh" "$root" "$box/image" docker.io/library/debian:latest
+    tar --create --directory "$box/image" . | ctr images import - >/dev/null
+    ;;
+runc)
+    mkdir -p /srv/web/rootfs
+    mount --bind "$root" /srv/web/rootfs
+    (
+        cd /srv/web
+        runc spec
+        sed -i 's/"terminal": true/"terminal": false/; s/"sh"/"sleep", "100"/' config.json
+        sed -i 's/"CAP_KILL"/"CAP_KILL", "CAP_AUDIT_CONTROL"/' config.json
+    )
+    ;;
+launcher)
+    for place in web build; do
+        mkdir -p "/srv/$place" "$box/upper-$place" "$box/work-$place"
+        mount -t overlay -o "lowerdir=$root,upperdir=$box/upper-$place,workdir=$box/work-$place" e2e "/srv/$place"
+    done
+    ;;
+*) echo "documented.sh: unknown manager '$manager'" >&2 && exit 64 ;;
+esac
+
+cd /root
+status=0
+bash -eu "$share/page.sh" </dev/null || status=$?
+echo "STEP page $status"
+# The end of the last namespace is told a moment after the end of its last process.
+for _ in $(seq 100); do
+    [ "$(auditns list --json)" = "[]" ] && break
+    sleep 0.05
+done
+auditns list --json | tr -d '\n' | sed 's/^/FACT left /'
+echo
+exit "$status"
