@@ -1,7 +1,7 @@
 //! A command whose namespace another process serves.
 
 use crate::forwarding;
-use auditns_sys::filter::FilterOptions;
+use auditns_sys::filter::{FilterOptions, Program};
 use auditns_sys::identity::capabilities::{self, Capability};
 use auditns_sys::identity::namespace::{INITIAL_USER_INODE, NamespaceFile, NamespaceKind};
 use auditns_sys::launch::{self, Candidate, LaunchError, LaunchOptions, LoginuidReset};
@@ -33,6 +33,15 @@ pub enum AttachedError<E: std::error::Error + 'static> {
     },
 }
 
+/// What a command gets besides the filter of its namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Confinement {
+    /// A filter that allows what is on a list.
+    pub allow: Option<Program>,
+    /// Variables of its environment, besides those of this process.
+    pub environment: Vec<(&'static str, &'static str)>,
+}
+
 /// Starts the command below a filter, executes it once it is admitted, and waits for it, passing signals on. Returns its
 /// exit status; other members may live on.
 ///
@@ -41,14 +50,16 @@ pub enum AttachedError<E: std::error::Error + 'static> {
 pub fn run<E: std::error::Error + Send + 'static>(
     words: &[OsString],
     loginuid: LoginuidReset,
+    confinement: Confinement,
     admit: impl FnOnce(&Candidate<'_>) -> Result<(), E> + Send,
 ) -> Result<ExitStatus, AttachedError<E>> {
     let (program, arguments) = words.split_first().ok_or(AttachedError::NoCommand)?;
     let keep_ignored = launch::ignored_signals();
     let signals = forwarding::block().map_err(wait("blocking signals"))?;
-    let options = LaunchOptions { filter: filter(false), loginuid, keep_ignored };
+    let Confinement { allow, environment } = confinement;
+    let options = LaunchOptions { filter: filter(false), allow, loginuid, keep_ignored };
     let mut command = Command::new(program);
-    command.args(arguments);
+    command.args(arguments).envs(environment);
     let admit = |candidate: &Candidate<'_>| admit(candidate).map_err(AttachedError::Refused);
     let mut child = launch::spawn_admitted(command, &options, admit)?.child;
     let pid = Pid::from_child(&child);

@@ -1,6 +1,6 @@
 //! One namespace, served from the process that starts its first member.
 
-use crate::attached;
+use crate::attached::{self, Confinement};
 use crate::descriptors;
 use crate::forwarding;
 use crate::identity::Clients;
@@ -46,6 +46,8 @@ pub struct Options {
     /// File names of programs, besides the known ones, that get netlink's addresses and control messages with what they
     /// receive; `*` at the end stands for any ending.
     pub strict_clients: Vec<String>,
+    /// What the command gets besides.
+    pub confinement: Confinement,
     /// Program and arguments; not empty.
     pub command: Vec<OsString>,
 }
@@ -95,10 +97,11 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus,
     let starter = Ids { pid: std::process::id(), uid: rustix::process::getuid().as_raw(), auid, ses };
     let mut endpoints = Endpoints::new();
     let shows_sender = endpoints.sent_by() == SentBy::Supervisor;
-    let launch =
-        LaunchOptions { filter: attached::filter(shows_sender), loginuid: options.loginuid, keep_ignored };
+    let Confinement { allow, environment } = options.confinement.clone();
+    let filter = attached::filter(shows_sender);
+    let launch = LaunchOptions { filter, allow, loginuid: options.loginuid, keep_ignored };
     let mut command = Command::new(&program);
-    command.args(&options.command[1..]);
+    command.args(&options.command[1..]).envs(environment);
     let launched = launch::spawn(command, &launch)?;
     // Members with our own user id are not to get at our descriptors. Root has other ways, and no such members.
     if !rustix::process::geteuid().is_root() {

@@ -5,7 +5,7 @@ use super::{OWN_FAILURE, exit_status};
 use crate::options::Exec;
 use crate::terminal::line;
 use auditns_control::interface::JoinRequest;
-use auditns_supervisor::attached::{self, AttachedError};
+use auditns_supervisor::attached::{self, AttachedError, Confinement};
 use auditns_sys::launch::LoginuidReset;
 use std::os::fd::AsFd;
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ pub(crate) fn run(exec: &Exec) -> ExitCode {
             return ExitCode::from(OWN_FAILURE);
         }
     };
-    let joined = attached::run(&exec.command, LoginuidReset::Keep, |candidate| {
+    let joined = attached::run(&exec.command, LoginuidReset::Keep, Confinement::default(), |candidate| {
         let request = JoinRequest {
             name: Some(exec.namespace.clone()),
             container: None,

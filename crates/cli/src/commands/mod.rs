@@ -3,6 +3,7 @@
 pub(crate) mod client;
 pub(crate) mod completions;
 pub(crate) mod exec;
+mod launched;
 pub(crate) mod logs;
 pub(crate) mod man;
 pub(crate) mod probe;

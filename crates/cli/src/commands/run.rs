@@ -1,12 +1,12 @@
 //! `auditns run`.
 
 use super::client::{Failure, connect, find};
-use super::{OWN_FAILURE, exit_status};
+use super::{OWN_FAILURE, exit_status, launched};
 use crate::options::{Loginuid, Policy, Run, SupervisorAt};
 use crate::terminal::{Terminal, line};
 use auditns_control::client::{Client, ClientError};
 use auditns_control::interface::{self, CreateRequest};
-use auditns_supervisor::attached;
+use auditns_supervisor::attached::{self, Confinement};
 use auditns_supervisor::embedded::{self, Options, RunError};
 use auditns_supervisor::log::Rotation;
 use auditns_sys::launch::{Candidate, LoginuidReset};
@@ -17,10 +17,20 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub(crate) fn run(run: &Run) -> ExitCode {
+    let confinement = match launched::confinement(&run.command) {
+        Ok(confinement) => confinement,
+        Err(error) => {
+            line(&error.to_string());
+            return ExitCode::from(OWN_FAILURE);
+        }
+    };
+    if let Some(hint) = launched::hint(&run.command) {
+        line(hint);
+    }
     // What the command line asks of this process alone, a supervisor cannot do.
     if !(run.embedded || run.events || run.log_dir.is_some()) {
         match find(&run.supervisor) {
-            Ok(Some(client)) => return run_supervised(run, client),
+            Ok(Some(client)) => return run_supervised(run, confinement, client),
             Ok(None) => {}
             Err(error) => {
                 line(&format!("{error}; use --embedded to do without the supervisor"));
@@ -43,6 +53,7 @@ pub(crate) fn run(run: &Run) -> ExitCode {
         },
         loginuid: loginuid(run),
         strict_clients: run.strict_client.clone(),
+        confinement,
         command: run.command.clone(),
     };
     let mut terminal = Terminal::new(run.events);
@@ -61,8 +72,8 @@ pub(crate) fn run(run: &Run) -> ExitCode {
 }
 
 /// Runs the command in a namespace of the supervisor's.
-fn run_supervised(run: &Run, mut client: Client) -> ExitCode {
-    let admitted = attached::run(&run.command, loginuid(run), |candidate| {
+fn run_supervised(run: &Run, confinement: Confinement, mut client: Client) -> ExitCode {
+    let admitted = attached::run(&run.command, loginuid(run), confinement, |candidate| {
         let request = CreateRequest {
             name: run.name.clone(),
             container: None,

@@ -220,3 +220,37 @@ fn messages_left_behind_are_handled_at_the_end() {
         assert_eq!(server.namespace.counters().datagrams, 50);
     });
 }
+
+/// What a proxy was told.
+#[derive(Clone, Debug, Default)]
+struct Told(Arc<Mutex<Vec<auditns_sys::listener::Response>>>);
+
+impl auditns_sys::listener::Answerer for Told {
+    fn answer(&self, response: auditns_sys::listener::Response) -> io::Result<()> {
+        self.0.lock().unwrap().push(response);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_receive_that_a_proxy_hands_on_is_the_kernels_for_the_proxy_would_wait_with_it() {
+    let architecture = auditns_sys::arch::Architecture::X86_64;
+    let calls = architecture.calls().on_socket;
+    with_server(|server| {
+        for (id, number) in [(5, calls.recvfrom), (6, calls.recvmsg)] {
+            let told = Told::default();
+            let data = auditns_sys::SeccompData {
+                number,
+                architecture: architecture.audit_value(),
+                instruction_pointer: 0,
+                arguments: [870, 0, 0, 0, 0, 0],
+            };
+            let call = Notification { id, tid: std::process::id(), data, origin: 0 };
+            let fd = std::fs::File::open("/dev/null").unwrap().into();
+            let listener = Listener::proxied(fd, Box::new(told.clone()));
+            server.answer_proxied(call, listener).unwrap();
+            let expected = auditns_sys::listener::Response { id, value: 0, error: 0, flags: 1 };
+            assert_eq!(*told.0.lock().unwrap(), [expected]);
+        }
+    });
+}

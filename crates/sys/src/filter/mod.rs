@@ -1,7 +1,9 @@
 //! The seccomp filter as data: a list of rules, assembled into classic BPF and evaluated without a kernel.
 
+mod allow;
 mod program;
 
+pub use allow::{AllowList, assemble_allow_lists};
 pub use program::{Action, AssembleError, Program, assemble};
 
 use crate::arch::{

@@ -8,7 +8,7 @@ use super::{Rule, SeccompData, Test, Verdict};
 use crate::arch::{Architecture, X32_BIT};
 
 /// Offset of `nr` in `struct seccomp_data`.
-const NUMBER_OFFSET: u32 = 0;
+pub(super) const NUMBER_OFFSET: u32 = 0;
 /// Offset of `arch`.
 const ARCHITECTURE_OFFSET: u32 = 4;
 /// Offset of the low half of the first argument; eight bytes an argument.
@@ -16,13 +16,13 @@ const ARGUMENTS_OFFSET: u32 = if cfg!(target_endian = "big") { 20 } else { 16 };
 /// The kernel takes no program longer than this (`BPF_MAXINSNS`).
 const LONGEST_PROGRAM: usize = 4096;
 
-const LOAD: u16 = 0x20;
+pub(super) const LOAD: u16 = 0x20;
 const AND: u16 = 0x54;
-const JUMP: u16 = 0x05;
+pub(super) const JUMP: u16 = 0x05;
 const JUMP_IF_EQUAL: u16 = 0x15;
 const JUMP_IF_GREATER: u16 = 0x25;
-const JUMP_IF_NOT_LESS: u16 = 0x35;
-const RETURN: u16 = 0x06;
+pub(super) const JUMP_IF_NOT_LESS: u16 = 0x35;
+pub(super) const RETURN: u16 = 0x06;
 
 const RET_ERRNO: u32 = 0x0005_0000;
 const RET_NOTIFY: u32 = 0x7fc0_0000;
@@ -91,13 +91,22 @@ pub(crate) struct Instruction {
 /// # Errors
 /// See [`AssembleError`]; the lists of [`super::rules`] always assemble.
 pub fn assemble(rules: &[Rule]) -> Result<Program, AssembleError> {
-    let mut code = Vec::new();
+    let mut blocks = Vec::new();
     for architecture in [Architecture::X86_64, Architecture::I386, Architecture::Aarch64, Architecture::Arm] {
         let own: Vec<&Rule> = rules.iter().filter(|rule| rule.architecture == architecture).collect();
-        if own.is_empty() {
-            continue;
+        if !own.is_empty() {
+            blocks.push((architecture, architecture_block(architecture, &own)?));
         }
-        let block = architecture_block(architecture, &own)?;
+    }
+    assemble_blocks(blocks)
+}
+
+/// A program of a block for each architecture, every way through which ends in a return. Others are allowed.
+pub(super) fn assemble_blocks(
+    blocks: impl IntoIterator<Item = (Architecture, Vec<Instruction>)>,
+) -> Result<Program, AssembleError> {
+    let mut code = Vec::new();
+    for (architecture, block) in blocks {
         code.push(plain(LOAD, ARCHITECTURE_OFFSET));
         skip_unless_equal(&mut code, architecture.audit_value(), block);
     }
@@ -195,8 +204,27 @@ fn skip_unless_equal(code: &mut Vec<Instruction>, value: u32, body: Vec<Instruct
     code.extend(body);
 }
 
-const fn plain(code: u16, value: u32) -> Instruction {
+pub(super) const fn plain(code: u16, value: u32) -> Instruction {
     Instruction { code, if_true: 0, if_false: 0, value }
+}
+
+impl Instruction {
+    /// A jump over so many instructions.
+    pub(super) const fn conditional(code: u16, value: u32, if_true: u8, if_false: u8) -> Instruction {
+        Instruction { code, if_true, if_false, value }
+    }
+
+    /// Ends the program.
+    pub(super) fn answer(action: Action) -> Instruction {
+        plain(
+            RETURN,
+            match action {
+                Action::Allow => RET_ALLOW,
+                Action::Notify => RET_NOTIFY,
+                Action::Errno(number) => RET_ERRNO | u32::from(number),
+            },
+        )
+    }
 }
 
 impl Program {

@@ -21,6 +21,7 @@ const LAST_SIGNAL: i32 = 64;
 /// Everything the child needs, made before the fork.
 pub(super) struct Steps {
     program: Program,
+    allow: Option<Program>,
     loginuid: LoginuidReset,
     ignored: u64,
     channel: OwnedFd,
@@ -37,7 +38,8 @@ impl Steps {
         let valid = options.keep_ignored.iter().filter(|signal| (1..=LAST_SIGNAL).contains(*signal));
         let ignored = valid.fold(0, |mask, signal| mask | 1 << (signal - 1));
         let parents_end = parents_end.as_raw_fd();
-        Self { program, loginuid: options.loginuid, ignored, channel, parents_end }
+        let allow = options.allow.clone();
+        Self { program, allow, loginuid: options.loginuid, ignored, channel, parents_end }
     }
 
     /// Does all steps and tells the parent how they went.
@@ -72,6 +74,9 @@ impl Steps {
         reset_signals(self.ignored);
         outcome.loginuid = unset_loginuid(self.loginuid)?;
         outcome.no_new_privileges = set_no_new_privileges_if_needed()?;
+        if let Some(allow) = &self.allow {
+            install_with(allow, 0).map_err(|errno| (Step::Filter, errno))?;
+        }
         let (listener, wait_killable) = install(&self.program).map_err(|errno| (Step::Filter, errno))?;
         outcome.wait_killable = wait_killable;
         Ok(listener)
@@ -108,15 +113,18 @@ fn own_pid() -> u32 {
 /// Installs the program with a listener. The second value says whether calls wait killably.
 pub(crate) fn install(program: &Program) -> Result<(OwnedFd, bool), Errno> {
     let new_listener = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
-    match install_with(program, new_listener | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) {
-        Ok(listener) => Ok((listener, true)),
-        // The kernel refuses flags that it does not know; those before 5.19 do not know the second.
-        Err(Errno::INVAL) => install_with(program, new_listener).map(|listener| (listener, false)),
-        Err(error) => Err(error),
-    }
+    let (fd, wait_killable) =
+        match install_with(program, new_listener | libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) {
+            // The kernel refuses flags that it does not know; those before 5.19 do not know the second.
+            Err(Errno::INVAL) => (install_with(program, new_listener)?, false),
+            result => (result?, true),
+        };
+    // SAFETY: with NEW_LISTENER the result is a new descriptor, owned by nobody else.
+    Ok((unsafe { OwnedFd::from_raw_fd(fd) }, wait_killable))
 }
 
-fn install_with(program: &Program, flags: libc::c_ulong) -> Result<OwnedFd, Errno> {
+/// Returns what the call returns: a descriptor if the flags ask for one.
+fn install_with(program: &Program, flags: libc::c_ulong) -> Result<RawFd, Errno> {
     let instructions = program.instructions();
     let program = libc::sock_fprog {
         // `assemble` bounds the length by 4096.
@@ -128,8 +136,7 @@ fn install_with(program: &Program, flags: libc::c_ulong) -> Result<OwnedFd, Errn
     let fd =
         unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) };
     match i32::try_from(fd) {
-        // SAFETY: with NEW_LISTENER a result that is not negative is a new descriptor, owned by nobody else.
-        Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+        Ok(fd) if fd >= 0 => Ok(fd),
         _ => Err(last_errno()),
     }
 }

@@ -8,7 +8,7 @@ mod report;
 pub(crate) use child::install;
 pub use error::{LaunchError, Step};
 
-use crate::filter::{self, FilterOptions};
+use crate::filter::{self, FilterOptions, Program};
 use crate::listener::Listener;
 pub use own::{Entered, enter};
 use report::Report;
@@ -35,6 +35,8 @@ pub enum LoginuidReset {
 pub struct LaunchOptions {
     /// Which calls the filter stops.
     pub filter: FilterOptions,
+    /// A filter without a listener that is installed before the other one.
+    pub allow: Option<Program>,
     /// Whether the login uid is unset. It needs `CAP_AUDIT_CONTROL` in the initial user namespace.
     pub loginuid: LoginuidReset,
     /// Signals (1 to 64) that stay ignored in the child; every other one gets its default disposition. Usually what

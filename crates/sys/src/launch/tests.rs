@@ -26,6 +26,7 @@ fn output(launched: &mut Launched) -> String {
 
 fn quiet() -> LaunchOptions {
     LaunchOptions {
+        allow: None,
         filter: FilterOptions { notify_signals: false, refuse_io_uring: true, refuse_sender_handles: false },
         loginuid: LoginuidReset::Keep,
         keep_ignored: Vec::new(),
