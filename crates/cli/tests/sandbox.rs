@@ -12,6 +12,8 @@ use std::path::Path;
 
 /// `CAP_DAC_READ_SEARCH`, `CAP_NET_ADMIN`, `CAP_SYS_PTRACE`, `CAP_SYS_ADMIN`.
 const CAPABILITIES: u64 = 1 << 2 | 1 << 12 | 1 << 19 | 1 << 21;
+/// `CAP_DAC_OVERRIDE`, which is permitted and not effective.
+const FOR_STEPS: u64 = 1 << 1;
 /// `CAP_AUDIT_WRITE`.
 const AUDIT_WRITE: u64 = 1 << 29;
 
@@ -31,9 +33,13 @@ fn sandboxed_threads(pid: u32, capabilities: u64) -> Vec<String> {
             let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
             line.unwrap_or_else(|| panic!("no {name}: {status}")).trim().to_owned()
         };
-        for (name, wanted) in
-            [("CapInh", 0), ("CapPrm", capabilities), ("CapEff", capabilities), ("CapBnd", 0), ("CapAmb", 0)]
-        {
+        for (name, wanted) in [
+            ("CapInh", 0),
+            ("CapPrm", capabilities | FOR_STEPS),
+            ("CapEff", capabilities),
+            ("CapBnd", 0),
+            ("CapAmb", 0),
+        ] {
             assert_eq!(value(name), format!("{wanted:016x}"), "{name}: {status}");
         }
         for (name, wanted) in [("NoNewPrivs", "1"), ("Seccomp", "2"), ("Seccomp_filters", "4")] {
@@ -115,6 +121,16 @@ fn paths_of_rules_are_found_in_private_folders_of_users() {
     let words = [&watch[..], &[path.to_str().unwrap(), "-p", "w"]].concat();
     let outcome = supervisor.auditns_as(USER, &words);
     assert_eq!((outcome.code(), outcome.stderr.as_str()), (0, ""), "{outcome:?}");
+}
+
+/// Needs the capability to write into memory of others.
+#[test]
+fn calls_on_audit_sockets_of_users_are_answered() {
+    let supervisor =
+        Supervisor::with_policy(&format!("[[namespace]]\nuser = '{USER}'\nbacklog-limit = 64\n"));
+    let script = "endpoint = audit()\nendpoint.bind((0, 0))\nexpect(endpoint.getsockname()[0], os.getpid())\n\
+                  print('ready', flush=True)\ninput()";
+    supervisor.member(USER, &[], script).finish().succeeded();
 }
 
 fn limits_are_mounted(supervisor: &Supervisor) -> bool {

@@ -18,14 +18,16 @@ pub struct Kept {
     pub reason: &'static str,
     /// Only if records go to the audit of the host's kernel.
     pub only_to_forward: bool,
+    /// Permitted, but not effective until a thread makes it so for one step.
+    pub for_steps: bool,
 }
 
 const fn kept(capability: CapabilitySet, name: &'static str, reason: &'static str) -> Kept {
-    Kept { capability, name, reason, only_to_forward: false }
+    Kept { capability, name, reason, only_to_forward: false, for_steps: false }
 }
 
 /// All of them.
-pub const CAPABILITIES: [Kept; 5] = [
+pub const CAPABILITIES: [Kept; 6] = [
     kept(
         CapabilitySet::SYS_PTRACE,
         "CAP_SYS_PTRACE",
@@ -41,6 +43,14 @@ pub const CAPABILITIES: [Kept; 5] = [
         "CAP_DAC_READ_SEARCH",
         "looks up paths of rules in members' private folders, and reads executables that only their owner may read",
     ),
+    Kept {
+        for_steps: true,
+        ..kept(
+            CapabilitySet::DAC_OVERRIDE,
+            "CAP_DAC_OVERRIDE",
+            "opens the memory of other users' members to write answers of system calls there",
+        )
+    },
     kept(
         CapabilitySet::NET_ADMIN,
         "CAP_NET_ADMIN",
@@ -77,7 +87,9 @@ pub(crate) fn reduce(tasks: Tasks) -> Result<Vec<Shortcoming>, SandboxError> {
     }
     let wanted = needed(tasks).fold(CapabilitySet::empty(), |sum, kept| sum | kept.capability);
     let left = wanted & before.permitted;
-    let sets = CapabilitySets { effective: left, permitted: left, inheritable: CapabilitySet::empty() };
+    let for_steps = CAPABILITIES.iter().filter(|kept| kept.for_steps);
+    let effective = for_steps.fold(left, |sum, kept| sum - kept.capability);
+    let sets = CapabilitySets { effective, permitted: left, inheritable: CapabilitySet::empty() };
     set_capabilities(None, sets).map_err(|errno| SandboxError::Reduce(errno.into()))?;
     Ok(shortcomings)
 }

@@ -1,9 +1,12 @@
 //! Memory of a member that waits in a call.
 
 mod message;
+mod raised;
 
 pub use message::{Message, Space};
 
+use raised::Raised;
+use rustix::thread::CapabilitySet;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -24,12 +27,15 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Opens the memory of the process to which the thread belongs.
+    /// Opens the memory of the process to which the thread belongs. The file belongs to the process's user, so
+    /// `CAP_DAC_OVERRIDE` is made effective for it if it is permitted.
     ///
     /// # Errors
     /// `EACCES` if this process may not (see `ptrace(2)`, access mode checks), `ENOENT` if the thread is gone.
     pub fn open(tid: u32) -> io::Result<Memory> {
+        let raised = Raised::new(CapabilitySet::DAC_OVERRIDE);
         let file = OpenOptions::new().read(true).write(true).open(format!("/proc/{tid}/mem"))?;
+        drop(raised);
         Ok(Memory { file, tid })
     }
 

@@ -57,6 +57,8 @@ const PLAIN: &[c_long] = &[
     libc::SYS_pidfd_open,
     libc::SYS_pidfd_getfd,
     libc::SYS_capget,
+    // Of what is permitted, for one step.
+    libc::SYS_capset,
     // Sockets.
     libc::SYS_bind,
     libc::SYS_connect,
