@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Command::Logs(logs) => commands::logs::logs(&logs),
         Command::Events(events) => commands::logs::events(&events),
         Command::Top(top) => commands::top::run(&top),
+        Command::Profile(profile) => commands::profile::run(&profile),
         Command::Probe(probe) => commands::probe::run(&probe),
         Command::Completions { shell } => commands::completions::run(shell),
         Command::LoadSteering => commands::steering::load(),

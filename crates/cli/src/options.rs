@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Events(Events),
     /// Watch the audit namespaces
     Top(Top),
+    /// Print what to configure in a container manager
+    Profile(Profile),
     /// Show what this host supports, and why not
     Probe(Probe),
     /// Print a completion script for a shell
@@ -383,6 +385,66 @@ pub(crate) enum View {
     Host,
     /// The namespace's own
     Namespace,
+}
+
+/// `auditns profile`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "What to write goes to standard output, what to know beside it to standard error.\n\n\
+    Examples:\n  \
+    auditns profile podman > /etc/containers/containers.conf.d/auditns.conf\n  \
+    auditns profile podman --mechanism listener --output /etc/containers/auditns.json\n  \
+    auditns profile k8s --mechanism listener --from config.json\n  \
+    auditns profile lxc --output /etc/lxc/auditns.seccomp"
+)]
+pub(crate) struct Profile {
+    /// Which one
+    #[arg(value_enum)]
+    pub(crate) manager: Manager,
+
+    /// How containers are handed over [default: the first that the manager knows]
+    #[arg(long, value_enum)]
+    pub(crate) mechanism: Option<Mechanism>,
+
+    /// The seccomp profile that is changed: one of docker or podman, of the runtime-spec, a container's config.json, or a policy
+    /// of LXC [default: that of podman or LXC]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
+
+    /// Write into this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) supervisor: SupervisorAt,
+}
+
+/// What starts containers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Manager {
+    Podman,
+    Docker,
+    Containerd,
+    Crio,
+    K8s,
+    Runc,
+    Crun,
+    Lxc,
+    Incus,
+    Nspawn,
+}
+
+/// How a container is handed over to the supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mechanism {
+    /// The OCI runtime of auditns
+    Runtime,
+    /// listenerPath in a seccomp profile
+    Listener,
+    /// LXC's notify proxy
+    Proxy,
+    /// auditns run
+    Launcher,
 }
 
 /// `auditns probe`.

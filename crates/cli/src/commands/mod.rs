@@ -7,6 +7,7 @@ mod launched;
 pub(crate) mod logs;
 pub(crate) mod man;
 pub(crate) mod probe;
+pub(crate) mod profile;
 pub(crate) mod run;
 pub(crate) mod runtime;
 mod search;

@@ -36,7 +36,7 @@ const CONTROL: &str = "control";
 /// The socket of the agent of OCI runtimes, and under which name it is kept.
 pub(crate) const OCI: &str = "oci.sock";
 /// The socket of the proxy of LXC's monitors, and under which name it is kept.
-const LXC: &str = "lxc.sock";
+pub(crate) const LXC: &str = "lxc.sock";
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 128;
 

@@ -1,0 +1,159 @@
+//! `auditns profile`: what to configure in a container manager.
+
+use super::OWN_FAILURE;
+use crate::options::{Manager, Mechanism, Profile};
+use crate::terminal::line;
+use auditns_runtimes::profile::{self, Advice, CAPABILITIES, lxc, seccomp};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The profile that podman uses.
+const OF_PODMAN: &str = "/usr/share/containers/seccomp.json";
+/// The policy that LXC uses.
+const OF_LXC: &str = "/usr/share/lxc/config/common.seccomp";
+/// Longest profile, in bytes.
+const PROFILE_MAX: u64 = 16 << 20;
+
+/// Why nothing is printed.
+#[derive(Debug, thiserror::Error)]
+enum ProfileError {
+    #[error(
+        "the profile that the manager uses is part of its program: give it with --from, as a file or as the config.json of a \
+         container that was started with it"
+    )]
+    NoBase,
+    #[error("there is no such way for this manager; leave --mechanism out")]
+    NoMechanism,
+    #[error("--from is for seccomp profiles: use it with --mechanism listener, or with lxc")]
+    NotFrom,
+    #[error("the profile {} cannot be read ({error}); name another one with --from", path.display())]
+    Read { path: PathBuf, error: io::Error },
+    #[error("the profile {} is longer than {PROFILE_MAX} bytes", .0.display())]
+    TooLong(PathBuf),
+    #[error(transparent)]
+    Seccomp(#[from] seccomp::ProfileError),
+    #[error(transparent)]
+    Lxc(#[from] lxc::PolicyError),
+    #[error("the profile cannot be written as JSON ({0})")]
+    Encode(#[source] serde_json::Error),
+    #[error("{} cannot be written ({error}); check its folder", path.display())]
+    Write { path: PathBuf, error: io::Error },
+    #[error("nothing can be written to standard output ({0})")]
+    Print(#[source] io::Error),
+}
+
+pub(crate) fn run(options: &Profile) -> ExitCode {
+    match print(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(ProfileError::Print(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            line(&error.to_string());
+            ExitCode::from(OWN_FAILURE)
+        }
+    }
+}
+
+fn print(options: &Profile) -> Result<(), ProfileError> {
+    let (text, notes) = written(options)?;
+    match &options.output {
+        Some(path) => {
+            std::fs::write(path, text).map_err(|error| ProfileError::Write { path: path.clone(), error })?;
+        }
+        None => io::stdout().write_all(text.as_bytes()).map_err(ProfileError::Print)?,
+    }
+    for note in notes {
+        line(&note);
+    }
+    Ok(())
+}
+
+/// The text, and sentences beside it.
+fn written(options: &Profile) -> Result<(String, Vec<String>), ProfileError> {
+    let run_dir = &options.supervisor.run_dir;
+    let from = options.from.as_deref();
+    match (options.manager, options.mechanism.unwrap_or_else(|| usual(options.manager))) {
+        (Manager::Lxc, Mechanism::Proxy) => of_lxc(from, &run_dir.join(super::supervise::LXC)),
+        (Manager::Incus, Mechanism::Proxy) if from.is_none() => Ok(advice(profile::OF_INCUS)),
+        (Manager::Nspawn, Mechanism::Launcher) if from.is_none() => Ok(advice(profile::OF_NSPAWN)),
+        (Manager::Lxc | Manager::Incus | Manager::Nspawn, _) => Err(ProfileError::NoMechanism),
+        (manager, Mechanism::Listener) => of_runtime(manager, from, &run_dir.join(super::supervise::OCI)),
+        (_, Mechanism::Runtime) if from.is_some() => Err(ProfileError::NotFrom),
+        (manager, Mechanism::Runtime) => Ok(advice(match manager {
+            Manager::Podman => profile::OF_PODMAN,
+            Manager::Docker => profile::OF_DOCKER,
+            Manager::Containerd => profile::OF_CONTAINERD,
+            Manager::Crio => profile::OF_CRIO,
+            Manager::K8s => profile::OF_KUBERNETES,
+            _ => profile::OF_RUNC,
+        })),
+        _ => Err(ProfileError::NoMechanism),
+    }
+}
+
+fn usual(manager: Manager) -> Mechanism {
+    match manager {
+        Manager::Lxc | Manager::Incus => Mechanism::Proxy,
+        Manager::Nspawn => Mechanism::Launcher,
+        _ => Mechanism::Runtime,
+    }
+}
+
+fn advice(advice: Advice) -> (String, Vec<String>) {
+    (advice.text.to_owned(), advice.notes.iter().map(|note| (*note).to_owned()).collect())
+}
+
+fn of_lxc(from: Option<&Path>, socket: &Path) -> Result<(String, Vec<String>), ProfileError> {
+    let base = from.or_else(|| Some(Path::new(OF_LXC)).filter(|path| path.exists()));
+    let given = base.map(read).transpose()?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let text = lxc::with_proxy(given.as_deref())?;
+    let notes = vec![
+        format!(
+            "a container's configuration gets: lxc.seccomp.profile = FILE, lxc.seccomp.notify.proxy = unix:{}, and \
+             lxc.seccomp.notify.cookie = NAME for another name than its own",
+            socket.display()
+        ),
+        CAPABILITIES.to_owned(),
+    ];
+    Ok((text, notes))
+}
+
+fn of_runtime(
+    manager: Manager,
+    from: Option<&Path>,
+    socket: &Path,
+) -> Result<(String, Vec<String>), ProfileError> {
+    let base = from.or_else(|| (manager == Manager::Podman).then_some(Path::new(OF_PODMAN)));
+    let base = match (base, manager) {
+        (Some(path), _) => read(path)?,
+        // Runtimes by hand come with none.
+        (None, Manager::Runc | Manager::Crun) => br#"{"defaultAction": "SCMP_ACT_ALLOW"}"#.to_vec(),
+        (None, _) => return Err(ProfileError::NoBase),
+    };
+    let profile = seccomp::with_listener(&base, &socket.to_string_lossy())?;
+    let text = serde_json::to_string_pretty(&profile).map_err(ProfileError::Encode)?;
+    let usage = match manager {
+        Manager::Podman => "podman run --security-opt seccomp=FILE, or seccomp_profile in containers.conf",
+        Manager::Docker => "docker run --security-opt seccomp=FILE, from docker 23.0 on",
+        Manager::Containerd => "ctr run --seccomp --seccomp-profile FILE",
+        Manager::Runc | Manager::Crun => "\"linux\": { \"seccomp\": ... } in the config.json of a bundle",
+        _ => "a file below /var/lib/kubelet/seccomp, and securityContext.seccompProfile of type Localhost",
+    };
+    let notes = vec![
+        usage.to_owned(),
+        "privileged containers have no profile, and 32-bit programs can go around it".to_owned(),
+        CAPABILITIES.to_owned(),
+    ];
+    Ok((text + "\n", notes))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ProfileError> {
+    let failed = |error| ProfileError::Read { path: path.to_owned(), error };
+    let mut bytes = Vec::new();
+    File::open(path).map_err(failed)?.take(PROFILE_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > PROFILE_MAX {
+        return Err(ProfileError::TooLong(path.to_owned()));
+    }
+    Ok(bytes)
+}
