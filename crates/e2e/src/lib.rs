@@ -15,11 +15,11 @@
 pub mod auditns;
 pub mod clients;
 pub mod container;
-pub mod documented;
 pub mod host;
 pub mod log;
 pub mod lxc;
 pub mod machine;
+pub mod managers;
 pub mod packaged;
 mod packages;
 pub mod process;

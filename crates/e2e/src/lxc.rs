@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::auditns;
 use crate::container::{self, Mode, Outcome};
 use crate::packages;
 use crate::process::{self, Finished, Running, until};
@@ -66,6 +67,7 @@ impl Lxc {
         command.args(&self.unshare).arg("--").arg(script());
         command.arg(self.mode.name()).arg(rootfs::roots().of(self.mode)).arg(self.dir.path());
         command.arg(&self.name).arg(&self.socket).arg(how).args(words).env("E2E_LXC_CONFIG", &self.lines);
+        command.env("PROGRAM", auditns::program());
         Running::start(&mut command)
     }
 

@@ -1,11 +1,13 @@
 #!/bin/bash
-# Does what a page of the documentation says, on a host that looks freshly installed.
+# Runs a script on a host that looks freshly installed, where a container manager is ready and auditns serves.
 #
-#   documented.sh MANAGER ROOT SHARE PROGRAM
+#   manager-host.sh MANAGER ROOT SHARE PROGRAM
 #
-# MANAGER  podman, docker, containerd, runc or launcher: what has to be ready
+# MANAGER  podman, docker, containerd: has an image `debian` (for containerd docker.io/library/debian:latest)
+#          runc: a bundle /srv/web, launcher: root file systems /srv/web and /srv/build
 # ROOT     a root file system of Debian; it is only read
-# SHARE    a directory of this run: SHARE/files is copied over /, SHARE/page.sh is run, SHARE/log gets the logs
+# SHARE    a directory of this run: SHARE/files is copied over /, SHARE/script is run, SHARE/log gets the logs, SHARE/e2e is
+#          for containers to mount
 # PROGRAM  auditns
 #
 # To be run as process 1 of private pid, network and mount namespaces.
@@ -86,13 +88,13 @@ launcher)
         mount -t overlay -o "lowerdir=$root,upperdir=$box/upper-$place,workdir=$box/work-$place" e2e "/srv/$place"
     done
     ;;
-*) echo "documented.sh: unknown manager '$manager'" >&2 && exit 64 ;;
+*) echo "manager-host.sh: unknown manager '$manager'" >&2 && exit 64 ;;
 esac
 
 cd /root
 status=0
-bash -eu "$share/page.sh" </dev/null || status=$?
-echo "STEP page $status"
+SHARE=$share bash -eu "$share/script" </dev/null || status=$?
+echo "STEP script $status"
 # The end of the last namespace is told a moment after the end of its last process.
 for _ in $(seq 100); do
     [ "$(auditns list --json)" = "[]" ] && break
