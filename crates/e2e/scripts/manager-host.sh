@@ -4,7 +4,8 @@
 #   manager-host.sh MANAGER ROOT SHARE PROGRAM
 #
 # MANAGER  podman, docker, containerd: has an image `debian` (for containerd docker.io/library/debian:latest)
-#          runc: a bundle /srv/web, launcher: root file systems /srv/web and /srv/build
+#          podman-user: the same for a user; `as_user COMMAND...` runs something as that one
+#          runc: bundles /srv/web, /srv/one and /srv/two, launcher: root file systems /srv/web and /srv/build
 # ROOT     a root file system of Debian; it is only read
 # SHARE    a directory of this run: SHARE/files is copied over /, SHARE/script is run, SHARE/log gets the logs, SHARE/e2e is
 #          for containers to mount
@@ -24,7 +25,9 @@ for folder in /run /var/lib /var/log; do
     mkdir -p "$box/tmpfs$folder"
     mount --bind "$box/tmpfs$folder" "$folder"
 done
-mkdir -p /var/log/auditns
+mkdir -p /var/log/auditns /srv/e2e
+mount --bind "$share/e2e" /srv/e2e
+chmod -R a+rwX /srv/e2e
 mount --bind "$share/log" /var/log/auditns
 ip link set lo up
 install -m 755 "$box/auditns" /usr/bin/auditns
@@ -40,8 +43,16 @@ until auditns list >/dev/null 2>&1; do sleep 0.02; done
 image() {
     tar --create --directory "$root" --one-file-system --exclude=./dev/* . 2>/dev/null
 }
+as_user() {
+    (
+        cd /
+        exec setpriv --reuid=54321 --regid=54321 --clear-groups env HOME=/var/lib/podman-user USER=podman-user \
+            XDG_RUNTIME_DIR=/run/user/54321 STORAGE_DRIVER=vfs "$@"
+    )
+}
+export -f as_user
 case $manager in
-podman)
+podman | podman-user)
     # What this machine does not permit: raising limits, and systemd's cgroups.
     mkdir -p /etc/containers/containers.conf.d
     cat >/etc/containers/containers.conf <<END
@@ -57,7 +68,17 @@ driver = "overlay"
 graphroot = "/var/lib/containers/storage"
 runroot = "/run/containers/storage"
 END
-    image | podman import --quiet - docker.io/library/debian:latest >/dev/null
+    if [ "$manager" = podman ]; then
+        image | podman import --quiet - docker.io/library/debian:latest >/dev/null
+    else
+        rm /etc/containers/storage.conf
+        useradd --no-create-home --uid 54321 podman-user
+        for file in subuid subgid; do echo podman-user:200000:65536 >"/etc/$file"; done
+        mkdir -p /var/lib/podman-user /run/user/54321
+        chown podman-user: /var/lib/podman-user /run/user/54321
+        chmod 755 /var/lib
+        image | as_user podman import --quiet - docker.io/library/debian:latest >/dev/null
+    fi
     ;;
 docker)
     dockerd --iptables=false --bridge=none >"$share/e2e/out/dockerd" 2>&1 &
@@ -73,14 +94,31 @@ containerd)
     tar --create --directory "$box/image" . | ctr images import - >/dev/null
     ;;
 runc)
-    mkdir -p /srv/web/rootfs
-    mount --bind "$root" /srv/web/rootfs
-    (
-        cd /srv/web
-        runc spec
-        sed -i 's/"terminal": true/"terminal": false/; s/"sh"/"sleep", "100"/' config.json
-        sed -i 's/"CAP_KILL"/"CAP_KILL", "CAP_AUDIT_CONTROL"/' config.json
-    )
+    for place in web one two; do
+        mkdir -p "/srv/$place/rootfs" "$box/upper-$place" "$box/work-$place"
+        mount -t overlay -o "lowerdir=$root,upperdir=$box/upper-$place,workdir=$box/work-$place" e2e "/srv/$place/rootfs"
+        (
+            cd "/srv/$place"
+            runc spec
+            # Docker's capabilities, and CAP_AUDIT_CONTROL; a root file system that can be written.
+            capabilities=CHOWN,DAC_OVERRIDE,FOWNER,FSETID,KILL,SETGID,SETUID,SETPCAP,NET_BIND_SERVICE,SYS_CHROOT,SETFCAP
+            capabilities=$capabilities,AUDIT_WRITE,AUDIT_CONTROL python3 - <<'END'
+import json, os
+with open("config.json") as file:
+    config = json.load(file)
+process = config["process"]
+process.update(terminal=False, noNewPrivileges=False, args=["sleep", "98765"])
+names = ["CAP_" + name for name in os.environ["capabilities"].split(",")]
+for kind in ("bounding", "effective", "permitted"):
+    process["capabilities"][kind] = names
+process["capabilities"].pop("ambient", None)
+config["root"]["readonly"] = False
+config["mounts"].append({"destination": "/e2e", "type": "bind", "source": "/srv/e2e", "options": ["rbind", "rw"]})
+with open("config.json", "w") as file:
+    json.dump(config, file)
+END
+        )
+    done
     ;;
 launcher)
     for place in web build; do
