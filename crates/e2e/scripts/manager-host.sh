@@ -5,6 +5,7 @@
 #
 # MANAGER  podman, docker, containerd: has an image `debian` (for containerd docker.io/library/debian:latest)
 #          podman-user: the same for a user; `as_user COMMAND...` runs something as that one
+#          runc-user: the same with a user, without a manager
 #          runc: bundles /srv/web, /srv/one and /srv/two, launcher: root file systems /srv/web and /srv/build
 # ROOT     a root file system of Debian; it is only read
 # SHARE    a directory of this run: SHARE/files is copied over /, SHARE/script is run, SHARE/log gets the logs, SHARE/e2e is
@@ -52,6 +53,15 @@ as_user() {
 }
 export -f as_user
 case $manager in
+*-user)
+    useradd --no-create-home --uid 54321 podman-user
+    for file in subuid subgid; do echo podman-user:200000:65536 >"/etc/$file"; done
+    mkdir -p /var/lib/podman-user /run/user/54321
+    chown podman-user: /var/lib/podman-user /run/user/54321
+    chmod 755 /var/lib
+    ;;
+esac
+case $manager in
 podman | podman-user)
     # What this machine does not permit: raising limits, and systemd's cgroups.
     mkdir -p /etc/containers/containers.conf.d
@@ -72,11 +82,6 @@ END
         image | podman import --quiet - docker.io/library/debian:latest >/dev/null
     else
         rm /etc/containers/storage.conf
-        useradd --no-create-home --uid 54321 podman-user
-        for file in subuid subgid; do echo podman-user:200000:65536 >"/etc/$file"; done
-        mkdir -p /var/lib/podman-user /run/user/54321
-        chown podman-user: /var/lib/podman-user /run/user/54321
-        chmod 755 /var/lib
         image | as_user podman import --quiet - docker.io/library/debian:latest >/dev/null
     fi
     ;;
@@ -93,7 +98,7 @@ containerd)
     "$(dirname "$0")/oci-image.sh" "$root" "$box/image" docker.io/library/debian:latest
     tar --create --directory "$box/image" . | ctr images import - >/dev/null
     ;;
-runc)
+runc | runc-user)
     for place in web one two; do
         mkdir -p "/srv/$place/rootfs" "$box/upper-$place" "$box/work-$place"
         mount -t overlay -o "lowerdir=$root,upperdir=$box/upper-$place,workdir=$box/work-$place" e2e "/srv/$place/rootfs"

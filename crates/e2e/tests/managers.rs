@@ -6,7 +6,7 @@ use std::time::Duration;
 use auditns_e2e::container::Outcome;
 use auditns_e2e::host::Kernel;
 use auditns_e2e::log::Log;
-use auditns_e2e::managers::Host;
+use auditns_e2e::managers::{Host, absent};
 
 const LIMIT: Duration = Duration::from_secs(180);
 
@@ -228,4 +228,112 @@ fn without_a_supervisor_a_container_is_started_or_not_as_the_policy_says() {
         assert_eq!(outcome.fact("containers"), "[]", "nothing is left half done");
         assert!(host.logs().is_empty());
     }
+}
+
+/// Runtimes that a user starts without podman: the runtime itself hands the listener of its profile over. To execute something
+/// in such a container is beyond the versions here: runc may not fetch the listener, crun misses a freezer.
+fn by_a_user(runtime: &str) {
+    let policy = "[defaults]\nunprivileged-backlog-limit = 64\n";
+    let host = Host::new(&format!("user-{runtime}")).file("/etc/auditns/auditns.toml", policy);
+    let script = format!(
+        r#". "$SHARE/e2e/scripts/lib.sh"
+        out=$SHARE/e2e/out
+        cd /srv/web && rm config.json && chmod 755 . && as_user sh -c 'cd /tmp && runc spec --rootless --bundle /run/user/54321'
+        auditns profile runc --mechanism listener >/run/user/54321/profile
+        python3 - <<'END'
+import json
+with open("/run/user/54321/config.json") as file:
+    config = json.load(file)
+with open("/run/user/54321/profile") as file:
+    config["linux"]["seccomp"] = json.load(file)
+names = ["CAP_AUDIT_WRITE", "CAP_AUDIT_CONTROL"]
+for kind in ("bounding", "effective", "permitted"):
+    config["process"]["capabilities"][kind] = names
+config["process"].update(terminal=False, noNewPrivileges=False, args=["auditctl", "-m", "spoken"])
+config["root"]["path"] = "/srv/web/rootfs"
+config["linux"]["cgroupsPath"] = ""
+with open("/run/user/54321/config.json", "w") as file:
+    json.dump(config, file)
+END
+        as_user {runtime} --root /run/user/54321/containers run --bundle /run/user/54321 mine </dev/null
+        "#
+    );
+    let outcome = host.run("runc-user", &script, LIMIT);
+    assert_eq!(outcome.step("script"), 0, "{}", outcome.finished.report());
+    let log = host.log("54321:mine");
+    for part in ["op=start ", "text=spoken ", "op=stop "] {
+        assert_eq!(
+            log.records.iter().filter(|record| record.has(part)).count(),
+            1,
+            "{part}: {}",
+            log.report()
+        );
+    }
+}
+
+#[test]
+fn runc_of_a_user() {
+    by_a_user("runc");
+}
+
+#[test]
+fn crun_of_a_user() {
+    by_a_user("crun");
+}
+
+/// Programs that make containers and know nothing of runtimes.
+fn launched(host: &Host, name: &str, command: &str, others: &[(&str, i32)]) {
+    let script = format!(
+        ". \"$SHARE/e2e/scripts/lib.sh\"\nout=$SHARE/e2e/out\n\
+         auditns run --name {name} -- {command} bash /e2e/scripts/launched.sh >\"$out/inside\" 2>\"$out/said\" || true\n\
+         grep -E '^(STEP|FACT) ' \"$out/inside\" || cat \"$out/said\" >&2\n"
+    );
+    let outcome = host.run("launcher", &script, LIMIT);
+    assert_eq!(outcome.step("script"), 0, "{}", outcome.finished.report());
+    let expected = |step: &str| {
+        let name = format!("pam-{step}");
+        let mut all = others.iter().chain(OTHERS);
+        all.find(|(other, _)| *other == name).map_or(0, |(_, status)| *status)
+    };
+    let steps: Vec<(&str, i32)> =
+        outcome.steps().keys().map(|step| (step.as_str(), expected(step))).collect();
+    outcome.expect(&steps);
+    assert!(steps.len() >= 24, "{}", outcome.output("said"));
+    let log = host.log(name);
+    for (kind, part) in [
+        ("ADD_USER", "exe=\"/usr/sbin/useradd\""),
+        ("USER_LOGIN", "exe=\"/usr/sbin/sshd\""),
+        ("USER", "text=for-the-daemon "),
+    ] {
+        assert!(log.has(kind, &[part]), "no {kind} {part}:\n{}", log.report());
+    }
+}
+
+#[test]
+fn bubblewrap() {
+    launched(
+        &Host::new("bwrap"),
+        "bwrap",
+        "bwrap --bind /srv/build / --dev /dev --proc /proc --tmpfs /run --bind /srv/e2e /e2e --unshare-pid --unshare-ipc \
+         --unshare-uts --die-with-parent --cap-add ALL --setenv PATH /usr/sbin:/usr/bin:/sbin:/bin --setenv USER root",
+        // bubblewrap sets no-new-privileges.
+        &[("pam-sudo", 1)],
+    );
+}
+
+#[test]
+fn lxc_below_a_launcher() {
+    let configuration = "lxc.rootfs.path = dir:/srv/build\nlxc.net.0.type = empty\nlxc.net.0.flags = up\nlxc.pty.max = 64\n\
+                         lxc.mount.auto = proc:rw\nlxc.mount.entry = /srv/e2e e2e none bind,create=dir 0 0\n\
+                         lxc.environment = PATH=/usr/sbin:/usr/bin:/sbin:/bin\nlxc.environment = USER=root\n";
+    let host = Host::new("lxc").file("/srv/lxc.conf", configuration);
+    launched(&host, "lxc", "lxc-execute --name lxc --lxcpath /srv --rcfile /srv/lxc.conf --", &[]);
+}
+
+#[test]
+fn what_is_not_proven_is_known() {
+    for (program, reason) in absent::ABSENT {
+        println!("not run: {program}: {reason}");
+    }
+    assert_eq!(absent::present(), [] as [&str; 0], "these are here: prove them, and take them off the list");
 }

@@ -1,5 +1,6 @@
 //! Hosts of container managers: freshly installed ones, with auditns that serves.
 
+pub mod absent;
 pub mod pages;
 
 use std::fs;
