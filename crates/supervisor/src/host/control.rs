@@ -1,10 +1,11 @@
 //! What the control interface is answered.
 
-use super::directory::{Entry, NoRoom};
-use super::members::{Marks, Processes};
+use super::asking::{checked, described, marks, unavailable};
+use super::directory::Entry;
+use super::members::Processes;
 use super::naming::container_of;
 use super::resident::{Description, Joining, Order};
-use super::{Shared, creation};
+use super::{Shared, creation, joining};
 use auditns_control::Refusal;
 use auditns_control::interface::{
     Container, CreateReply, CreateRequest, IntroduceRequest, JoinReply, JoinRequest, NamespaceInfo, SetReply,
@@ -12,10 +13,7 @@ use auditns_control::interface::{
 };
 use auditns_control::server::{Host, Peer};
 use auditns_core::Policy;
-use auditns_sys::Listener;
-use auditns_sys::identity::process::start_time;
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 /// Settings that [`Host::set`] knows.
@@ -94,7 +92,7 @@ impl Host for Control {
     fn join(&self, peer: Peer, request: JoinRequest, listener: OwnedFd) -> Result<JoinReply, Refusal> {
         let listener = checked(listener)?;
         let JoinRequest { name, container, pid, wait_killable } = request;
-        let joining = Joining { by: creation::ids_of(peer), pid };
+        let joining = Joining { by: joining::ids_of(peer), pid };
         let entry = match (name, container) {
             (Some(name), _) => {
                 let entry = self.named(peer, &name)?;
@@ -104,7 +102,7 @@ impl Host for Control {
             }
             (None, container) => {
                 let entry = self.of_container(peer, &container.unwrap_or_default())?;
-                let joined = creation::join_container(&entry, joining, listener, wait_killable);
+                let joined = joining::join_container(&entry, joining, listener, wait_killable);
                 joined.map_err(|(refusal, _)| refusal)?;
                 entry
             }
@@ -114,10 +112,10 @@ impl Host for Control {
 
     fn introduce(&self, peer: Peer, request: IntroduceRequest) -> Result<JoinReply, Refusal> {
         let entry = self.of_container(peer, &request.container)?;
-        let (pid, started) = creation::process_of(peer, request.pid, "Introduce")?;
+        let (pid, started) = joining::process_of(peer, request.pid, "Introduce")?;
         entry
             .orders
-            .give(Order::Introduce { pid, started, by: creation::ids_of(peer) })
+            .give(Order::Introduce { pid, started, by: joining::ids_of(peer) })
             .map_err(|error| unavailable(&error))?;
         Ok(JoinReply { contid: entry.contid, name: entry.name })
     }
@@ -148,34 +146,10 @@ impl Host for Control {
     }
 }
 
-/// How a namespace is.
-pub(super) fn described(entry: &Entry) -> Result<Description, Refusal> {
-    entry.orders.give(Order::Describe).map_err(|error| unavailable(&error))
-}
-
-/// How the members of a namespace are told.
-pub(super) fn marks(description: &Description) -> Marks {
-    let Description { info, pid_namespace, first_started, .. } = description;
-    // Another process may have its number by now. Whoever serves a namespace of its own does not say when it started.
-    let is_there = start_time(info.pid).is_ok_and(|started| *first_started == 0 || started == *first_started);
-    Marks { first: if is_there { info.pid } else { 0 }, pid_namespace: *pid_namespace }
-}
-
 fn with_members(description: Description, processes: &Processes) -> NamespaceInfo {
     let marks = marks(&description);
     let members = u32::try_from(processes.count(marks)).ok();
     NamespaceInfo { members, pid: marks.first, ..description.info }
-}
-
-/// Whoever calls can hand over anything, and some files block whoever closes or reads them.
-pub(super) fn checked(fd: OwnedFd) -> Result<Listener, Refusal> {
-    if auditns_sys::listener::is_listener(fd.as_fd()) {
-        Ok(Listener::from(fd))
-    } else {
-        // Its last close may take as long as whoever made it likes.
-        let _ = std::thread::Builder::new().name("close".to_owned()).spawn(move || drop(fd));
-        Err(Refusal::MissingDescriptor)
-    }
 }
 
 fn order(request: &SetRequest, before: &Description) -> Result<Order, Refusal> {
@@ -227,26 +201,4 @@ fn number(request: &SetRequest, range: std::ops::RangeInclusive<u32>) -> Result<
 
 fn invalid(request: &SetRequest, why: &str) -> Refusal {
     Refusal::InvalidValue { key: request.key.clone(), value: request.value.clone(), why: why.to_owned() }
-}
-
-pub(super) fn unavailable(error: &io::Error) -> Refusal {
-    let why = match error.kind() {
-        io::ErrorKind::NotFound => "the namespace has just ended".to_owned(),
-        io::ErrorKind::TimedOut => "the namespace does not answer within a second".to_owned(),
-        _ => error.to_string(),
-    };
-    Refusal::Unavailable { why }
-}
-
-/// Why a namespace of that name cannot be.
-pub(super) fn refusal(no_room: &NoRoom, name: &str) -> Refusal {
-    match *no_room {
-        NoRoom::NameTaken => Refusal::NameTaken { name: name.to_owned() },
-        NoRoom::Namespaces(value) => {
-            Refusal::LimitReached { limit: "namespaces".to_owned(), value: value as u64 }
-        }
-        NoRoom::PerUser(value) => {
-            Refusal::LimitReached { limit: "namespaces of a user".to_owned(), value: value as u64 }
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! The backlog limits behind `RUN-DIR/proc/PID/audit_backlog_limit`.
 
 use super::Shared;
-use super::control::{described, marks};
+use super::asking::{described, marks};
 use super::directory::Entry;
 use super::members::Processes;
 use super::resident::Order;

@@ -1,11 +1,13 @@
 //! The supervisor of a host: it serves the namespaces of all users.
 
 mod agents;
+mod asking;
 mod control;
 mod creation;
 mod describe;
 mod directory;
 mod inherited;
+mod joining;
 mod limit_tree;
 mod members;
 mod naming;

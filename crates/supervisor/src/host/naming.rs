@@ -1,7 +1,7 @@
 //! Which name a namespace gets, and which container has which namespace.
 
 use super::Shared;
-use super::control::refusal;
+use super::asking::refusal;
 use super::directory::{Entry, NoRoom};
 use crate::log::valid_name;
 use crate::start;

@@ -11,7 +11,7 @@ mod pending;
 
 use super::Agents;
 use super::refusing::refusal;
-use crate::host::control::checked;
+use crate::host::asking::checked;
 use crate::host::creation;
 use crate::host::directory::Entry;
 use crate::host::naming::LXC_ROOT;

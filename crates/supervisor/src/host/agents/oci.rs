@@ -6,10 +6,10 @@
 
 use super::Agents;
 use super::stream::Stream;
-use crate::host::control::checked;
-use crate::host::creation;
+use crate::host::asking::checked;
 use crate::host::naming::container_of;
 use crate::host::resident::Joining;
+use crate::host::{creation, joining};
 use crate::identity::is_of_user;
 use auditns_control::Refusal;
 use auditns_control::interface::{Container, CreateRequest};
@@ -97,9 +97,9 @@ fn serve(
         std::thread::sleep(Duration::from_millis(10));
         known = container_of(&agents.shared, peer, &container);
     }
-    let joining = Joining { by: creation::ids_of(peer), pid: peer.pid };
+    let joining = Joining { by: joining::ids_of(peer), pid: peer.pid };
     match known {
-        Some(entry) => creation::join_container(&entry, joining, listener, false)
+        Some(entry) => joining::join_container(&entry, joining, listener, false)
             .map_err(|(refusal, listener)| (refusal.into(), listener)),
         None if !is_creating => Err((AgentError::NotServed(container.id), Some(listener))),
         None => {
