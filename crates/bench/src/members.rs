@@ -84,6 +84,7 @@ impl Members {
 fn in_namespace(command: Command, client: &mut Client, number: u32) -> Result<Child, MemberError> {
     let options = LaunchOptions {
         allow: None,
+        new_session_keyring: false,
         filter: FilterOptions { notify_signals: true, refuse_io_uring: true, refuse_sender_handles: false },
         loginuid: LoginuidReset::Try,
         keep_ignored: Vec::new(),

@@ -37,8 +37,7 @@ impl Container {
         let mut command = Command::new(common::PYTHON);
         command.args(words).stdin(reader).stdout(Stdio::piped()).stderr(Stdio::piped());
         let filter = FilterOptions { notify_signals: false, ..FilterOptions::default() };
-        let options =
-            LaunchOptions { filter, allow: None, loginuid: LoginuidReset::Keep, keep_ignored: Vec::new() };
+        let options = LaunchOptions { filter, loginuid: LoginuidReset::Keep, ..LaunchOptions::default() };
         let Launched { child, listener, .. } = launch::spawn(command, &options).unwrap();
         Container { process: child, input: Some(input), listener: Some(listener) }
     }

@@ -3,106 +3,10 @@
 
 use std::time::Duration;
 
-use auditns_e2e::container::Outcome;
-use auditns_e2e::host::Kernel;
-use auditns_e2e::log::Log;
+use auditns_e2e::managers::proof::{OTHERS, Way, runs};
 use auditns_e2e::managers::{Host, absent};
 
 const LIMIT: Duration = Duration::from_secs(180);
-
-/// The steps of `scripts/pam.sh` that do not end with 0 where audit works.
-const OTHERS: &[(&str, i32)] = &[
-    ("pam-ssh-wrong", 255),
-    ("pam-ssh-unknown", 255),
-    ("pam-ssh-terminal", 7),
-    ("pam-login-wrong", 130),
-    ("pam-su", 6),
-    ("pam-su-wrong", 1),
-    ("pam-sudo-refused", 1),
-];
-
-/// Starts both containers, as a manager is told to. `start` prints nothing else than the namespace's name.
-fn proof(functions: &str) -> String {
-    format!("{functions}\n. \"$SHARE/e2e/scripts/proof.sh\"\nproof\n")
-}
-
-/// The numbers of the marks of a loop.
-fn numbers(log: &Log, mark: &str) -> Vec<u32> {
-    let number = |record: &auditns_e2e::log::Record| {
-        let (_, rest) = record.text.split_once(&format!("text={mark}-"))?;
-        rest.split(' ').next()?.parse().ok()
-    };
-    log.records.iter().filter_map(number).collect()
-}
-
-/// What holds for every manager. `first_id` is the host's id of root inside.
-fn proven(host: &Host, outcome: &Outcome, first_id: u32) {
-    let report = || outcome.finished.report();
-    assert_eq!(outcome.step("script"), 0, "{}", report());
-    assert_eq!(outcome.fact("killed"), "3", "{}", report());
-    let battery: Vec<&String> = outcome.steps().keys().filter(|name| name.starts_with("pam-")).collect();
-    assert!(battery.len() >= 22, "{battery:?} {}", outcome.output("battery"));
-    let expected =
-        |name: &str| OTHERS.iter().find(|(other, _)| *other == name).map_or(0, |(_, status)| *status);
-    let steps: Vec<(&str, i32)> =
-        outcome.steps().keys().map(|name| (name.as_str(), expected(name))).collect();
-    outcome.expect(&steps);
-    assert_eq!(outcome.fact("pam-loginuid-at-start"), "4294967295", "each login sets its own");
-    for status in ["daemon", "daemon-stays"] {
-        let text = outcome.output(status);
-        let pid = text.lines().find_map(|line| line.strip_prefix("pid ")).unwrap_or("0");
-        assert!(pid != "0" && text.contains("enabled 1\n"), "{status}: {text}");
-    }
-    assert_eq!(outcome.output("inside"), "0\n", "the daemon of one container has records of the other");
-    // Nothing is lost, twice, or in the other's log.
-    let (one, two) = (outcome.fact("namespace-one"), outcome.fact("namespace-two"));
-    for list in ["list", "list-late"] {
-        let text = outcome.output(list);
-        for name in [one, two] {
-            assert!(text.contains(&format!("\"name\": \"{name}\"")), "{name}: {text}");
-        }
-    }
-    assert_eq!(outcome.fact("left"), "[]", "every namespace has ended");
-    for (name, own, other) in [(one, "one", "two"), (two, "two", "one")] {
-        let log = host.log(name);
-        let run = |count| (1..=count).collect::<Vec<u32>>();
-        assert_eq!(numbers(&log, &format!("early-{own}")), run(20), "{}", log.report());
-        assert_eq!(numbers(&log, &format!("late-{own}")), run(200), "{}", log.report());
-        let foreign = log
-            .records
-            .iter()
-            .filter(|record| record.has(&format!("early-{other}")) || record.has(&format!("late-{other}")));
-        assert_eq!(foreign.count(), 0, "{}", log.report());
-        let frame = |operation: &str| log.records.iter().filter(|record| record.has(operation)).count();
-        assert_eq!((frame("op=start "), frame("op=init "), frame("op=stop ")), (1, 1, 1), "{}", log.report());
-        assert!(frame("op=join ") >= 2, "{}", log.report());
-    }
-    assert_eq!(numbers(&host.log(two), "meanwhile"), [1, 2, 3]);
-    let log = host.log(one);
-    let root = format!("uid={first_id} ");
-    for (kind, part) in [
-        ("ADD_USER", "exe=\"/usr/sbin/useradd\""),
-        ("USER_LOGIN", "exe=\"/usr/sbin/sshd\""),
-        ("USER_CMD", "exe=\"/usr/bin/sudo\""),
-        ("USER_START", "exe=\"/usr/sbin/cron\""),
-    ] {
-        assert!(log.has(kind, &[part]), "no {kind} {part}:\n{}", log.report());
-    }
-    assert!(log.has("ADD_USER", &[&root]), "{}", log.report());
-}
-
-/// Nothing of it reaches the kernel's own audit.
-fn runs(host: &Host, manager: &str, functions: &str, first_id: u32) -> Outcome {
-    let kernel = Kernel::enable();
-    let outcome = host.run(manager, &proof(functions), LIMIT);
-    let records = kernel.texts();
-    assert!(
-        !records.iter().any(|record| record.contains("early-") || record.contains("late-")),
-        "{records:?}"
-    );
-    proven(host, &outcome, first_id);
-    outcome
-}
 
 /// What podman is told once.
 const PODMAN: &str =
@@ -125,13 +29,13 @@ fn podman(prefix: &str, runtime: &str, options: &str) -> String {
 #[test]
 fn podman_with_crun() {
     let host = Host::new("podman-crun").file(PODMAN_FILE, PODMAN);
-    runs(&host, "podman", &podman("", "auditns", ""), 0);
+    runs(&host, "podman", &podman("", "auditns", ""), Way::Runtime, 0);
 }
 
 #[test]
 fn podman_with_runc_and_a_user_namespace() {
     let host = Host::new("podman-userns").file(PODMAN_FILE, PODMAN);
-    runs(&host, "podman", &podman("", "auditns-runc", "--uidmap 0:100000:65536"), 100_000);
+    runs(&host, "podman", &podman("", "auditns-runc", "--uidmap 0:100000:65536"), Way::Runtime, 100_000);
 }
 
 #[test]
@@ -139,7 +43,7 @@ fn podman_of_a_user() {
     let policy = "[defaults]\nunprivileged-backlog-limit = 64\n";
     let host = Host::new("podman-user").file(PODMAN_FILE, PODMAN).file("/etc/auditns/auditns.toml", policy);
     let functions = format!("NAMES=54321:\n{}", podman("as_user", "auditns-runc", ""));
-    runs(&host, "podman-user", &functions, 54321);
+    runs(&host, "podman-user", &functions, Way::Runtime, 54321);
 }
 
 #[test]
@@ -151,7 +55,7 @@ fn docker() {
                      --volume /srv/e2e:/e2e debian sleep 98765) && echo \"${id:0:12}\"; }\n\
                      execute() { local name=$1; shift; docker exec \"$name\" \"$@\"; }\n\
                      stop() { docker rm --force \"$1\"; }\n";
-    let outcome = runs(&host, "docker", functions, 0);
+    let outcome = runs(&host, "docker", functions, Way::Runtime, 0);
     let shown = outcome.output("show");
     assert!(shown.contains("\"members\": "), "{shown}");
 }
@@ -169,7 +73,7 @@ fn containerd_as_kubernetes_uses_it() {
          execute() {{ local name=$1; shift; ctr task exec --exec-id \"e$BASHPID$RANDOM\" \"$name\" \"$@\"; }}\n\
          stop() {{ ctr task kill --signal KILL \"$1\"; sleep 0.3; ctr container delete \"$1\"; }}\n"
     );
-    runs(&host, "containerd", &functions, 0);
+    runs(&host, "containerd", &functions, Way::Runtime, 0);
     let log = host.log("prod.web-1.one");
     assert!(
         log.records.iter().all(|record| record.has("k8s-ns=prod k8s-pod=web-1 k8s-ctr=one ")),
@@ -191,13 +95,13 @@ fn by_hand(runtime: &str) -> String {
 #[test]
 fn runc_by_hand() {
     let host = Host::new("by-hand-runc");
-    runs(&host, "runc", &by_hand("runc"), 0);
+    runs(&host, "runc", &by_hand("runc"), Way::Runtime, 0);
 }
 
 #[test]
 fn crun_by_hand() {
     let host = Host::new("by-hand-crun");
-    runs(&host, "runc", &by_hand("crun"), 0);
+    runs(&host, "runc", &by_hand("crun"), Way::Runtime, 0);
 }
 
 #[test]

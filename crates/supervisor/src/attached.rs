@@ -38,6 +38,8 @@ pub enum AttachedError<E: std::error::Error + 'static> {
 pub struct Confinement {
     /// A filter that allows what is on a list.
     pub allow: Option<Program>,
+    /// Whether it gets a session keyring of its own.
+    pub new_session_keyring: bool,
     /// Variables of its environment, besides those of this process.
     pub environment: Vec<(&'static str, &'static str)>,
 }
@@ -56,8 +58,8 @@ pub fn run<E: std::error::Error + Send + 'static>(
     let (program, arguments) = words.split_first().ok_or(AttachedError::NoCommand)?;
     let keep_ignored = launch::ignored_signals();
     let signals = forwarding::block().map_err(wait("blocking signals"))?;
-    let Confinement { allow, environment } = confinement;
-    let options = LaunchOptions { filter: filter(false), allow, loginuid, keep_ignored };
+    let Confinement { allow, new_session_keyring, environment } = confinement;
+    let options = LaunchOptions { filter: filter(false), allow, new_session_keyring, loginuid, keep_ignored };
     let mut command = Command::new(program);
     command.args(arguments).envs(environment);
     let admit = |candidate: &Candidate<'_>| admit(candidate).map_err(AttachedError::Refused);

@@ -97,9 +97,10 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus,
     let starter = Ids { pid: std::process::id(), uid: rustix::process::getuid().as_raw(), auid, ses };
     let mut endpoints = Endpoints::new();
     let shows_sender = endpoints.sent_by() == SentBy::Supervisor;
-    let Confinement { allow, environment } = options.confinement.clone();
+    let Confinement { allow, new_session_keyring, environment } = options.confinement.clone();
     let filter = attached::filter(shows_sender);
-    let launch = LaunchOptions { filter, allow, loginuid: options.loginuid, keep_ignored };
+    let launch =
+        LaunchOptions { filter, allow, new_session_keyring, loginuid: options.loginuid, keep_ignored };
     let mut command = Command::new(&program);
     command.args(&options.command[1..]).envs(environment);
     let launched = launch::spawn(command, &launch)?;

@@ -74,7 +74,6 @@ pub enum InjectError {
 #[derive(Debug)]
 pub struct Listener {
     fd: OwnedFd,
-    calls_stay: bool,
     receiver: Receiver,
 }
 
@@ -93,13 +92,13 @@ impl Listener {
     /// What stands for the listeners of a container whose calls a proxy receives: a pidfd of the container's first process.
     /// Nothing is received here. It is hung up, and readable, when the process has ended.
     pub fn of_container(pidfd: OwnedFd) -> Listener {
-        Listener { fd: pidfd, calls_stay: false, receiver: Receiver::ProxyOf }
+        Listener { fd: pidfd, receiver: Receiver::ProxyOf }
     }
 
     /// A listener for a call that a proxy has received and handed on. The proxy answers it with what it is told by the
     /// answerer; descriptors are injected here. Nothing is received.
     pub fn proxied(fd: OwnedFd, answerer: Box<dyn Answerer>) -> Listener {
-        Listener { fd, calls_stay: false, receiver: Receiver::Proxy(answerer) }
+        Listener { fd, receiver: Receiver::Proxy(answerer) }
     }
 
     /// Whether a proxy receives its calls: it is one of [`Listener::of_container`] or [`Listener::proxied`].
@@ -182,18 +181,13 @@ impl Listener {
         self.answer(libc::seccomp_notif_resp { id, val: value, error: 0, flags: 0 })
     }
 
-    /// Signals take no call away that was received; see [`crate::Launched::wait_killable`].
-    pub fn set_calls_stay(&mut self, calls_stay: bool) {
-        self.calls_stay = calls_stay;
-    }
-
     /// Puts a copy of `fd` at the lowest free number of the caller's table, with or without close-on-exec, and lets
-    /// the call return that number: either the member has the descriptor and its call has returned, or neither.
+    /// the call return that number.
     ///
-    /// The caller's own thread does it, so this waits until that gets to run. Where a signal could take the call away
-    /// meanwhile it is one step (`SECCOMP_ADDFD_FLAG_SEND`, Linux 5.14). Elsewhere it is two: if this thread is interrupted
-    /// in the one step (a stop is enough), the call returns 0 and the descriptor is nowhere (kernel:
-    /// `seccomp_notify_addfd`).
+    /// The caller's own thread does it, so this waits until that gets to run. It is two steps. In the one step that the kernel
+    /// has (`SECCOMP_ADDFD_FLAG_SEND`), the call returns 0 and the descriptor is nowhere if this thread is interrupted, for
+    /// which a stop is enough (kernel: `seccomp_notify_addfd`). Between the two, a signal can take the call away, unless calls
+    /// wait killable ([`crate::Launched::wait_killable`]): the call is made again, and the member has one descriptor more.
     ///
     /// # Errors
     /// See [`InjectError`].
@@ -236,13 +230,8 @@ impl Listener {
     }
 
     fn add_descriptor(&self, mut request: libc::seccomp_notif_addfd) -> Result<i32, InjectError> {
-        // A proxy waits for an answer to hand on.
-        let two_steps = self.calls_stay || matches!(self.receiver, Receiver::Proxy(_));
-        if !two_steps {
-            request.flags |= ADD_FD_AND_SEND;
-        }
         let number = self.request_descriptor(&mut request)?;
-        if two_steps && self.answer_value(request.id, i64::from(number)).is_err() {
+        if self.answer_value(request.id, i64::from(number)).is_err() {
             return Err(InjectError::Gone);
         }
         Ok(number)
@@ -275,7 +264,14 @@ impl Listener {
     /// Whether the kernel injects and answers in one step (Linux 5.14). It looks at the flags before the id, and no
     /// call has the id that is asked for, as nothing has been received.
     pub(crate) fn knows_inject_and_answer(&self) -> bool {
-        matches!(self.inject(0, self.fd.as_fd(), true), Err(InjectError::Gone))
+        let mut request = libc::seccomp_notif_addfd {
+            id: 0,
+            flags: ADD_FD_AND_SEND,
+            srcfd: self.fd.as_raw_fd().cast_unsigned(),
+            newfd: 0,
+            newfd_flags: 0,
+        };
+        matches!(self.request_descriptor(&mut request), Err(InjectError::Gone))
     }
 
     fn answer(&self, mut response: libc::seccomp_notif_resp) -> io::Result<()> {
@@ -307,7 +303,7 @@ pub fn is_listener(fd: BorrowedFd<'_>) -> bool {
 
 impl From<OwnedFd> for Listener {
     fn from(fd: OwnedFd) -> Self {
-        Self { fd, calls_stay: false, receiver: Receiver::Own }
+        Self { fd, receiver: Receiver::Own }
     }
 }
 

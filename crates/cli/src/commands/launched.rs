@@ -1,6 +1,6 @@
 //! Programs that make containers, and what `auditns run` does for them.
 
-use auditns_runtimes::nspawn::{self, Abi, Calls, Groups, Numbers};
+use auditns_runtimes::nspawn::{self, Abi, Calls, Groups, Numbers, Surroundings};
 use auditns_supervisor::attached::Confinement;
 use auditns_sys::arch::Architecture;
 use auditns_sys::filter::{AllowList, AssembleError, assemble_allow_lists};
@@ -28,6 +28,13 @@ pub(crate) enum ConfinementError {
     Analyze { status: ExitStatus, said: String },
     #[error(transparent)]
     Groups(#[from] nspawn::GroupsError),
+    #[error(
+        "the working directory cannot be told ({0}), in which systemd-nspawn would look for its container's settings; go to \
+         one that exists"
+    )]
+    Folder(#[source] io::Error),
+    #[error(transparent)]
+    Settings(#[from] nspawn::SettingsError),
     #[error(transparent)]
     Assemble(#[from] AssembleError),
 }
@@ -49,10 +56,15 @@ pub(crate) fn confinement(command: &[OsString]) -> Result<Confinement, Confineme
         return Err(ConfinementError::Analyze { status: printed.status, said });
     }
     let groups = Groups::parse(&String::from_utf8_lossy(&printed.stdout))?;
-    let calls = Calls::of(arguments, &groups);
+    let surroundings = Surroundings {
+        folder: env::current_dir().map_err(ConfinementError::Folder)?,
+        host_name: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+    };
+    let calls = Calls::of(arguments, &surroundings, &groups)?;
     let lists: Vec<AllowList> = Abi::local().iter().map(|abi| list(*abi, &calls)).collect();
     let allow = Some(assemble_allow_lists(&lists)?);
-    Ok(Confinement { allow, environment: vec![(nspawn::VARIABLE, "0")] })
+    // Below that list systemd-nspawn cannot give the container a keyring, and goes on without one.
+    Ok(Confinement { allow, new_session_keyring: true, environment: vec![(nspawn::VARIABLE, "0")] })
 }
 
 fn list(abi: Abi, calls: &Calls) -> AllowList {

@@ -2,6 +2,7 @@
 
 pub mod absent;
 pub mod pages;
+pub mod proof;
 
 use std::fs;
 use std::path::PathBuf;

@@ -8,12 +8,15 @@ mod calls;
 mod groups;
 mod numbers;
 mod options;
+mod settings;
 
 pub use groups::{Groups, GroupsError};
 pub use numbers::{Abi, Numbers};
+pub use settings::{MOST_BYTES, SettingsError, Surroundings};
 
 use calls::ALLOWED;
 use options::Options;
+use settings::Settings;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -37,13 +40,22 @@ pub struct Calls {
 }
 
 impl Calls {
-    /// What systemd-nspawn would allow with these arguments, its own name left out (systemd: `setup_seccomp`). What files
-    /// `*.nspawn` say is not read.
-    pub fn of(arguments: &[OsString], groups: &Groups) -> Calls {
-        let options = Options::parse(arguments);
+    /// What systemd-nspawn would allow with these arguments, its own name left out, and the settings file of the container,
+    /// `NAME.nspawn`, if there is one (systemd: `setup_seccomp`).
+    ///
+    /// # Errors
+    /// [`SettingsError`].
+    pub fn of(
+        arguments: &[OsString],
+        surroundings: &Surroundings,
+        groups: &Groups,
+    ) -> Result<Calls, SettingsError> {
+        let mut options = Options::parse(arguments);
+        let settings = Settings::read(&options, surroundings)?;
+        let retained = options.merge(settings);
         let mut allowed = BTreeSet::new();
         for (capability, item) in ALLOWED {
-            if capability.is_none_or(|capability| options.retains(capability)) {
+            if capability.is_none_or(|capability| retained.has(capability)) {
                 allowed.extend(groups.calls(item));
             }
         }
@@ -55,7 +67,7 @@ impl Calls {
                 allowed.remove(&call);
             }
         }
-        Calls { allowed, known: groups.calls("@known").into_iter().collect() }
+        Ok(Calls { allowed, known: groups.calls("@known").into_iter().collect() })
     }
 }
 

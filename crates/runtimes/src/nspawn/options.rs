@@ -1,8 +1,9 @@
 //! The options of systemd-nspawn that decide about system calls.
 
 use super::calls::RETAINED;
+use super::settings::Settings;
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 /// Options that take a value, which may stand in the argument after them (systemd 257).
@@ -68,6 +69,19 @@ const WITH_VALUE: &[&str] = &[
 /// The short ones.
 const SHORT_WITH_VALUE: &[u8] = b"DuLMSZipE";
 
+/// Whether settings files are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum SettingsUse {
+    /// Yes; the command line prevails, and they are trusted where the administrator put them.
+    #[default]
+    Yes,
+    No,
+    /// They prevail over the command line.
+    Override,
+    /// They are trusted wherever they are.
+    Trusted,
+}
+
 /// What was asked.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Options {
@@ -77,6 +91,13 @@ pub(super) struct Options {
     pub(super) allowed: Vec<String>,
     /// Those with `~`.
     pub(super) refused: Vec<String>,
+    has_capabilities: bool,
+    has_filter: bool,
+    pub(super) has_bundle: bool,
+    pub(super) settings: SettingsUse,
+    pub(super) machine: Option<String>,
+    pub(super) directory: Option<OsString>,
+    pub(super) image: Option<OsString>,
 }
 
 impl Options {
@@ -86,59 +107,108 @@ impl Options {
         let mut left = arguments.iter();
         while let Some(argument) = left.next() {
             let bytes = argument.as_bytes();
-            if bytes == b"--" || !bytes.starts_with(b"-") || bytes.len() < 2 {
-                break;
-            }
-            let text = argument.to_string_lossy();
-            if let Some(long) = text.strip_prefix("--") {
-                let (name, joined) = match long.split_once('=') {
-                    Some((name, value)) => (name, Some(value.to_owned())),
-                    None => (long, None),
-                };
-                let follows = joined.is_none() && WITH_VALUE.contains(&name);
-                let next = if follows {
-                    left.next().map(|value| value.to_string_lossy().into_owned())
-                } else {
-                    None
-                };
-                options.take(name, &joined.or(next).unwrap_or_default());
-            } else {
-                let takes = |letter: &u8| SHORT_WITH_VALUE.contains(letter);
-                // The rest of the argument is the value, if there is a rest.
-                if bytes.iter().skip(1).position(takes) == Some(bytes.len() - 2) {
-                    left.next();
+            if let Some(long) = bytes.strip_prefix(b"--") {
+                if long.is_empty() {
+                    break;
                 }
+                let (name, joined) =
+                    match long.iter().position(|byte| *byte == b'=').and_then(|at| long.split_at_checked(at))
+                    {
+                        Some((name, value)) => (name, value.get(1..)),
+                        None => (long, None),
+                    };
+                let name = String::from_utf8_lossy(name);
+                let follows = joined.is_none() && WITH_VALUE.contains(&name.as_ref());
+                let next = if follows { left.next().map(|value| value.as_bytes()) } else { None };
+                options.take(&name, OsStr::from_bytes(joined.or(next).unwrap_or_default()));
+            } else if let (Some(letters), true) = (bytes.strip_prefix(b"-"), bytes.len() > 1) {
+                let Some(at) = letters.iter().position(|letter| SHORT_WITH_VALUE.contains(letter)) else {
+                    continue;
+                };
+                // The rest of the argument is the value, if there is a rest.
+                let joined = letters.get(at + 1..).filter(|rest| !rest.is_empty());
+                let value = joined.or_else(|| left.next().map(|value| value.as_bytes())).unwrap_or_default();
+                let name = match letters.get(at) {
+                    Some(b'D') => "directory",
+                    Some(b'M') => "machine",
+                    Some(b'i') => "image",
+                    _ => continue,
+                };
+                options.take(name, OsStr::from_bytes(value));
+            } else {
+                break;
             }
         }
         options
     }
 
-    fn take(&mut self, name: &str, value: &str) {
+    fn take(&mut self, name: &str, value: &OsStr) {
+        let text = value.to_string_lossy();
         match name {
-            "capability" => self.added.extend(value.split(',').map(normal)),
-            "drop-capability" => self.dropped.extend(value.split(',').map(normal)),
+            "capability" => self.added.extend(text.split(',').map(normal)),
+            "drop-capability" => self.dropped.extend(text.split(',').map(normal)),
             "system-call-filter" => {
-                let (negative, items) = value.strip_prefix('~').map_or((false, value), |items| (true, items));
-                let items = items.split_whitespace().map(str::to_owned);
-                if negative {
-                    self.refused.extend(items);
-                } else {
-                    self.allowed.extend(items);
-                }
+                let (list, items) = match text.strip_prefix('~') {
+                    Some(items) => (&mut self.refused, items),
+                    None => (&mut self.allowed, text.as_ref()),
+                };
+                list.extend(items.split_whitespace().map(str::to_owned));
+                self.has_filter = true;
             }
+            "settings" => self.settings = settings_use(&text),
+            "machine" => self.machine = Some(text.into_owned()).filter(|name| !name.is_empty()),
+            "directory" => self.directory = Some(value.to_owned()),
+            "image" => self.image = Some(value.to_owned()),
+            "oci-bundle" => self.has_bundle = true,
             _ => {}
         }
+        self.has_capabilities |= matches!(name, "capability" | "drop-capability");
     }
 
+    /// Takes over what a settings file says, where it is asked.
+    pub(super) fn merge(&mut self, settings: Settings) -> Retained {
+        let prevails = self.settings == SettingsUse::Override;
+        let says = !(settings.allowed.is_empty() && settings.refused.is_empty());
+        if says && (prevails || !self.has_filter) {
+            self.allowed = settings.allowed;
+            self.refused = settings.refused;
+        }
+        let (added, dropped) = if prevails || !self.has_capabilities {
+            (settings.added, settings.dropped)
+        } else {
+            Default::default()
+        };
+        let by_options = (std::mem::take(&mut self.added), std::mem::take(&mut self.dropped));
+        Retained([by_options, (added, dropped)])
+    }
+}
+
+/// What is added to the capabilities of a container and dropped of them, step by step.
+#[derive(Debug)]
+pub(super) struct Retained([(BTreeSet<String>, BTreeSet<String>); 2]);
+
+impl Retained {
     /// Whether the container has a capability, one of those that allow calls.
-    pub(super) fn retains(&self, capability: &str) -> bool {
+    pub(super) fn has(&self, capability: &str) -> bool {
         let names = |set: &BTreeSet<String>| set.contains(capability) || set.contains("CAP_ALL");
-        !names(&self.dropped) && (RETAINED.contains(&capability) || names(&self.added))
+        self.0.iter().fold(RETAINED.contains(&capability), |has, (added, dropped)| {
+            (has || names(added)) && !names(dropped)
+        })
+    }
+}
+
+/// systemd-nspawn does not start with a word that is none of its own.
+fn settings_use(word: &str) -> SettingsUse {
+    match word.to_ascii_lowercase().as_str() {
+        "override" => SettingsUse::Override,
+        "trusted" => SettingsUse::Trusted,
+        "0" | "no" | "n" | "false" | "f" | "off" => SettingsUse::No,
+        _ => SettingsUse::Yes,
     }
 }
 
 /// `all` is `CAP_ALL` here.
-fn normal(name: &str) -> String {
+pub(super) fn normal(name: &str) -> String {
     let upper = name.trim().to_ascii_uppercase();
     if upper.starts_with("CAP_") { upper } else { format!("CAP_{upper}") }
 }

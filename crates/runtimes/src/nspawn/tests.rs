@@ -8,9 +8,14 @@ fn words(line: &str) -> Vec<OsString> {
     line.split_whitespace().map(OsString::from).collect()
 }
 
+fn calls(line: &str, groups: &Groups) -> Calls {
+    let surroundings = Surroundings { folder: "/auditns-unit-test".into(), host_name: String::new() };
+    Calls::of(&words(line), &surroundings, groups).unwrap()
+}
+
 fn allowed(line: &str) -> Vec<String> {
     let groups = Groups::parse(PRINTED).unwrap();
-    Calls::of(&words(line), &groups).allowed.into_iter().collect()
+    calls(line, &groups).allowed.into_iter().collect()
 }
 
 fn has(line: &str, call: &str) -> bool {
@@ -80,7 +85,7 @@ fn calls_are_added_and_taken_away() {
 #[test]
 fn names_become_the_numbers_of_each_abi() {
     let groups = Groups::parse(PRINTED).unwrap();
-    let calls = Calls::of(&words("--system-call-filter=no_such_call"), &groups);
+    let calls = calls("--system-call-filter=no_such_call", &groups);
     assert!(calls.allowed.contains("no_such_call"));
     let native = Numbers::of(&calls, Abi::X86_64);
     let (i386, arm) = (Numbers::of(&calls, Abi::I386), Numbers::of(&calls, Abi::Aarch64));
@@ -91,4 +96,30 @@ fn names_become_the_numbers_of_each_abi() {
     );
     assert!(native.known.contains(&321) && !native.allowed.contains(&321), "bpf");
     assert!(Numbers::of(&calls, Abi::Arm).allowed.contains(&3));
+}
+
+#[test]
+fn the_settings_file_counts_unless_the_command_line_says_otherwise() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = "[Exec]\nCapability=CAP_SYS_TIME\nDropCapability=CAP_SYS_PTRACE\nSystemCallFilter=bpf\nSystemCallFilter=~mount\n";
+    std::fs::write(folder.path().join("auditns-unit-test.nspawn"), settings).unwrap();
+    let surroundings =
+        Surroundings { folder: folder.path().join("auditns-unit-test"), host_name: String::new() };
+    let groups = Groups::parse(PRINTED).unwrap();
+    for (line, wanted) in [
+        ("--settings=trusted", [true, false, true, false]),
+        ("", [false, false, false, true]),
+        ("--settings=no", [false, true, false, true]),
+        ("--settings=trusted --capability=CAP_CHOWN", [false, true, true, false]),
+        ("--settings=trusted --system-call-filter=~read", [true, false, false, true]),
+        ("--settings=override --system-call-filter=~read", [false, false, false, true]),
+        ("--settings=override --capability=CAP_SYS_TIME", [true, false, false, true]),
+    ] {
+        let allowed = Calls::of(&words(line), &surroundings, &groups).unwrap().allowed;
+        assert_eq!(
+            ["adjtimex", "ptrace", "bpf", "mount"].map(|call| allowed.contains(call)),
+            wanted,
+            "{line}"
+        );
+    }
 }

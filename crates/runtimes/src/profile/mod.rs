@@ -42,3 +42,26 @@ pub const OF_RUNC: Advice = Advice { text: include_str!("texts/runc.sh"), notes:
 pub const OF_INCUS: Advice = Advice { text: include_str!("texts/incus.sh"), notes: &[CAPABILITIES] };
 /// For systemd-nspawn.
 pub const OF_NSPAWN: Advice = Advice { text: include_str!("texts/nspawn.sh"), notes: &[CAPABILITIES] };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_says_the_same() {
+        for (advice, page) in [
+            (OF_PODMAN, include_str!("../../../../docs/runtimes/podman.md")),
+            (OF_DOCKER, include_str!("../../../../docs/runtimes/docker.md")),
+            (OF_CONTAINERD, include_str!("../../../../docs/runtimes/containerd.md")),
+            (OF_CRIO, include_str!("../../../../docs/runtimes/kubernetes.md")),
+            (OF_KUBERNETES, include_str!("../../../../docs/runtimes/kubernetes.md")),
+            (OF_INCUS, include_str!("../../../../docs/runtimes/lxc.md")),
+            (OF_NSPAWN, include_str!("../../../../docs/runtimes/nspawn.md")),
+        ] {
+            for line in advice.text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+                assert!(page.contains(line), "{line:?} is not in {page}");
+            }
+            assert!(!advice.notes.is_empty());
+        }
+    }
+}

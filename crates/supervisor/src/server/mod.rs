@@ -222,8 +222,7 @@ impl<'o> Server<'o> {
         self.serve_listener(listener, ListenerState { number, wait_killable, place, proxied })
     }
 
-    fn serve_listener(&mut self, mut listener: Listener, state: ListenerState) -> io::Result<()> {
-        listener.set_calls_stay(state.wait_killable);
+    fn serve_listener(&mut self, listener: Listener, state: ListenerState) -> io::Result<()> {
         let token = LISTENER_TOKENS + u64::from(state.number);
         epoll::add(&self.epoll, &listener, EventData::new_u64(token), EventFlags::IN)?;
         if !state.proxied {

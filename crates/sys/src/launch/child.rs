@@ -22,6 +22,7 @@ const LAST_SIGNAL: i32 = 64;
 pub(super) struct Steps {
     program: Program,
     allow: Option<Program>,
+    new_session_keyring: bool,
     loginuid: LoginuidReset,
     ignored: u64,
     channel: OwnedFd,
@@ -39,7 +40,8 @@ impl Steps {
         let ignored = valid.fold(0, |mask, signal| mask | 1 << (signal - 1));
         let parents_end = parents_end.as_raw_fd();
         let allow = options.allow.clone();
-        Self { program, allow, loginuid: options.loginuid, ignored, channel, parents_end }
+        let (new_session_keyring, loginuid) = (options.new_session_keyring, options.loginuid);
+        Self { program, allow, new_session_keyring, loginuid, ignored, channel, parents_end }
     }
 
     /// Does all steps and tells the parent how they went.
@@ -74,11 +76,15 @@ impl Steps {
         reset_signals(self.ignored);
         outcome.loginuid = unset_loginuid(self.loginuid)?;
         outcome.no_new_privileges = set_no_new_privileges_if_needed()?;
-        if let Some(allow) = &self.allow {
-            install_with(allow, 0).map_err(|errno| (Step::Filter, errno))?;
+        if self.new_session_keyring {
+            join_new_session_keyring().map_err(|errno| (Step::Keyring, errno))?;
         }
         let (listener, wait_killable) = install(&self.program).map_err(|errno| (Step::Filter, errno))?;
         outcome.wait_killable = wait_killable;
+        // Last, because it may be one that allows no further filters.
+        if let Some(allow) = &self.allow {
+            install_with(allow, 0).map_err(|errno| (Step::Filter, errno))?;
+        }
         Ok(listener)
     }
 }
@@ -104,6 +110,21 @@ pub(super) fn set_no_new_privileges_if_needed() -> Result<bool, (Step, Errno)> {
     }
     rustix::thread::set_no_new_privs(true).map_err(|errno| (Step::NoNewPrivileges, errno))?;
     Ok(true)
+}
+
+/// Leaves the keys of the starter's session behind. A kernel without keyrings, or a sandbox that forbids them, leaves none to
+/// anybody.
+fn join_new_session_keyring() -> Result<(), Errno> {
+    // SAFETY: the call reads nothing: without a name the keyring is a new one.
+    let keyring = unsafe {
+        let operation = libc::c_ulong::from(libc::KEYCTL_JOIN_SESSION_KEYRING);
+        libc::syscall(libc::SYS_keyctl, operation, std::ptr::null::<libc::c_char>())
+    };
+    match last_errno() {
+        _ if keyring >= 0 => Ok(()),
+        Errno::NOSYS | Errno::PERM | Errno::ACCESS => Ok(()),
+        errno => Err(errno),
+    }
 }
 
 fn own_pid() -> u32 {

@@ -11,6 +11,8 @@ pub enum Step {
     Loginuid,
     /// Set no-new-privileges.
     NoNewPrivileges,
+    /// Get a session keyring.
+    Keyring,
     /// Install the filter.
     Filter,
     /// Send the listener to the parent.
@@ -41,6 +43,12 @@ pub enum LaunchError {
     /// `PR_SET_NO_NEW_PRIVS` failed.
     #[error("no-new-privileges could not be set ({0}); this kernel is too old, 5.14 is needed")]
     NoNewPrivileges(#[source] io::Error),
+    /// `KEYCTL_JOIN_SESSION_KEYRING` failed.
+    #[error(
+        "no session keyring could be made ({0}); check the quota of keys in /proc/key-users, and \
+         /proc/sys/kernel/keys/maxkeys"
+    )]
+    Keyring(#[source] io::Error),
     /// A filter of this chain already has a listener, and the kernel allows one.
     #[error(
         "this process already runs below a seccomp listener (a container manager's, or another auditns); the kernel \
@@ -79,6 +87,7 @@ impl LaunchError {
         match (step, errno) {
             (Step::Loginuid, _) => Self::LoginuidRefused(error),
             (Step::NoNewPrivileges, _) => Self::NoNewPrivileges(error),
+            (Step::Keyring, _) => Self::Keyring(error),
             (Step::Filter, libc::EBUSY) => Self::SecondListener,
             (Step::Filter, libc::EINVAL | libc::ENOSYS) => Self::KernelTooOld(error),
             (Step::Filter, _) => Self::FilterRefused(error),

@@ -35,8 +35,10 @@ pub enum LoginuidReset {
 pub struct LaunchOptions {
     /// Which calls the filter stops.
     pub filter: FilterOptions,
-    /// A filter without a listener that is installed before the other one.
+    /// A filter without a listener that is installed after the other one.
     pub allow: Option<Program>,
+    /// Whether the child gets a session keyring of its own, as programs that make containers give them one.
+    pub new_session_keyring: bool,
     /// Whether the login uid is unset. It needs `CAP_AUDIT_CONTROL` in the initial user namespace.
     pub loginuid: LoginuidReset,
     /// Signals (1 to 64) that stay ignored in the child; every other one gets its default disposition. Usually what
@@ -88,7 +90,7 @@ pub struct Launched {
 /// Starts `command` below the filter.
 ///
 /// Between fork and exec the child resets signal mask and dispositions, unsets its login uid, sets no-new-privileges
-/// if it must, installs the filter and hands its listener over. A `uid()` or `gid()` set on the command takes effect
+/// if it must, gets its session keyring, installs the filters and hands its listener over. A `uid()` or `gid()` set on the command takes effect
 /// before that, a working directory too. The command is used up, because the steps belong to one child.
 ///
 /// # Errors
@@ -178,7 +180,6 @@ fn judge<E: From<LaunchError>>(
     let (report, fd) = report::receive(channel.as_fd()).map_err(LaunchError::Channel)?;
     let mut listener = fd.map(Listener::from);
     if let (Some(Report { failed: None, outcome, pid }), Some(listener)) = (report, &mut listener) {
-        listener.set_calls_stay(outcome.wait_killable);
         admit(&Candidate {
             pid,
             listener,

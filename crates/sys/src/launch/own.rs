@@ -30,7 +30,5 @@ pub fn enter(options: FilterOptions, loginuid: LoginuidReset) -> Result<Entered,
     let no_new_privileges = set_no_new_privileges_if_needed().map_err(failed)?;
     let loginuid = child::unset_loginuid(loginuid).map_err(failed)?;
     let (listener, wait_killable) = install(&program).map_err(|errno| failed((Step::Filter, errno)))?;
-    let mut listener = Listener::from(listener);
-    listener.set_calls_stay(wait_killable);
-    Ok(Entered { listener, no_new_privileges, wait_killable, loginuid })
+    Ok(Entered { listener: Listener::from(listener), no_new_privileges, wait_killable, loginuid })
 }

@@ -41,6 +41,7 @@ impl Report {
             Some((Step::NoNewPrivileges, errno)) => (2, errno),
             Some((Step::Filter, errno)) => (3, errno),
             Some((Step::HandOver, errno)) => (4, errno),
+            Some((Step::Keyring, errno)) => (5, errno),
         };
         let (loginuid, refusal) = match self.outcome.loginuid {
             LoginuidOutcome::Kept => (0, 0),
@@ -69,6 +70,7 @@ impl Report {
             2 => Some((Step::NoNewPrivileges, errno)),
             3 => Some((Step::Filter, errno)),
             4 => Some((Step::HandOver, errno)),
+            5 => Some((Step::Keyring, errno)),
             _ => return None,
         };
         let loginuid = match loginuid {
@@ -149,7 +151,7 @@ mod tests {
 
     #[test]
     fn every_report_survives_the_wire() {
-        let steps = [Step::Loginuid, Step::NoNewPrivileges, Step::Filter, Step::HandOver];
+        let steps = [Step::Loginuid, Step::NoNewPrivileges, Step::Filter, Step::HandOver, Step::Keyring];
         let failures = steps.map(|step| Some((step, libc::EBUSY)));
         let outcomes = [
             LoginuidOutcome::Kept,

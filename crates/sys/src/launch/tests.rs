@@ -1,7 +1,9 @@
 //! These run as root: unsetting a login uid and dropping capabilities need somebody who has them.
 
 use super::*;
+use crate::arch::Architecture;
 use crate::call::{Call, SignalTarget, classify};
+use crate::filter::{AllowList, assemble_allow_lists};
 use crate::testing::{below_filter, drop_capability, eventually, next};
 use std::io::Read;
 use std::process::Stdio;
@@ -27,6 +29,7 @@ fn output(launched: &mut Launched) -> String {
 fn quiet() -> LaunchOptions {
     LaunchOptions {
         allow: None,
+        new_session_keyring: false,
         filter: FilterOptions { notify_signals: false, refuse_io_uring: true, refuse_sender_handles: false },
         loginuid: LoginuidReset::Keep,
         keep_ignored: Vec::new(),
@@ -68,6 +71,50 @@ fn privileges_are_kept_where_the_kernel_permits() {
     });
     assert!(without.no_new_privileges);
     assert_eq!(output(&mut without), "NoNewPrivs:\t1\nSeccomp:\t2\n");
+}
+
+/// Shows whether the keys of the starter's session are those of the program: the keyring that it possesses.
+#[test]
+fn a_session_keyring_of_its_own_has_none_of_the_starters_keys() {
+    // A key that only those who possess it can see.
+    let make = "import ctypes, os, sys\nkernel = ctypes.CDLL(None).syscall\nkernel(250, 1, None)\n\
+                key = kernel(248, b'user', b'auditns-unit-test', b'x', 1, -3)\nassert kernel(250, 5, key, 0x3f000000) == 0\n\
+                os.execv(sys.argv[1], sys.argv[1:])";
+    let look = "launch::tests::prints_what_a_member_finds_of_a_key";
+    let program = std::env::current_exe().unwrap();
+    let mut command = Command::new("python3");
+    command.args(["-c", make]).arg(program).args(["--exact", look, "--nocapture"]).env(LOOKS, "1");
+    let finished = command.output().unwrap();
+    let text = String::from_utf8_lossy(&finished.stdout);
+    assert!(finished.status.success() && text.contains("kept 1, left 0\n"), "{text}");
+}
+
+/// Set where the test before this one runs this one.
+const LOOKS: &str = "AUDITNS_UNIT_TEST_LOOKS";
+
+#[test]
+fn prints_what_a_member_finds_of_a_key() {
+    if std::env::var_os(LOOKS).is_none() {
+        return;
+    }
+    let [kept, left] = [false, true].map(|new_session_keyring| {
+        let options = LaunchOptions { new_session_keyring, ..quiet() };
+        output(&mut spawn(shell("grep -c auditns-unit-test /proc/keys || true"), &options).unwrap())
+    });
+    println!("\nkept {}, left {}", kept.trim(), left.trim());
+}
+
+#[test]
+fn a_list_of_calls_may_be_one_that_allows_no_further_filter() {
+    let every = (0..500).filter(|number| i64::from(*number) != libc::SYS_seccomp).collect();
+    let architecture =
+        if cfg!(target_arch = "x86_64") { Architecture::X86_64 } else { Architecture::Aarch64 };
+    let list = AllowList { architecture, allowed: every, known: [].into() };
+    let allow = Some(assemble_allow_lists(&[list]).unwrap());
+    let options = LaunchOptions { allow, ..quiet() };
+    let mut launched = spawn(shell("grep ^Seccomp_filters: /proc/self/status"), &options).unwrap();
+    let filters = output(&mut launched);
+    assert_eq!(filters.split_whitespace().last().map(str::parse), Some(Ok(2)), "{filters}");
 }
 
 #[test]
@@ -181,6 +228,7 @@ fn every_failing_step_has_its_own_error() {
     assert!(matches!(error(Step::Filter, libc::EACCES), LaunchError::FilterRefused(_)));
     assert!(matches!(error(Step::NoNewPrivileges, libc::EINVAL), LaunchError::NoNewPrivileges(_)));
     assert!(matches!(error(Step::Loginuid, libc::EPERM), LaunchError::LoginuidRefused(_)));
+    assert!(matches!(error(Step::Keyring, libc::EDQUOT), LaunchError::Keyring(_)));
     assert!(matches!(error(Step::HandOver, libc::EMFILE), LaunchError::HandOver));
 }
 

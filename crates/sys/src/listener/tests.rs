@@ -249,12 +249,6 @@ fn ids_that_nobody_has_are_refused() {
 
 #[test]
 fn a_socket_is_injected_at_the_number_asked_for_or_the_call_still_waits() {
-    for calls_stay in [false, true] {
-        injected_at_a_number(calls_stay);
-    }
-}
-
-fn injected_at_a_number(calls_stay: bool) {
     let member = || {
         let limited = fork(|| {
             let limit = libc::rlimit { rlim_cur: 800, rlim_max: 800 };
@@ -264,8 +258,7 @@ fn injected_at_a_number(calls_stay: bool) {
         });
         (owned(audit_socket(libc::SOCK_RAW)), wait(limited))
     };
-    let ((client, limited), ()) = below_filter(SOCKETS, member, |mut listener| {
-        listener.set_calls_stay(calls_stay);
+    let ((client, limited), ()) = below_filter(SOCKETS, member, |listener| {
         for _ in 0..2 {
             let notification = next(&listener);
             let pair = endpoint_pair(false);
