@@ -6,6 +6,7 @@ pub mod invocation;
 pub mod labels;
 pub mod lxc;
 pub mod nspawn;
+mod operator;
 pub mod profile;
 pub mod record;
 pub mod state;

@@ -13,6 +13,7 @@
 
 mod order;
 
+use crate::operator::Operator;
 use std::collections::BTreeSet;
 
 const AF_NETLINK: u64 = 16;
@@ -71,17 +72,6 @@ impl Action {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operator {
-    NotEqual,
-    Less,
-    LessOrEqual,
-    Equal,
-    GreaterOrEqual,
-    Greater,
-    MaskedEqual,
-}
-
 /// `value` is the mask of a masked comparison, and `second` what is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Comparison {
@@ -94,16 +84,7 @@ pub(super) struct Comparison {
 impl Comparison {
     /// `None` for what runtimes refuse.
     pub(super) fn named(index: u64, operator: &str, value: u64, second: u64) -> Option<Comparison> {
-        let operator = match operator {
-            "SCMP_CMP_NE" => Operator::NotEqual,
-            "SCMP_CMP_LT" => Operator::Less,
-            "SCMP_CMP_LE" => Operator::LessOrEqual,
-            "SCMP_CMP_EQ" => Operator::Equal,
-            "SCMP_CMP_GE" => Operator::GreaterOrEqual,
-            "SCMP_CMP_GT" => Operator::Greater,
-            "SCMP_CMP_MASKED_EQ" => Operator::MaskedEqual,
-            _ => return None,
-        };
+        let operator = Operator::named(operator)?;
         let index = usize::try_from(index).ok().filter(|index| *index < ARGUMENTS)?;
         Some(Comparison { index, operator, value, second })
     }
@@ -113,15 +94,8 @@ impl Comparison {
     }
 
     fn holds(self, arguments: &[u64; ARGUMENTS]) -> bool {
-        arguments.get(self.index).is_some_and(|argument| match self.operator {
-            Operator::NotEqual => *argument != self.value,
-            Operator::Less => *argument < self.value,
-            Operator::LessOrEqual => *argument <= self.value,
-            Operator::Equal => *argument == self.value,
-            Operator::GreaterOrEqual => *argument >= self.value,
-            Operator::Greater => *argument > self.value,
-            Operator::MaskedEqual => argument & self.value == self.second & self.value,
-        })
+        let holds = |argument: &u64| self.operator.holds(*argument, self.value, self.second);
+        arguments.get(self.index).is_some_and(holds)
     }
 }
 

@@ -8,7 +8,8 @@
 //! 4. the higher value first, but the lower one for `<`;
 //! 5. the order of the profile.
 
-use super::{Action, Comparison, Operator};
+use super::{Action, Comparison};
+use crate::operator::Operator;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 

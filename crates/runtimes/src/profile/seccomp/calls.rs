@@ -1,6 +1,7 @@
 //! The calls that the supervisor is to be asked about.
 
-use super::rule::{ALLOW, Comparison, NOTIFY, Operator, Rule};
+use super::rule::{ALLOW, Comparison, NOTIFY, Rule};
+use crate::operator::Operator;
 
 /// The bits that the kernel looks at.
 pub(super) const INT: u64 = 0xffff_ffff;

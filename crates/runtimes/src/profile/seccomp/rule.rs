@@ -1,5 +1,6 @@
 //! Rules of a profile, as far as they are looked at; whatever else is in them stays.
 
+use crate::operator::Operator;
 use serde_json::{Map, Value, json};
 
 /// A comparison of an argument.
@@ -10,28 +11,6 @@ pub(super) struct Comparison {
     pub(super) second: u64,
     pub(super) operator: Operator,
 }
-
-/// How it is compared. libseccomp compares all 64 bits, of most of which the kernel knows nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Operator {
-    NotEqual,
-    Less,
-    LessOrEqual,
-    Equal,
-    GreaterOrEqual,
-    Greater,
-    MaskedEqual,
-}
-
-const NAMES: [(Operator, &str); 7] = [
-    (Operator::NotEqual, "SCMP_CMP_NE"),
-    (Operator::Less, "SCMP_CMP_LT"),
-    (Operator::LessOrEqual, "SCMP_CMP_LE"),
-    (Operator::Equal, "SCMP_CMP_EQ"),
-    (Operator::GreaterOrEqual, "SCMP_CMP_GE"),
-    (Operator::Greater, "SCMP_CMP_GT"),
-    (Operator::MaskedEqual, "SCMP_CMP_MASKED_EQ"),
-];
 
 impl Comparison {
     /// The argument's bits of the mask have this value.
@@ -45,8 +24,7 @@ impl Comparison {
 
     fn parse(value: &Value) -> Option<Comparison> {
         let number = |name: &str| value.get(name).and_then(Value::as_u64);
-        let name = value.get("op")?.as_str()?;
-        let (operator, _) = NAMES.into_iter().find(|(_, known)| *known == name)?;
+        let operator = Operator::named(value.get("op")?.as_str()?)?;
         Some(Comparison {
             index: number("index")?,
             value: number("value")?,
@@ -56,21 +34,12 @@ impl Comparison {
     }
 
     fn to_json(self) -> Value {
-        let name = NAMES.iter().find(|(operator, _)| *operator == self.operator).map_or("", |(_, name)| name);
-        json!({"index": self.index, "value": self.value, "valueTwo": self.second, "op": name})
+        json!({"index": self.index, "value": self.value, "valueTwo": self.second, "op": self.operator.name()})
     }
 
     /// Whether it holds for an argument.
     pub(super) fn holds(self, argument: u64) -> bool {
-        match self.operator {
-            Operator::NotEqual => argument != self.value,
-            Operator::Less => argument < self.value,
-            Operator::LessOrEqual => argument <= self.value,
-            Operator::Equal => argument == self.value,
-            Operator::GreaterOrEqual => argument >= self.value,
-            Operator::Greater => argument > self.value,
-            Operator::MaskedEqual => argument & self.value == self.second & self.value,
-        }
+        self.operator.holds(argument, self.value, self.second)
     }
 }
 
