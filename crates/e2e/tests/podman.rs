@@ -106,10 +106,8 @@ fn each_life_of_a_container_has_its_namespace() {
     }
     let ids = |name: &str| {
         let log = host.log(name);
-        let of = |text: &str| {
-            text.split_once("contid=").and_then(|(_, rest)| rest.split(' ').next()).map(str::to_owned)
-        };
-        let mut ids: Vec<String> = log.records.iter().filter_map(|record| of(&record.text)).collect();
+        let mut ids: Vec<String> =
+            log.records.iter().filter_map(|record| record.field("contid").map(str::to_owned)).collect();
         ids.dedup();
         ids
     };

@@ -92,7 +92,7 @@ fn unknown_keys_are_refused_with_those_that_are_known() {
         "\"/etc/test.toml\", line 3: there is no key \"namespace\" in [limits]; known are: namespaces, \
          namespaces-per-user"
     );
-    assert!(message("[default]").contains("known are: supervisor, limits, defaults, namespace"));
+    assert!(message("[default]").contains("known are: supervisor, runtime, limits, defaults, namespace"));
     assert!(
         message("[[namespace]]\n[[namespace]]\nx.y = 1")
             .contains("line 3: there is no key \"x\" in [[namespace]]")
