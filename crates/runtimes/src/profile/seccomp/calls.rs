@@ -7,7 +7,7 @@ use crate::operator::Operator;
 pub(super) const INT: u64 = 0xffff_ffff;
 /// Descriptor numbers of audit sockets: 832 to 895, and the upper half of these, where strict clients have theirs. Each is the
 /// numbers that are alike but for some low bits, so that one comparison is enough.
-const SOCKETS: (u64, u64) = (832, 895);
+pub(super) const SOCKETS: (u64, u64) = (832, 895);
 const STRICT: (u64, u64) = (864, 895);
 /// Signals whose sender an audit daemon may ask for: `SIGHUP`, `SIGUSR1`, `SIGUSR2`, `SIGTERM`.
 const SIGNALS: [u64; 4] = [1, 10, 12, 15];
@@ -45,10 +45,21 @@ pub(super) fn is_asked(name: &str) -> bool {
     CALLS.iter().any(|(known, _)| *known == name)
 }
 
+/// The numbers of such a range.
+pub(super) fn in_range(index: u64, (first, last): (u64, u64)) -> Comparison {
+    Comparison::masked(index, INT & !(last - first), first)
+}
+
+/// All other numbers, for a rule each. Numbers of the range with odd values in the upper bits are among these, too; libseccomp
+/// looks at masked comparisons first.
+pub(super) fn outside_range(index: u64, (first, last): (u64, u64)) -> [Comparison; 2] {
+    [Comparison::new(index, Operator::Less, first), Comparison::new(index, Operator::Greater, last)]
+}
+
 /// When the supervisor is asked about a call.
 fn asked(asked: Asked) -> Vec<Comparison> {
     match asked {
-        Asked::Descriptor((first, last)) => vec![Comparison::masked(0, INT & !(last - first), first)],
+        Asked::Descriptor(range) => vec![in_range(0, range)],
         Asked::Signal(index) => SIGNALS.map(|signal| Comparison::masked(index, INT, signal)).into(),
     }
 }
@@ -57,9 +68,7 @@ fn asked(asked: Asked) -> Vec<Comparison> {
 /// single values. Odd values of the upper bits are not asked about, which costs nobody but the caller something.
 fn others(asked: Asked) -> Vec<Comparison> {
     match asked {
-        Asked::Descriptor((first, last)) => {
-            vec![Comparison::new(0, Operator::Less, first), Comparison::new(0, Operator::Greater, last)]
-        }
+        Asked::Descriptor(range) => outside_range(0, range).into(),
         Asked::Signal(index) => {
             let last = SIGNALS.into_iter().max().unwrap_or_default();
             let between = (0..last).filter(|signal| !SIGNALS.contains(signal));
@@ -83,13 +92,7 @@ pub(super) fn divided(rule: &Rule, name: &str) -> Vec<Rule> {
 
 /// The rules of a profile that allows whatever it does not name.
 pub(super) fn added(name: &str) -> Vec<Rule> {
-    let any = Rule {
-        names: Vec::new(),
-        action: ALLOW.to_owned(),
-        comparisons: Vec::new(),
-        rest: serde_json::Map::new(),
-    };
-    divided(&any, name).into_iter().filter(|rule| rule.action == NOTIFY).collect()
+    divided(&Rule::allowing(), name).into_iter().filter(|rule| rule.action == NOTIFY).collect()
 }
 
 /// All of them.

@@ -5,6 +5,7 @@
 //! these is written as rules that do not overlap.
 
 mod calls;
+mod copies;
 mod rule;
 mod sockets;
 #[cfg(test)]
@@ -86,6 +87,8 @@ fn changed(rules: &[Rule], default: &str) -> Result<Vec<Rule>, ProfileError> {
                 sockets.push(rule.clone());
             } else if calls::is_asked(name) {
                 divided.extend(calls::divided(rule, name));
+            } else if copies::is_copy(name) {
+                divided.extend(copies::divided(rule, name));
             } else if !(rule.action == ALLOW && RINGS.contains(&name.as_str())) {
                 names.push(name.clone());
             }
@@ -96,6 +99,7 @@ fn changed(rules: &[Rule], default: &str) -> Result<Vec<Rule>, ProfileError> {
     }
     if default == ALLOW {
         divided.extend(calls::names().flat_map(calls::added));
+        divided.extend(copies::names().flat_map(copies::added));
         untouched.push(refusal());
     }
     // For 32-bit programs on x86 libseccomp makes `socketcall` of some of these: what allows that as a whole comes first.
@@ -108,5 +112,5 @@ fn refusal() -> Rule {
     let names = RINGS.map(str::to_owned).into();
     let mut rest = Map::new();
     rest.insert("errnoRet".to_owned(), json!(1));
-    Rule { names, action: "SCMP_ACT_ERRNO".to_owned(), comparisons: Vec::new(), rest }
+    Rule { names, action: rule::ERRNO.to_owned(), comparisons: Vec::new(), rest }
 }

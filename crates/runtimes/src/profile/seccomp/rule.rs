@@ -54,9 +54,15 @@ pub(super) struct Rule {
 }
 
 pub(super) const ALLOW: &str = "SCMP_ACT_ALLOW";
+pub(super) const ERRNO: &str = "SCMP_ACT_ERRNO";
 pub(super) const NOTIFY: &str = "SCMP_ACT_NOTIFY";
 
 impl Rule {
+    /// Allows, without conditions.
+    pub(super) fn allowing() -> Rule {
+        Rule { names: Vec::new(), action: ALLOW.to_owned(), comparisons: Vec::new(), rest: Map::new() }
+    }
+
     /// `None` if it is none.
     pub(super) fn parse(value: &Value) -> Option<Rule> {
         let mut rest = value.as_object()?.clone();
