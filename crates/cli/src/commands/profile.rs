@@ -36,6 +36,11 @@ enum ProfileError {
     Seccomp(#[from] seccomp::ProfileError),
     #[error(transparent)]
     Lxc(#[from] lxc::PolicyError),
+    #[error(
+        "the profile depends on capabilities and architectures, as those of docker and podman do: this manager would overlook \
+         that and allow all of it; give the config.json of a container that was started with it"
+    )]
+    Conditions,
     #[error("the profile cannot be written as JSON ({0})")]
     Encode(#[source] serde_json::Error),
     #[error("{} cannot be written ({error}); check its folder", path.display())]
@@ -128,10 +133,14 @@ fn of_runtime(
     let base = match (base, manager) {
         (Some(path), _) => read(path)?,
         // Runtimes by hand come with none.
-        (None, Manager::Runc | Manager::Crun) => br#"{"defaultAction": "SCMP_ACT_ALLOW"}"#.to_vec(),
+        (None, Manager::Runc | Manager::Crun) => allowing().into_bytes(),
         (None, _) => return Err(ProfileError::NoBase),
     };
     let profile = seccomp::with_listener(&base, &socket.to_string_lossy())?;
+    let overlooks = matches!(manager, Manager::Containerd | Manager::K8s | Manager::Runc | Manager::Crun);
+    if overlooks && seccomp::has_conditions(&profile) {
+        return Err(ProfileError::Conditions);
+    }
     let text = serde_json::to_string_pretty(&profile).map_err(ProfileError::Encode)?;
     let usage = match manager {
         Manager::Podman => "podman run --security-opt seccomp=FILE, or seccomp_profile in containers.conf",
@@ -148,6 +157,18 @@ fn of_runtime(
     Ok((text + "\n", notes))
 }
 
+/// Runtimes kill what makes calls of an architecture that a profile does not name.
+const ARCHITECTURES: &[&str] = if cfg!(target_arch = "x86_64") {
+    &["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"]
+} else {
+    &["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"]
+};
+
+/// A profile that allows everything.
+fn allowing() -> String {
+    serde_json::json!({"defaultAction": "SCMP_ACT_ALLOW", "architectures": ARCHITECTURES}).to_string()
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, ProfileError> {
     let failed = |error| ProfileError::Read { path: path.to_owned(), error };
     let mut bytes = Vec::new();
@@ -156,4 +177,43 @@ fn read(path: &Path) -> Result<Vec<u8>, ProfileError> {
         return Err(ProfileError::TooLong(path.to_owned()));
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(manager: Manager, profile: &str) -> Result<(String, Vec<String>), ProfileError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), profile).unwrap();
+        of_runtime(manager, Some(file.path()), Path::new("/run/auditns/oci.sock"))
+    }
+
+    #[test]
+    fn conditions_are_left_to_those_who_look_at_them() {
+        let rule = |more: &str| {
+            format!(
+                r#"{{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [
+                    {{"names": ["mount"], "action": "SCMP_ACT_ALLOW"{more}}}]}}"#
+            )
+        };
+        let depends = rule(r#", "includes": {"caps": ["CAP_SYS_ADMIN"]}"#);
+        for manager in [Manager::Podman, Manager::Docker, Manager::Crio] {
+            let (text, _) = made(manager, &depends).unwrap();
+            assert!(text.contains("CAP_SYS_ADMIN") && text.contains("/run/auditns/oci.sock"), "{text}");
+        }
+        for manager in [Manager::Containerd, Manager::K8s, Manager::Runc, Manager::Crun] {
+            assert!(matches!(made(manager, &depends), Err(ProfileError::Conditions)), "{manager:?}");
+            assert!(made(manager, &rule("")).is_ok(), "{manager:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_manager_has_no_profile_for_is_said() {
+        let socket = Path::new("/run/auditns/oci.sock");
+        assert!(matches!(of_runtime(Manager::Docker, None, socket), Err(ProfileError::NoBase)));
+        assert!(of_runtime(Manager::Runc, None, socket).is_ok());
+        let missing = of_runtime(Manager::Runc, Some(Path::new("/no/such")), socket);
+        assert!(matches!(missing, Err(ProfileError::Read { .. })));
+    }
 }

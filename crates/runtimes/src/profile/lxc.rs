@@ -17,6 +17,8 @@ const SIGNALLING: [(&str, u32); 6] = [
     ("rt_tgsigqueueinfo", 2),
     ("pidfd_send_signal", 1),
 ];
+/// `F_DUPFD`, `F_DUPFD_CLOEXEC`: as `dup2` and `dup3` they are refused (`EBUSY`) where audit sockets are put.
+const COPY_FROM: [u32; 2] = [0, 1030];
 /// The policy that LXC comes with refuses these by itself.
 const BEGINNING: &str = "2\ndenylist\n[all]\nkexec_load errno 1\nopen_by_handle_at errno 1\ninit_module errno 1\n\
                          finit_module errno 1\ndelete_module errno 1\n";
@@ -68,6 +70,12 @@ pub fn with_proxy(policy: Option<&str>) -> Result<String, PolicyError> {
             rule(call, "notify", &[(argument, signal, u32::MAX)]);
         }
     }
+    for call in ["dup2", "dup3"] {
+        rule(call, "errno 16", &[(1, 832, !63)]);
+    }
+    for command in COPY_FROM {
+        rule("fcntl", "errno 16", &[(1, command, u32::MAX), (2, 832, !63)]);
+    }
     rule("io_uring_setup", "errno 1", &[]);
     Ok(text)
 }
@@ -88,6 +96,10 @@ mod tests {
             ));
             assert!(policy.contains("\nbind notify [0,832,SCMP_CMP_MASKED_EQ,4294967232]\n"));
             assert!(policy.contains("\ntgkill notify [2,15,SCMP_CMP_MASKED_EQ,4294967295]\n"));
+            assert!(policy.contains("\ndup2 errno 16 [1,832,SCMP_CMP_MASKED_EQ,4294967232]\n"));
+            assert!(policy.contains(
+                "\nfcntl errno 16 [1,1030,SCMP_CMP_MASKED_EQ,4294967295] [2,832,SCMP_CMP_MASKED_EQ,4294967232]\n"
+            ));
             assert!(policy.ends_with("\nio_uring_setup errno 1\n") && !policy.contains("recv"), "{policy}");
         }
     }

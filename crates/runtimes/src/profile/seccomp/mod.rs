@@ -41,6 +41,12 @@ pub enum ProfileError {
          sockets and others; take it out, or use the OCI runtime of auditns"
     )]
     Socket,
+    /// Rules for 32-bit programs that cannot be divided.
+    #[error(
+        "the profile is for 32-bit programs of x86 as well, and does not allow socketcall as a whole, so the rules for their \
+         calls on sockets cannot be divided; take SCMP_ARCH_X86 out, or allow socketcall, or use the OCI runtime of auditns"
+    )]
+    Socketcall,
 }
 
 /// A profile that has the supervisor asked, in the form of the one that is given: of docker and containers/common, or of the
@@ -70,10 +76,41 @@ pub fn with_listener(profile: &[u8], listener: &str) -> Result<Value, ProfileErr
     if default == rule::NOTIFY || rules.iter().any(|rule| rule.action == rule::NOTIFY) {
         return Err(ProfileError::Listener);
     }
+    if default != ALLOW && names_x86(&profile) && !rules.iter().any(allows_socketcall) {
+        return Err(ProfileError::Socketcall);
+    }
     let rules = changed(&rules, &default)?;
     profile.insert("syscalls".to_owned(), Value::Array(rules.iter().map(Rule::to_json).collect()));
     profile.insert("listenerPath".to_owned(), json!(listener));
     Ok(Value::Object(profile))
+}
+
+/// Whether it has what docker, podman and CRI-O decide for each container: on which capabilities a rule depends, and for which
+/// architecture it is. Others overlook these conditions, and allow what depends on them.
+pub fn has_conditions(profile: &Value) -> bool {
+    let is_condition = |key: &str, rule: &Value| {
+        rule.get(key).and_then(Value::as_object).is_some_and(|conditions| !conditions.is_empty())
+    };
+    let rules = profile.get("syscalls").and_then(Value::as_array);
+    let depends = |rule| is_condition("includes", rule) || is_condition("excludes", rule);
+    profile.get("archMap").is_some_and(|map| !map.is_null()) || rules.into_iter().flatten().any(depends)
+}
+
+/// Whether it is for 32-bit programs of x86.
+fn names_x86(profile: &Map<String, Value>) -> bool {
+    let named = |list: Option<&Value>| {
+        list.and_then(Value::as_array).is_some_and(|list| list.iter().any(|name| name == "SCMP_ARCH_X86"))
+    };
+    let map = profile.get("archMap").and_then(Value::as_array);
+    named(profile.get("architectures"))
+        || map.into_iter().flatten().any(|entry| named(entry.get("subArchitectures")))
+}
+
+/// libseccomp makes `socketcall` of calls on sockets, of whose arguments nothing is left to tell rules from each other. This
+/// swallows all of these rules.
+fn allows_socketcall(rule: &Rule) -> bool {
+    let is_named = rule.names.iter().any(|name| name == "socketcall");
+    is_named && rule.comparisons.is_empty() && rule.is_unconditional()
 }
 
 fn changed(rules: &[Rule], default: &str) -> Result<Vec<Rule>, ProfileError> {

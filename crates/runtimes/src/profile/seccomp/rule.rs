@@ -104,6 +104,10 @@ impl Rule {
         Rule { names: vec![name.to_owned()], action: action.to_owned(), comparisons, rest }
     }
 
+    pub(super) fn is_unconditional(&self) -> bool {
+        self.conditions().values().all(|condition| condition.as_object().is_none_or(Map::is_empty))
+    }
+
     /// On what it depends whether the rule is there at all.
     pub(super) fn conditions(&self) -> Map<String, Value> {
         let is_condition = |(key, _): &(&String, &Value)| *key == "includes" || *key == "excludes";

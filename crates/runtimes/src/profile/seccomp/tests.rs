@@ -88,6 +88,78 @@ fn a_profile_that_allows_what_it_does_not_name_asks_as_well() {
 }
 
 #[test]
+fn copies_to_the_numbers_of_audit_sockets_are_refused_and_no_others() {
+    let mut listed = podman();
+    let names: Vec<&str> = copies::names().collect();
+    listed["syscalls"].as_array_mut().unwrap().push(json!({"names": names, "action": "SCMP_ACT_ALLOW"}));
+    let open = json!({"defaultAction": "SCMP_ACT_ALLOW"});
+    let odd = 1 << 32;
+    let numbers = [0, 3, 831, 832, 840, 895, 896, 1 << 31, 0xffff_ffff, odd + 3, odd + 840, u64::MAX];
+    let commands = [0, 1, 2, 3, 4, 1029, 1030, 1031, 1040, 0x7fff_ffff, 0xffff_ffff, odd, odd + 1030];
+    for profile in [listed, open] {
+        let changed = listening(&profile);
+        for number in numbers {
+            let reserved = (832..=895).contains(&(number & 0xffff_ffff));
+            let wanted = |copies| if copies && reserved { Action::Errno(16) } else { Action::Allow };
+            for call in ["dup2", "dup3"] {
+                assert_eq!(verdict(&changed, call, &[5, number]), wanted(true), "{call} {number:#x}");
+            }
+            for command in commands {
+                let copies = [0, 1030].contains(&(command & 0xffff_ffff));
+                for call in ["fcntl", "fcntl64"] {
+                    let verdict = verdict(&changed, call, &[5, command, number]);
+                    assert_eq!(verdict, wanted(copies), "{call} {command:#x} {number:#x}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn profiles_whose_conditions_others_overlook_are_known() {
+    let rule = |key: &str, value: Value| json!({"syscalls": [{"names": ["read"], key: value}]});
+    for (profile, wanted) in [
+        (json!({}), false),
+        (json!({"archMap": null, "syscalls": null}), false),
+        (rule("includes", json!({})), false),
+        (rule("excludes", Value::Null), false),
+        (json!({"archMap": []}), true),
+        (rule("includes", json!({"caps": ["CAP_SYS_ADMIN"]})), true),
+        (rule("excludes", json!({"arches": ["s390"]})), true),
+    ] {
+        assert_eq!(has_conditions(&profile), wanted, "{profile}");
+    }
+}
+
+#[test]
+fn what_cannot_be_merged_for_32_bit_programs_is_refused() {
+    let profile = |socketcall: Value, x86: Value| {
+        let mut profile = json!({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [
+            {"names": ["bind"], "action": "SCMP_ACT_ALLOW"}, socketcall,
+        ]});
+        profile.as_object_mut().unwrap().extend(x86.as_object().unwrap().clone());
+        with_listener(profile.to_string().as_bytes(), SOCKET)
+    };
+    let architectures = json!({"architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"]});
+    let map =
+        json!({"archMap": [{"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86"]}]});
+    let whole = json!({"names": ["socketcall"], "action": "SCMP_ACT_ALLOW"});
+    let mut part = whole.clone();
+    part["args"] = json!([{"index": 0, "value": 2, "op": "SCMP_CMP_EQ"}]);
+    let mut conditional = whole.clone();
+    conditional["includes"] = json!({"caps": ["CAP_SYS_ADMIN"]});
+    for x86 in [architectures, map] {
+        assert!(profile(whole.clone(), x86.clone()).is_ok());
+        for other in
+            [part.clone(), conditional.clone(), json!({"names": ["read"], "action": "SCMP_ACT_ALLOW"})]
+        {
+            assert!(matches!(profile(other, x86.clone()), Err(ProfileError::Socketcall)), "{x86}");
+        }
+    }
+    assert!(profile(part, json!({"architectures": ["SCMP_ARCH_X86_64"]})).is_ok());
+}
+
+#[test]
 fn what_depends_on_capabilities_depends_on_them_still() {
     let condition = json!({"caps": ["CAP_AUDIT_WRITE"]});
     let changed = with_listener(
