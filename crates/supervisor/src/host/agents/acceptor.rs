@@ -28,8 +28,8 @@ pub(super) struct Places {
 /// What is done with a connection, in a thread of its own. It must come to an end.
 pub(super) type Converse = dyn Fn(OwnedFd, Peer) + Send + Sync;
 
-/// Accepts as long as the value lives. Conversations end by themselves. The listening socket is left as it is: a successor may share
-/// it.
+/// Accepts as long as the value lives. Conversations end by themselves. The listening socket is left as it is: a successor may
+/// share it.
 #[derive(Debug)]
 pub(super) struct Acceptor {
     name: &'static str,
@@ -190,9 +190,8 @@ mod tests {
         assert_eq!(first.read(&mut [0]).unwrap(), 0, "its conversation has ended");
         loop {
             let mut third = UnixStream::connect(&path).unwrap();
-            third.write_all(b"x").unwrap();
-            let _ = third.read(&mut [0]);
-            // The place is given back a moment after the end of the conversation can be seen.
+            // The place is given back a moment after the end of the conversation can be seen. Until then this one is closed.
+            let _ = third.write_all(b"x").and_then(|()| third.read(&mut [0]));
             if told.try_recv().is_ok() {
                 break;
             }
