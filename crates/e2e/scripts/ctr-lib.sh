@@ -1,18 +1,10 @@
 # Sourced by what hosts of container managers run, after lib.sh.
-E2E_OUT=$SHARE/e2e/out
+E2E_OUT=$SHARE/e2e/out limit=
 . "$SHARE/e2e/scripts/lib.sh"
 
 # run OPTION... IMAGE COMMAND...: podman, without a network, with the capabilities for audit
 run() {
     podman --runtime "${runtime:-auditns}" run --network=none --cap-add AUDIT_WRITE,AUDIT_CONTROL "$@"
-}
-
-# As in lib.sh, for functions as well.
-step() {
-    local name=$1 status=0
-    shift
-    "$@" >"$out/$name" 2>&1 </dev/null || status=$?
-    echo "STEP $name $status"
 }
 
 # The end of all supervisors and of what keeps them.

@@ -20,21 +20,7 @@
 # monitor has left.
 set -eu
 
-# One unified hierarchy, whatever the host mounts, and a group of our own in it: sets $group.
-unified() {
-    umount --recursive --lazy /sys/fs/cgroup
-    mount -t cgroup2 cgroup2 /sys/fs/cgroup
-    group=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/auditns-e2e-$(basename "$1")
-}
-
-# Members are left only when the container had to be killed; they need a moment to go.
-remove_group() {
-    if [ -e "$group/cgroup.kill" ]; then echo 1 >"$group/cgroup.kill"; fi
-    for _ in $(seq 100); do
-        if find "$group" -depth -type d -exec rmdir {} + 2>/dev/null; then break; fi
-        sleep 0.02
-    done
-}
+. "$(dirname "$0")/booted.sh"
 
 case $1 in
 attach | stop)
@@ -99,28 +85,7 @@ if [ "$mode" = user ]; then
 fi
 
 if [ "$how" = start ]; then
-    script=$1 variant=$2
-    etc=$box/merged/etc/systemd
-    echo e2e >"$box/merged/etc/hostname"
-    "$share/e2e/scripts/$script" prepare "$variant" "$box/merged"
-    cat >"$etc/system/e2e.service" <<END
-[Unit]
-Description=What the test does inside
-After=multi-user.target
-SuccessAction=poweroff
-FailureAction=poweroff
-[Service]
-Type=exec
-ExecStart=/bin/bash /e2e/scripts/$script inside $variant
-StandardOutput=file:/e2e/out/report
-StandardError=file:/e2e/out/report
-RuntimeMaxSec=${E2E_SECONDS:-40}
-[Install]
-WantedBy=multi-user.target
-END
-    mkdir -p "$etc/system/multi-user.target.wants" "$etc/system.conf.d"
-    ln -s ../e2e.service "$etc/system/multi-user.target.wants/"
-    printf '[Manager]\nDefaultTimeoutStartSec=20\nDefaultTimeoutStopSec=10\n' >"$etc/system.conf.d/e2e.conf"
+    prepare_boot "$1" "$2" "$share"
     set -- /sbin/init
 fi
 
@@ -138,11 +103,7 @@ esac
 "${command[@]}" </dev/null &
 echo $! >"$share/monitor"
 wait $! || status=$?
-if [ -s "$share/e2e/out/report" ]; then cat "$share/e2e/out/report"; fi
-if [ "$how" = start ]; then
-    journalctl --directory="$box/merged/var/log/journal" --no-pager --output=short-monotonic --lines=250 \
-        >"$share/e2e/out/journal" 2>&1 || true
-fi
+if [ "$how" = start ]; then tell "$share"; fi
 echo $$ >"$here/cgroup.procs"
 remove_group
 exit "$status"

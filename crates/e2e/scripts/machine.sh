@@ -20,6 +20,7 @@
 set -eu
 
 self=$(realpath "$0")
+. "$(dirname "$self")/booted.sh"
 stage=$1
 shift
 
@@ -32,7 +33,7 @@ start)
     user) owner=100000 ids=100000:65536 ;;
     *) echo "machine.sh: unknown mode '$mode'; use 'init' or 'user'" >&2 && exit 64 ;;
     esac
-    box=$share/box etc=$share/box/merged/etc/systemd
+    box=$share/box
     mount -t tmpfs -o mode=755,size=1g e2e-box "$box"
     mkdir "$box/upper" "$box/work" "$box/merged"
     chown "$owner:$owner" "$box/upper" "$box/work"
@@ -40,45 +41,15 @@ start)
     # systemd-nspawn leaves directories in the host's.
     mount -t tmpfs -o mode=755 e2e-run /run
     mkdir -p "$box/merged/e2e"
-    echo e2e >"$box/merged/etc/hostname"
-    "$share/e2e/scripts/$script" prepare "$variant" "$box/merged"
-    cat >"$etc/system/e2e.service" <<END
-[Unit]
-Description=What the test does inside
-After=multi-user.target
-SuccessAction=poweroff
-FailureAction=poweroff
-[Service]
-Type=exec
-ExecStart=/bin/bash /e2e/scripts/$script inside $variant
-StandardOutput=file:/e2e/out/report
-StandardError=file:/e2e/out/report
-RuntimeMaxSec=${E2E_SECONDS:-40}
-[Install]
-WantedBy=multi-user.target
-END
-    mkdir -p "$etc/system/multi-user.target.wants" "$etc/system.conf.d"
-    ln -s ../e2e.service "$etc/system/multi-user.target.wants/"
-    printf '[Manager]\nDefaultTimeoutStartSec=20\nDefaultTimeoutStopSec=10\n' >"$etc/system.conf.d/e2e.conf"
+    prepare_boot "$script" "$variant" "$share"
 
-    # One unified hierarchy, whatever the host mounts, and a group of our own in it: systemd-nspawn names the groups
-    # that it makes below its own without regard to other containers.
-    umount --recursive --lazy /sys/fs/cgroup
-    mount -t cgroup2 cgroup2 /sys/fs/cgroup
-    here=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)
-    group=$here/auditns-e2e-$(basename "$share")
+    # A group of our own: systemd-nspawn names the groups that it makes below its own without regard to other containers.
+    unified "$share"
     mkdir -p "$group"
     status=0
     "$self" boot "$group" "$ids" "$share" "$@" || status=$?
-    if [ -s "$share/e2e/out/report" ]; then cat "$share/e2e/out/report"; fi
-    journalctl --directory="$box/merged/var/log/journal" --no-pager --output=short-monotonic --lines=250 \
-        >"$share/e2e/out/journal" 2>&1 || true
-    # Members are left only when the container had to be killed; they need a moment to go.
-    echo 1 >"$group/cgroup.kill"
-    for _ in $(seq 100); do
-        if find "$group" -depth -type d -exec rmdir {} + 2>/dev/null; then break; fi
-        sleep 0.02
-    done
+    tell "$share"
+    remove_group
     exit "$status"
     ;;
 boot)

@@ -1,20 +1,12 @@
-# Sourced: what each container manager has to prove, by means of four functions that whoever sources this defines:
+# Sourced: what each container manager has to prove, by means of three functions that whoever sources this defines:
 #
 #   start NAME            starts a container that waits, with SHARE/e2e as /e2e; prints its namespace's name
 #   execute NAME WORD...  runs a program in it
 #   stop NAME             ends and removes it
 #
 # Everything is told as in lib.sh.
-E2E_OUT=$SHARE/e2e/out
+E2E_OUT=$SHARE/e2e/out limit=
 . "$SHARE/e2e/scripts/lib.sh"
-
-# As in lib.sh, for functions: what limits the time is whoever runs the whole.
-step() {
-    local name=$1 status=0
-    shift
-    "$@" >"$out/$name" 2>&1 </dev/null || status=$?
-    echo "STEP $name $status"
-}
 
 # The process that serves.
 serving() {

@@ -13,6 +13,7 @@
 //! | `AUDITNS_E2E_SOURCES` | an apt sources file for the root file systems, instead of the machine's own |
 
 pub mod auditns;
+pub mod battery;
 pub mod clients;
 pub mod container;
 pub mod host;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::auditns;
 use crate::container::{self, Mode, Outcome};
 use crate::packages;
-use crate::process::{self, Finished, Running, until};
+use crate::process::{self, Finished, PRIVATE_MOUNTS, PRIVATE_PROCESSES, Running, until};
 use crate::supervised::Supervisor;
 use crate::workdir::{self, RunDir};
 use crate::{log::Log, rootfs};
@@ -36,7 +36,7 @@ impl Lxc {
         packages::install(&[("lxc-start", "lxc"), ("newuidmap", "uidmap"), ("nsenter", "util-linux")]);
         let socket = supervisor.dir().path().join("run/lxc.sock");
         let dir = Arc::new(RunDir::new(&format!("lxc-{name}")));
-        let unshare = vec!["--mount", "--propagation", "private"];
+        let unshare = PRIVATE_MOUNTS.into();
         Self { dir, name: name.to_owned(), mode, socket, lines: String::new(), unshare }
     }
 
@@ -51,7 +51,7 @@ impl Lxc {
     /// Runs its monitor in a pid namespace of its own.
     #[must_use]
     pub fn monitor_elsewhere(mut self) -> Self {
-        self.unshare.extend(["--pid", "--mount-proc", "--fork", "--kill-child"]);
+        self.unshare.extend(PRIVATE_PROCESSES);
         self
     }
 

@@ -8,7 +8,7 @@ use crate::auditns::Served;
 use crate::container::{self, Mode, Outcome};
 use crate::process;
 use crate::rootfs;
-use crate::workdir::{self, RunDir};
+use crate::workdir::RunDir;
 
 /// A container that is about to boot, served by auditns.
 #[derive(Debug)]
@@ -50,17 +50,7 @@ impl Machine {
 
 /// `scripts/machine.sh start MODE` in mount and pid namespaces of its own, ready for its other arguments.
 pub(crate) fn booting(mode: Mode) -> Command {
-    let mut command = Command::new("unshare");
-    command.args([
-        "--mount",
-        "--propagation",
-        "private",
-        "--pid",
-        "--mount-proc",
-        "--fork",
-        "--kill-child",
-        "--",
-    ]);
-    command.arg(workdir::package().join("scripts/machine.sh")).args(["start", mode.name()]);
+    let mut command = process::apart(&[], "machine.sh");
+    command.args(["start", mode.name()]);
     command
 }

@@ -8,6 +8,22 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::workdir;
+
+/// What `unshare` is told for a mount namespace in which nothing is seen outside.
+pub const PRIVATE_MOUNTS: [&str; 3] = ["--mount", "--propagation", "private"];
+/// What it is told for a pid namespace, whose processes all end with `unshare` itself.
+pub const PRIVATE_PROCESSES: [&str; 4] = ["--pid", "--mount-proc", "--fork", "--kill-child"];
+
+/// A script of this package in private mount and pid namespaces, ready for its arguments. `others` tell `unshare` of more
+/// namespaces.
+pub fn apart(others: &[&str], script: &str) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(PRIVATE_MOUNTS).args(PRIVATE_PROCESSES).args(others).arg("--");
+    command.arg(workdir::package().join("scripts").join(script));
+    command
+}
+
 /// What a finished process said.
 #[derive(Debug, Clone)]
 pub struct Finished {

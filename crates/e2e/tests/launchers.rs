@@ -8,25 +8,14 @@ use std::time::Duration;
 use auditns_e2e::auditns::Served;
 use auditns_e2e::container::Mode;
 use auditns_e2e::process::{self, Finished};
-use auditns_e2e::workdir::{self, RunDir};
+use auditns_e2e::workdir::RunDir;
 use auditns_e2e::{auditns, rootfs};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// What came of each system call in a container of systemd-nspawn that a command starts.
 fn calls(dir: &RunDir, launcher: &[&std::ffi::OsStr]) -> BTreeMap<u32, String> {
-    let mut command = Command::new("unshare");
-    command.args([
-        "--mount",
-        "--propagation",
-        "private",
-        "--pid",
-        "--mount-proc",
-        "--fork",
-        "--kill-child",
-        "--",
-    ]);
-    command.arg(workdir::package().join("scripts/nspawn-calls.sh"));
+    let mut command = process::apart(&[], "nspawn-calls.sh");
     command.arg(rootfs::roots().of(Mode::Init)).arg(dir.path()).args(launcher).env_remove("SYSTEMD_SECCOMP");
     dir.folder("box");
     let finished = process::run(&mut command, LIMIT);

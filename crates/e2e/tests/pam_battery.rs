@@ -4,35 +4,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use auditns_e2e::battery::STEPS;
 use auditns_e2e::container::{Container, Mode};
 use auditns_e2e::log::{Log, Record};
 use auditns_e2e::tools;
-
-/// The exit statuses that the steps of `scripts/pam.sh` have where audit works.
-const STEPS: &[(&str, i32)] = &[
-    ("useradd", 0),
-    ("groupadd", 0),
-    ("usermod", 0),
-    ("chpasswd", 0),
-    ("passwd", 0),
-    ("chage", 0),
-    ("ssh-key", 0),
-    ("ssh-password", 0),
-    ("ssh-wrong", 255),
-    ("ssh-unknown", 255),
-    ("ssh-terminal", 7),
-    ("login", 0),
-    ("login-wrong", 130),
-    ("su", 6),
-    ("su-login", 0),
-    ("su-wrong", 1),
-    ("sudo", 0),
-    ("sudo-refused", 1),
-    ("sudo-root", 0),
-    ("cron", 0),
-    ("groupdel", 0),
-    ("userdel", 0),
-];
 
 /// A record as `data/pam.txt` has it: with the ids of the inside, without what differs from run to run.
 fn comparable(record: &Record, mode: Mode) -> Option<String> {

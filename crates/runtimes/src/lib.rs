@@ -2,6 +2,7 @@
 //! seccomp agents, profiles. Knows formats, no audit semantics; makes no system calls but to read the files it is given.
 
 pub mod bundle;
+pub mod file;
 pub mod invocation;
 pub mod labels;
 pub mod lxc;

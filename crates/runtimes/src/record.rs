@@ -1,15 +1,11 @@
 //! What a runtime records of a container for itself.
 
+use crate::file;
 use serde::Deserialize;
-use std::fs::OpenOptions;
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Longest record that is read, in bytes.
 const RECORD_MAX: u64 = 16 << 20;
-/// `O_NONBLOCK`: a pipe in place of the file makes nobody wait.
-const NONBLOCK: i32 = 0o4000;
 
 /// `state.json` of runc and youki, `status` of crun.
 const FILES: [&str; 2] = ["state.json", "status"];
@@ -22,8 +18,8 @@ struct Record {
     pid: Option<i64>,
 }
 
-/// The process that a container began with, from the folder where its runtime keeps what it knows of its containers. `None` if
-/// nothing is recorded, or no process.
+/// The process that a container began with, from the folder where its runtime keeps what it knows of its containers. `None`
+/// if nothing is recorded, or no process.
 pub fn first_process_of(root: &Path, id: &str) -> Option<u32> {
     if id.is_empty() || id.starts_with('.') || id.contains('/') {
         return None;
@@ -39,10 +35,7 @@ fn first_process_in(record: &[u8]) -> Option<u32> {
 }
 
 fn read(path: &Path) -> Option<Vec<u8>> {
-    let file = OpenOptions::new().read(true).custom_flags(NONBLOCK).open(path).ok()?;
-    let mut bytes = Vec::new();
-    file.take(RECORD_MAX + 1).read_to_end(&mut bytes).ok()?;
-    (bytes.len() as u64 <= RECORD_MAX).then_some(bytes)
+    file::read(file::open(path).ok()?, RECORD_MAX).ok()?
 }
 
 #[cfg(test)]

@@ -87,7 +87,7 @@ pub(crate) fn filter(shows_sender: bool) -> FilterOptions {
     FilterOptions {
         notify_signals: true,
         // A ring opens sockets and sets options without a system call that the filter sees.
-        refuse_io_uring: could_reach_the_hosts_audit() || shows_sender,
+        refuse_io_uring: audit_can_be_reached() || shows_sender,
         refuse_sender_handles: shows_sender,
     }
 }
@@ -96,10 +96,10 @@ fn wait<E: std::error::Error + 'static>(step: &'static str) -> impl Fn(io::Error
     move |error| AttachedError::Wait { step, error }
 }
 
-/// Whether a member that gets around the filter could write to the host's audit: only in the initial user namespace,
+/// Whether what this process starts could, around the filter, write to the host's audit: only in the initial user namespace,
 /// and only with an audit capability. Elsewhere the kernel itself refuses, and refusing `io_uring` would cost programs
 /// something for nothing.
-fn could_reach_the_hosts_audit() -> bool {
+pub fn audit_can_be_reached() -> bool {
     let initial =
         NamespaceFile::own(NamespaceKind::User).is_ok_and(|own| own.id().inode == INITIAL_USER_INODE);
     let audit = capabilities::own()

@@ -4,7 +4,8 @@ use super::OWN_FAILURE;
 use crate::options::SupervisorAt;
 use crate::terminal::line;
 use auditns_control::client::{Client, ClientError};
-use auditns_control::interface::{self, Which};
+use auditns_control::interface::{self, CreateRequest, Which};
+use std::os::fd::BorrowedFd;
 use std::process::ExitCode;
 
 /// Why a command that needs the supervisor has failed.
@@ -51,6 +52,24 @@ pub(crate) fn find(at: &SupervisorAt) -> Result<Option<Client>, Failure> {
 /// The supervisor.
 pub(crate) fn connect(at: &SupervisorAt) -> Result<Client, Failure> {
     find(at)?.ok_or_else(|| Failure::NoSupervisor(at.run_dir.display().to_string()))
+}
+
+/// Asks for a namespace; once more if the supervisor is replaced meanwhile, whose successor knows whether there is one.
+pub(crate) fn create(
+    client: &mut Client,
+    at: &SupervisorAt,
+    request: &CreateRequest,
+    listener: BorrowedFd<'_>,
+) -> Result<(), Failure> {
+    match client.create(request, listener) {
+        Err(ClientError::Closed | ClientError::Receive(_) | ClientError::Send(_)) => {
+            connect(at)?.create(request, listener)?;
+        }
+        result => {
+            result?;
+        }
+    }
+    Ok(())
 }
 
 /// A namespace by what a person calls it: its name, or its number.

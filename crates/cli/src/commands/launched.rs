@@ -1,5 +1,6 @@
 //! Programs that make containers, and what `auditns run` does for them.
 
+use super::base_name;
 use auditns_runtimes::nspawn::{self, Abi, Calls, Groups, Numbers, Surroundings};
 use auditns_supervisor::attached::Confinement;
 use auditns_sys::arch::Architecture;
@@ -7,7 +8,6 @@ use auditns_sys::filter::{AllowList, AssembleError, assemble_allow_lists};
 use std::env;
 use std::ffi::OsString;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, ExitStatus, Stdio};
 
 /// What the groups of system calls are asked for.
@@ -80,7 +80,7 @@ fn list(abi: Abi, calls: &Calls) -> AllowList {
 
 /// What is good to know before a command of this kind is run.
 pub(crate) fn hint(command: &[OsString]) -> Option<&'static str> {
-    let program = command.first()?.as_bytes().rsplit(|byte| *byte == b'/').next()?;
+    let program = base_name(command.first()?);
     matches!(program, b"lxc-start" | b"lxc-execute").then_some(
         "LXC leaves its own seccomp policy out below another filter, unless lxc.seccomp.allow_nesting = 1; the way that keeps \
          it is LXC's notify proxy (auditns profile lxc)",

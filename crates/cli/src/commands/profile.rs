@@ -3,9 +3,10 @@
 use super::OWN_FAILURE;
 use crate::options::{Manager, Mechanism, Profile};
 use crate::terminal::line;
+use auditns_runtimes::file;
 use auditns_runtimes::profile::{self, Advice, CAPABILITIES, lxc, seccomp};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -171,12 +172,8 @@ fn allowing() -> String {
 
 fn read(path: &Path) -> Result<Vec<u8>, ProfileError> {
     let failed = |error| ProfileError::Read { path: path.to_owned(), error };
-    let mut bytes = Vec::new();
-    File::open(path).map_err(failed)?.take(PROFILE_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > PROFILE_MAX {
-        return Err(ProfileError::TooLong(path.to_owned()));
-    }
-    Ok(bytes)
+    let bytes = file::read(File::open(path).map_err(failed)?, PROFILE_MAX).map_err(failed)?;
+    bytes.ok_or_else(|| ProfileError::TooLong(path.to_owned()))
 }
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
 //! `auditns run`.
 
-use super::client::{Failure, connect, find};
+use super::client::{create, find};
 use super::{OWN_FAILURE, exit_status, launched};
-use crate::options::{Loginuid, Policy, Run, SupervisorAt};
+use crate::options::{Loginuid, Policy, Run};
 use crate::terminal::{Terminal, line};
-use auditns_control::client::{Client, ClientError};
+use auditns_control::client::Client;
 use auditns_control::interface::{self, CreateRequest};
 use auditns_supervisor::attached::{self, Confinement};
 use auditns_supervisor::embedded::{self, Options, RunError};
 use auditns_supervisor::log::Rotation;
-use auditns_sys::launch::{Candidate, LoginuidReset};
+use auditns_sys::launch::LoginuidReset;
 use std::collections::BTreeMap;
 use std::env;
 use std::os::fd::AsFd;
@@ -91,27 +91,9 @@ fn run_supervised(run: &Run, confinement: Confinement, mut client: Client) -> Ex
             }),
             strict_clients: run.strict_client.clone(),
         };
-        create(&mut client, &request, candidate, &run.supervisor)
+        create(&mut client, &run.supervisor, &request, candidate.listener.as_fd())
     });
     super::exec::finish(admitted)
-}
-
-/// Asks for the namespace; once more if the supervisor is replaced meanwhile, which knows then whether there is one.
-fn create(
-    client: &mut Client,
-    request: &CreateRequest,
-    candidate: &Candidate<'_>,
-    at: &SupervisorAt,
-) -> Result<(), Failure> {
-    match client.create(request, candidate.listener.as_fd()) {
-        Err(ClientError::Closed | ClientError::Receive(_) | ClientError::Send(_)) => {
-            connect(at)?.create(request, candidate.listener.as_fd())?;
-        }
-        result => {
-            result?;
-        }
-    }
-    Ok(())
 }
 
 fn loginuid(run: &Run) -> LoginuidReset {

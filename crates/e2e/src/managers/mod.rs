@@ -6,14 +6,13 @@ pub mod proof;
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::container::{self, Mode, Outcome};
 use crate::log::Log;
 use crate::packages::{self, Need};
-use crate::workdir::{self, RunDir};
+use crate::workdir::RunDir;
 use crate::{auditns, process, rootfs};
 
 const TOOLS: &[Need] = &[
@@ -65,9 +64,7 @@ impl Host {
     /// When it cannot be started.
     pub fn run(&self, manager: &str, script: &str, limit: Duration) -> Outcome {
         fs::write(self.dir.path().join("script"), script).expect("the folder of this run is writable");
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "--propagation", "private", "--pid", "--net", "--mount-proc", "--fork"]);
-        command.arg("--kill-child").arg("--").arg(workdir::package().join("scripts/manager-host.sh"));
+        let mut command = process::apart(&["--net"], "manager-host.sh");
         command.arg(manager).arg(rootfs::roots().of(Mode::Init)).arg(self.dir.path()).arg(auditns::program());
         Outcome::new(process::run(&mut command, limit), Arc::clone(&self.dir))
     }

@@ -1,15 +1,11 @@
 //! Reading a configuration from its file.
 
 use super::{Bundle, BundleError};
-use std::fs::OpenOptions;
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
+use crate::file;
 use std::path::Path;
 
 /// Longest configuration, in bytes.
 pub const LONGEST: usize = 16 << 20;
-/// `O_NONBLOCK`: a pipe in place of the file makes nobody wait.
-const NONBLOCK: i32 = 0o4000;
 
 /// Reads `config.json` in the folder of a bundle.
 ///
@@ -26,11 +22,10 @@ pub fn read(folder: &Path) -> Result<Bundle, BundleError> {
 pub fn read_configuration(path: &Path) -> Result<Bundle, BundleError> {
     let opening = |error| BundleError::Open { path: path.to_owned(), error };
     let reading = |error| BundleError::Read { path: path.to_owned(), error };
-    let file = OpenOptions::new().read(true).custom_flags(NONBLOCK).open(path).map_err(opening)?;
+    let file = file::open(path).map_err(opening)?;
     if !file.metadata().map_err(reading)?.is_file() {
         return Err(BundleError::NotRegular { path: path.to_owned() });
     }
-    let mut bytes = Vec::new();
-    file.take(LONGEST as u64 + 1).read_to_end(&mut bytes).map_err(reading)?;
-    Bundle::parse(&bytes)
+    let bytes = file::read(file, LONGEST as u64).map_err(reading)?;
+    Bundle::parse(&bytes.ok_or(BundleError::TooLong)?)
 }

@@ -1,10 +1,11 @@
 //! The settings file of a container, `NAME.nspawn` (systemd.nspawn(5)), as far as it decides about system calls.
 
 use super::options::{Options, SettingsUse, normal};
+use crate::file;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// The most bytes that are read of a settings file.
@@ -138,13 +139,9 @@ fn read(path: &Path) -> Result<Option<String>, SettingsError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
-    let mut bytes = Vec::new();
-    let length = file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if u64::try_from(length).is_ok_and(|length| length <= MOST_BYTES) {
-        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
-    } else {
-        Err(SettingsError::TooLong(path.to_owned()))
-    }
+    let bytes = file::read(file, MOST_BYTES).map_err(failed)?;
+    let bytes = bytes.ok_or_else(|| SettingsError::TooLong(path.to_owned()))?;
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// Where settings files are looked for, in order (systemd: `determine_names`, `load_settings`).

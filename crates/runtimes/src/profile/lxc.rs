@@ -1,24 +1,10 @@
 //! LXC's policies: a version, the kind of list, a section for each architecture, and a line for each rule.
 
+use super::asked::{
+    AF_NETLINK, COPY_ERRNO, COPY_FROM, INT, NETLINK_AUDIT, ON_SOCKETS, SIGNALLING, SIGNALS, SOCKETS, mask,
+};
 use std::fmt::Write as _;
 
-/// Signals whose sender an audit daemon may ask for.
-const SIGNALS: [u32; 4] = [1, 10, 12, 15];
-/// Calls that are answered at the numbers of audit sockets. Not `recvfrom` and `recvmsg`: LXC's monitor would wait with the
-/// member, and nobody else in the container be answered meanwhile.
-const ON_SOCKETS: [&str; 8] =
-    ["bind", "connect", "listen", "shutdown", "getsockname", "getpeername", "setsockopt", "getsockopt"];
-/// Calls that send a signal, and the argument that names it.
-const SIGNALLING: [(&str, u32); 6] = [
-    ("kill", 1),
-    ("tkill", 1),
-    ("tgkill", 2),
-    ("rt_sigqueueinfo", 1),
-    ("rt_tgsigqueueinfo", 2),
-    ("pidfd_send_signal", 1),
-];
-/// `F_DUPFD`, `F_DUPFD_CLOEXEC`: as `dup2` and `dup3` they are refused (`EBUSY`) where audit sockets are put.
-const COPY_FROM: [u32; 2] = [0, 1030];
 /// The policy that LXC comes with refuses these by itself.
 const BEGINNING: &str = "2\ndenylist\n[all]\nkexec_load errno 1\nopen_by_handle_at errno 1\ninit_module errno 1\n\
                          finit_module errno 1\ndelete_module errno 1\n";
@@ -53,7 +39,7 @@ pub fn with_proxy(policy: Option<&str>) -> Result<String, PolicyError> {
     }
     let mut text = given.trim_end().to_owned();
     text.push_str("\n[all]\n");
-    let mut rule = |call: &str, action: &str, comparisons: &[(u32, u32, u32)]| {
+    let mut rule = |call: &str, action: &str, comparisons: &[(u64, u64, u64)]| {
         // Writing to a String cannot fail.
         let _ = write!(text, "{call} {action}");
         for (index, value, mask) in comparisons {
@@ -61,20 +47,24 @@ pub fn with_proxy(policy: Option<&str>) -> Result<String, PolicyError> {
         }
         text.push('\n');
     };
-    rule("socket", "notify", &[(0, 16, u32::MAX), (2, 9, u32::MAX)]);
+    let is_socket = |argument| (argument, SOCKETS.0, mask(SOCKETS));
+    rule("socket", "notify", &[(0, AF_NETLINK, INT), (2, NETLINK_AUDIT, INT)]);
+    // Not `recvfrom` and `recvmsg`: LXC's monitor would wait with the member, and nobody else in the container be answered
+    // meanwhile.
     for call in ON_SOCKETS {
-        rule(call, "notify", &[(0, 832, !63)]);
+        rule(call, "notify", &[is_socket(0)]);
     }
     for (call, argument) in SIGNALLING {
         for signal in SIGNALS {
-            rule(call, "notify", &[(argument, signal, u32::MAX)]);
+            rule(call, "notify", &[(argument, signal, INT)]);
         }
     }
+    let refused = format!("errno {COPY_ERRNO}");
     for call in ["dup2", "dup3"] {
-        rule(call, "errno 16", &[(1, 832, !63)]);
+        rule(call, &refused, &[is_socket(1)]);
     }
     for command in COPY_FROM {
-        rule("fcntl", "errno 16", &[(1, command, u32::MAX), (2, 832, !63)]);
+        rule("fcntl", &refused, &[(1, command, INT), is_socket(2)]);
     }
     rule("io_uring_setup", "errno 1", &[]);
     Ok(text)

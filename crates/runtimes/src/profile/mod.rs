@@ -1,5 +1,6 @@
 //! Configurations of container managers: what to write where.
 
+mod asked;
 pub mod lxc;
 pub mod seccomp;
 

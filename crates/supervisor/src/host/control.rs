@@ -38,9 +38,7 @@ impl Control {
         let found = entries.find(|entry| is_it(entry) || (peer.uid != 0 && entry.name == own));
         found.ok_or_else(|| Refusal::NoSuchNamespace { which: name.to_owned() })
     }
-}
 
-impl Control {
     fn of_container(&self, peer: Peer, container: &Container) -> Result<Entry, Refusal> {
         container_of(&self.0, peer, container)
             .ok_or_else(|| Refusal::NoSuchNamespace { which: format!("container {}", container.id) })

@@ -2,7 +2,7 @@
 
 use super::directory::Entry;
 use super::joining::{Unserved, copy, ids_of, process_of};
-use super::naming::Names;
+use super::naming::{LEFTOVERS, Names};
 use super::resident::{Beginning, Resident};
 use super::{Shared, user_name};
 use crate::keeping::Keeping;
@@ -23,12 +23,9 @@ use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Longest name of a runtime, in bytes.
 const RUNTIME_MAX: usize = 32;
-/// How long what an earlier namespace of the name has open may stay so.
-const LEFTOVERS: Duration = Duration::from_secs(2);
 /// What the labels by which a cluster knows a container begin with: every line of the host's log has them.
 const CLUSTER: &str = "k8s-";
 

@@ -13,14 +13,27 @@ use std::ffi::OsStr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long the last processes of a container may take to end when the same one is started again.
-const LEFTOVERS: Duration = Duration::from_secs(2);
+/// How long the last processes of a container, and what they have open, may stay when the same one is started again.
+pub(super) const LEFTOVERS: Duration = Duration::from_secs(2);
 /// How often it is looked whether they have.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// The namespace of a container, if it has one. Which user has it is attested by the kernel; the rest is what its runtime says.
+/// The namespace of a container, if it has one. Which user has it is attested by the kernel; the rest is what its runtime
+/// says.
 pub(super) fn container_of(shared: &Shared, peer: Peer, container: &Container) -> Option<Entry> {
     shared.directory.find(|entry| entry.uid == peer.uid && entry.container.as_ref() == Some(container))
+}
+
+/// As [`container_of`], once that of an earlier run of the container has had the time to end.
+pub(super) fn container_that_stays(shared: &Shared, peer: Peer, container: &Container) -> Option<Entry> {
+    let until = Instant::now() + LEFTOVERS;
+    loop {
+        let known = container_of(shared, peer, container);
+        if known.is_none() || Instant::now() >= until {
+            return known;
+        }
+        thread::sleep(LOOK);
+    }
 }
 
 /// Names in the order in which they are tried.

@@ -18,5 +18,8 @@ pub(crate) use place::{Place, is_of_user};
 pub(crate) use resolver::{Opener, Resolver, Waiter};
 pub(crate) use signals::{process_of_pidfd, signals_process};
 
+/// Deepest nesting of user or pid namespaces that the kernel allows.
+const NESTING_MAX: usize = 32;
+
 /// Descriptors that a [`Resolver`] keeps open for each process that it remembers.
 pub(crate) const DESCRIPTORS_PER_PROCESS: usize = known::Known::DESCRIPTORS;

@@ -1,13 +1,10 @@
 //! The user and pid namespace that an audit namespace belongs to.
 
-use super::Place;
+use super::{NESTING_MAX, Place};
 use auditns_core::MappedIds;
 use auditns_sys::identity::{IdKind, IdMap, NamespaceFile, NamespaceId, NamespaceKind};
 use serde::{Deserialize, Serialize};
 use std::io;
-
-/// Deepest nesting of user or pid namespaces that the kernel allows.
-const NESTING_MAX: usize = 32;
 
 /// Capabilities are judged against the owner user namespace; control messages are accepted from the owner pid
 /// namespace alone.

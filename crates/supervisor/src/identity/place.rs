@@ -1,12 +1,10 @@
 //! Where the processes of a container are.
 
+use super::NESTING_MAX;
 use auditns_sys::identity::details;
 use auditns_sys::identity::{NamespaceFile, NamespaceId, NamespaceKind};
 use serde::{Deserialize, Serialize};
 use std::io;
-
-/// Deepest nesting of user or pid namespaces that the kernel allows.
-const NESTING_MAX: usize = 32;
 
 /// A user namespace and a pid namespace. What joins a container by name alone is believed when it is in both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

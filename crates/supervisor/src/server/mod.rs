@@ -200,8 +200,9 @@ impl<'o> Server<'o> {
         })
     }
 
-    /// Serves the calls of one more listener; with a place, of those who are there. Without `wait_killable` a signal may take a call away while it is worked on
-    /// (before Linux 5.19). Then nothing is received for a member: the datagram would be lost with the call.
+    /// Serves the calls of one more listener; with a place, of those who are there. Without `wait_killable` a signal may take a
+    /// call away while it is worked on (before Linux 5.19). Then nothing is received for a member: the datagram would be lost
+    /// with the call.
     ///
     /// # Errors
     /// `EMFILE` if there are [`LISTENERS_MAX`]; those of `epoll_ctl(2)`.

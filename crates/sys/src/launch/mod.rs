@@ -90,8 +90,8 @@ pub struct Launched {
 /// Starts `command` below the filter.
 ///
 /// Between fork and exec the child resets signal mask and dispositions, unsets its login uid, sets no-new-privileges
-/// if it must, gets its session keyring, installs the filters and hands its listener over. A `uid()` or `gid()` set on the command takes effect
-/// before that, a working directory too. The command is used up, because the steps belong to one child.
+/// if it must, gets its session keyring, installs the filters and hands its listener over. A `uid()` or `gid()` set on the
+/// command takes effect before that, a working directory too. The command is used up, because the steps belong to one child.
 ///
 /// # Errors
 /// See [`LaunchError`]; no process is left behind.

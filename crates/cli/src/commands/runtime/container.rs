@@ -2,8 +2,7 @@
 
 use auditns_runtimes::bundle::Bundle;
 use auditns_runtimes::record::first_process_of;
-use auditns_sys::identity::capabilities::{self, Capability};
-use auditns_sys::identity::namespace::{INITIAL_USER_INODE, NamespaceFile, NamespaceKind};
+use auditns_supervisor::attached;
 use std::env;
 use std::path::{Path, PathBuf};
 
@@ -29,15 +28,11 @@ fn roots(root: Option<&Path>, runtime: &str) -> Vec<PathBuf> {
     own.into_iter().chain([PathBuf::from("/run")]).map(|folder| folder.join(runtime)).collect()
 }
 
-/// Whether what gets around the filter could write to the host's audit: in the initial user namespace, with an audit
-/// capability. Elsewhere the kernel itself refuses.
+/// Whether members that get around the filter could write to the host's audit: if this process could, and the container keeps
+/// the user namespace and an audit capability.
 pub(super) fn audit_can_be_reached(bundle: &Bundle) -> bool {
-    let initial =
-        NamespaceFile::own(NamespaceKind::User).is_ok_and(|own| own.id().inode == INITIAL_USER_INODE);
-    let own = capabilities::own()
-        .is_ok_and(|set| set.has(Capability::AuditWrite) || set.has(Capability::AuditControl));
     let bounded = bundle.bounding.as_ref().is_none_or(|bounding| {
         bounding.contains("CAP_AUDIT_WRITE") || bounding.contains("CAP_AUDIT_CONTROL")
     });
-    initial && own && bounded && !bundle.new_user_namespace()
+    bounded && !bundle.new_user_namespace() && attached::audit_can_be_reached()
 }

@@ -8,7 +8,7 @@ mod program;
 mod report;
 
 use super::OWN_FAILURE;
-use super::client::find;
+use super::client::{Failure, create, find};
 use crate::options::Runtime;
 use auditns_control::Refusal;
 use auditns_control::client::{Client, ClientError};
@@ -40,7 +40,7 @@ enum RuntimeError {
     )]
     NotUnderstood(OsString),
     #[error(transparent)]
-    Supervisor(#[from] super::client::Failure),
+    Supervisor(#[from] Failure),
     #[error("the container cannot get its audit namespace: {0}")]
     Client(#[from] ClientError),
     #[error(transparent)]
@@ -150,22 +150,15 @@ impl Wrapper<'_> {
         client.supervisor()?;
         let entered = self.enter(&bundle)?;
         let request = self.request(container, bundle, &entered);
-        match client.create(&request, entered.listener.as_fd()) {
-            Err(ClientError::Closed | ClientError::Receive(_) | ClientError::Send(_)) => {
-                // It was replaced, and its successor knows whether there is one.
-                let mut client = super::client::connect(&self.runtime.supervisor)?;
-                client.create(&request, entered.listener.as_fd())?;
-            }
-            result => {
-                result?;
-            }
-        }
-        Ok(())
+        let created = create(&mut client, &self.runtime.supervisor, &request, entered.listener.as_fd());
+        created.map_err(|failure| match failure {
+            Failure::Client(error) => error.into(),
+            other => other.into(),
+        })
     }
 
     fn request(&self, container: Container, bundle: Bundle, entered: &Entered) -> CreateRequest {
         CreateRequest {
-            name: None,
             container: Some(container),
             runtime: program::name(&self.runtime.program),
             pid: std::process::id(),
@@ -174,9 +167,7 @@ impl Wrapper<'_> {
             loginuid: entered.loginuid.name().to_owned(),
             command: bundle.arguments,
             annotations: auditns_runtimes::labels::relevant(bundle.annotations),
-            backlog_limit: None,
-            policy: None,
-            strict_clients: Vec::new(),
+            ..CreateRequest::default()
         }
     }
 

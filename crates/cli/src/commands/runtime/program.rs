@@ -1,5 +1,6 @@
 //! Finding and executing the real runtime.
 
+use crate::commands::base_name;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -31,18 +32,13 @@ pub(super) enum ProgramError {
 
 /// The runtime that a program of this name wraps.
 pub(super) fn wrapped(program: &OsStr) -> Option<OsString> {
-    let base = base(program);
-    let name = base.strip_prefix(PREFIX)?;
+    let name = base_name(program).strip_prefix(PREFIX)?;
     KNOWN.contains(&name).then(|| OsString::from_vec(name.to_vec()))
 }
 
 /// What a runtime is called in records.
 pub(super) fn name(runtime: &OsStr) -> String {
-    String::from_utf8_lossy(base(runtime)).into_owned()
-}
-
-fn base(program: &OsStr) -> &[u8] {
-    program.as_bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default()
+    String::from_utf8_lossy(base_name(runtime)).into_owned()
 }
 
 /// The file of a runtime: a path as it is, a name from the folders of programs. What leads back to this program is not

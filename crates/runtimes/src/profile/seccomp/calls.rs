@@ -2,15 +2,12 @@
 
 use super::rule::{ALLOW, Comparison, NOTIFY, Rule};
 use crate::operator::Operator;
+use crate::profile::asked::{INT, ON_SOCKETS, SIGNALLING, SIGNALS, SOCKETS, mask};
 
-/// The bits that the kernel looks at.
-pub(super) const INT: u64 = 0xffff_ffff;
-/// Descriptor numbers of audit sockets: 832 to 895, and the upper half of these, where strict clients have theirs. Each is the
-/// numbers that are alike but for some low bits, so that one comparison is enough.
-pub(super) const SOCKETS: (u64, u64) = (832, 895);
+/// The upper half of the audit sockets' numbers, where strict clients have theirs.
 const STRICT: (u64, u64) = (864, 895);
-/// Signals whose sender an audit daemon may ask for: `SIGHUP`, `SIGUSR1`, `SIGUSR2`, `SIGTERM`.
-const SIGNALS: [u64; 4] = [1, 10, 12, 15];
+/// Calls that are answered there.
+const RECEIVING: [&str; 2] = ["recvfrom", "recvmsg"];
 
 /// Which argument of a call decides, and how.
 #[derive(Clone, Copy, Debug)]
@@ -21,33 +18,26 @@ enum Asked {
     Signal(u64),
 }
 
-const CALLS: [(&str, Asked); 16] = [
-    ("bind", Asked::Descriptor(SOCKETS)),
-    ("connect", Asked::Descriptor(SOCKETS)),
-    ("listen", Asked::Descriptor(SOCKETS)),
-    ("shutdown", Asked::Descriptor(SOCKETS)),
-    ("getsockname", Asked::Descriptor(SOCKETS)),
-    ("getpeername", Asked::Descriptor(SOCKETS)),
-    ("setsockopt", Asked::Descriptor(SOCKETS)),
-    ("getsockopt", Asked::Descriptor(SOCKETS)),
-    ("recvfrom", Asked::Descriptor(STRICT)),
-    ("recvmsg", Asked::Descriptor(STRICT)),
-    ("kill", Asked::Signal(1)),
-    ("tkill", Asked::Signal(1)),
-    ("tgkill", Asked::Signal(2)),
-    ("rt_sigqueueinfo", Asked::Signal(1)),
-    ("rt_tgsigqueueinfo", Asked::Signal(2)),
-    ("pidfd_send_signal", Asked::Signal(1)),
-];
+/// `None` for calls that the supervisor is not asked about.
+fn how(name: &str) -> Option<Asked> {
+    if ON_SOCKETS.contains(&name) {
+        Some(Asked::Descriptor(SOCKETS))
+    } else if RECEIVING.contains(&name) {
+        Some(Asked::Descriptor(STRICT))
+    } else {
+        let signalling = SIGNALLING.into_iter().find(|(known, _)| *known == name);
+        signalling.map(|(_, argument)| Asked::Signal(argument))
+    }
+}
 
 /// Whether the rules of a call are made anew.
 pub(super) fn is_asked(name: &str) -> bool {
-    CALLS.iter().any(|(known, _)| *known == name)
+    how(name).is_some()
 }
 
 /// The numbers of such a range.
-pub(super) fn in_range(index: u64, (first, last): (u64, u64)) -> Comparison {
-    Comparison::masked(index, INT & !(last - first), first)
+pub(super) fn in_range(index: u64, range: (u64, u64)) -> Comparison {
+    Comparison::masked(index, mask(range), range.0)
 }
 
 /// All other numbers, for a rule each. Numbers of the range with odd values in the upper bits are among these, too; libseccomp
@@ -81,12 +71,12 @@ fn others(asked: Asked) -> Vec<Comparison> {
 /// What becomes of a rule that allows one of these calls without a look at its arguments: the supervisor is asked about some,
 /// and the others are allowed. Other rules stay.
 pub(super) fn divided(rule: &Rule, name: &str) -> Vec<Rule> {
-    let Some((_, how)) = CALLS.iter().find(|(known, _)| *known == name) else { return Vec::new() };
+    let Some(how) = how(name) else { return Vec::new() };
     if rule.action != ALLOW || !rule.comparisons.is_empty() {
         return vec![rule.with(name, &rule.action, rule.comparisons.clone())];
     }
-    let notified = asked(*how).into_iter().map(|comparison| rule.with(name, NOTIFY, vec![comparison]));
-    let allowed = others(*how).into_iter().map(|comparison| rule.with(name, ALLOW, vec![comparison]));
+    let notified = asked(how).into_iter().map(|comparison| rule.with(name, NOTIFY, vec![comparison]));
+    let allowed = others(how).into_iter().map(|comparison| rule.with(name, ALLOW, vec![comparison]));
     notified.chain(allowed).collect()
 }
 
@@ -97,5 +87,5 @@ pub(super) fn added(name: &str) -> Vec<Rule> {
 
 /// All of them.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    CALLS.iter().map(|(name, _)| *name)
+    ON_SOCKETS.into_iter().chain(RECEIVING).chain(SIGNALLING.map(|(name, _)| name))
 }

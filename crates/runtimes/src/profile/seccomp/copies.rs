@@ -1,13 +1,11 @@
 //! Calls that copy a descriptor to a number which the caller chooses. The numbers of audit sockets are refused: between the
 //! supervisor's look for a free one and the injection nothing may come there.
 
-use super::calls::{INT, SOCKETS, in_range, outside_range};
+use super::calls::{in_range, outside_range};
 use super::rule::{ALLOW, Comparison, ERRNO, Rule};
+use crate::profile::asked::{COPY_ERRNO, COPY_FROM, INT, SOCKETS};
 use serde_json::json;
 
-const EBUSY: u64 = 16;
-/// `F_DUPFD`, `F_DUPFD_CLOEXEC`: a copy at the lowest free number from the third argument on. In order.
-const COPY_FROM: [u64; 2] = [0, 1030];
 /// The last two are one: 32-bit programs have a name more for it.
 const NAMES: [&str; 4] = ["dup2", "dup3", "fcntl", "fcntl64"];
 
@@ -29,7 +27,7 @@ pub(super) fn divided(rule: &Rule, name: &str) -> Vec<Rule> {
     let allowed = |comparisons| rule.with(name, ALLOW, comparisons);
     let refused = |comparisons| {
         let mut refused = rule.with(name, ERRNO, comparisons);
-        refused.rest.insert("errnoRet".to_owned(), json!(EBUSY));
+        refused.rest.insert("errnoRet".to_owned(), json!(COPY_ERRNO));
         refused
     };
     if !name.starts_with("fcntl") {

@@ -1,11 +1,9 @@
 //! Rules for `socket`.
 
 use super::ProfileError;
-use super::calls::INT;
 use super::rule::{ALLOW, Comparison, NOTIFY, Rule};
+use crate::profile::asked::{AF_NETLINK, INT, NETLINK_AUDIT};
 
-const AF_NETLINK: u64 = 16;
-const NETLINK_AUDIT: u64 = 9;
 /// `AF_MAX`: families from here on do not exist.
 const FAMILIES: u64 = 46;
 /// `MAX_LINKS`: protocols of netlink from here on do not exist.

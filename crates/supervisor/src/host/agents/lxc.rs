@@ -9,8 +9,8 @@
 mod connection;
 mod pending;
 
-use super::Agents;
 use super::refusing::refusal;
+use super::{Agents, loginuid_of};
 use crate::host::asking::checked;
 use crate::host::creation;
 use crate::host::directory::Entry;
@@ -20,7 +20,7 @@ use auditns_control::Refusal;
 use auditns_control::interface::{Container, CreateRequest};
 use auditns_control::server::Peer;
 use auditns_runtimes::lxc::{Descriptor, Frame, FrameError, container_name};
-use auditns_sys::identity::{LoginuidFile, NamespaceFile, NamespaceKind, Process, details};
+use auditns_sys::identity::{NamespaceFile, NamespaceKind, Process, details};
 use auditns_sys::{Listener, Notification};
 use connection::{Connection, Message};
 use pending::Pending;
@@ -194,14 +194,13 @@ fn namespace(agents: &Agents, peer: Peer, frame: &Frame) -> Result<Entry, LxcErr
 }
 
 fn request(name: String, container: Container, pid: u32) -> CreateRequest {
-    let login = LoginuidFile::open(pid).and_then(|file| file.read());
     CreateRequest {
         name: Some(name),
         container: Some(container),
         runtime: "lxc".to_owned(),
         pid,
         no_new_privileges: details::no_new_privileges(pid).unwrap_or(false),
-        loginuid: if login.is_ok_and(|login| login.uid != u32::MAX) { "host" } else { "unset" }.to_owned(),
+        loginuid: loginuid_of(pid).to_owned(),
         ..CreateRequest::default()
     }
 }

@@ -16,6 +16,7 @@ use crate::observer::Event;
 use acceptor::{Acceptor, Converse, Places};
 use auditns_control::server::Peer;
 use auditns_sys::Listener;
+use auditns_sys::identity::LoginuidFile;
 use std::error::Error;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -109,6 +110,12 @@ impl Agents {
 /// Whether something was kept by [`Agents::serve_lxc`].
 pub(crate) fn is_connection(name: &str) -> bool {
     number(name).is_some()
+}
+
+/// What became of the login uid of a container's first process, which its manager has started.
+fn loginuid_of(pid: u32) -> &'static str {
+    let login = LoginuidFile::open(pid).and_then(|file| file.read());
+    if login.is_ok_and(|login| login.uid != u32::MAX) { "host" } else { "unset" }
 }
 
 /// The number of a kept connection.

@@ -4,10 +4,10 @@
 //! Runtimes wait for no answer, so whatever is wrong is said here, and what is below the filter is told that there is no
 //! audit.
 
-use super::Agents;
 use super::stream::Stream;
+use super::{Agents, loginuid_of};
 use crate::host::asking::checked;
-use crate::host::naming::container_of;
+use crate::host::naming::{container_of, container_that_stays};
 use crate::host::resident::Joining;
 use crate::host::{creation, joining};
 use crate::identity::is_of_user;
@@ -16,14 +16,12 @@ use auditns_control::interface::{Container, CreateRequest};
 use auditns_control::server::Peer;
 use auditns_runtimes::state::{ContainerProcessState, Incoming, Progress, StateError};
 use auditns_sys::Listener;
-use auditns_sys::identity::{LoginuidFile, details};
+use auditns_sys::identity::details;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 /// How long a runtime may take to say what it has to say.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long what is left of a container before it may take to end.
-const LEFTOVERS: Duration = Duration::from_secs(2);
 
 /// Why a listener was not taken up.
 #[derive(Debug, thiserror::Error)]
@@ -90,13 +88,9 @@ fn serve(
 ) -> Result<(), (AgentError, Option<Listener>)> {
     let container = Container { id: state.state.id.clone(), root: String::new() };
     let is_creating = state.state.status == "creating";
-    let until = Instant::now() + LEFTOVERS;
-    let mut known = container_of(&agents.shared, peer, &container);
     // A container that is started again has the name of the one before.
-    while is_creating && known.is_some() && Instant::now() < until {
-        std::thread::sleep(Duration::from_millis(10));
-        known = container_of(&agents.shared, peer, &container);
-    }
+    let find = if is_creating { container_that_stays } else { container_of };
+    let known = find(&agents.shared, peer, &container);
     let joining = Joining { by: joining::ids_of(peer), pid: peer.pid };
     match known {
         Some(entry) => joining::join_container(&entry, joining, listener, false)
@@ -116,20 +110,14 @@ fn request(peer: Peer, state: &ContainerProcessState, container: Container) -> C
     let named = u32::try_from(state.pid).ok().filter(|pid| *pid != 0);
     let is_peers = |pid: &u32| peer.uid == 0 || is_of_user(*pid, peer.uid).unwrap_or(false);
     let pid = named.filter(is_peers).unwrap_or(peer.pid);
-    let login = LoginuidFile::open(pid).and_then(|file| file.read());
     CreateRequest {
-        name: None,
         container: Some(container),
         runtime: runtime_of(peer.pid).to_owned(),
         pid,
         no_new_privileges: details::no_new_privileges(pid).unwrap_or(false),
-        wait_killable: false,
-        loginuid: if login.is_ok_and(|login| login.uid != u32::MAX) { "host" } else { "unset" }.to_owned(),
-        command: Vec::new(),
+        loginuid: loginuid_of(pid).to_owned(),
         annotations: state.state.annotations.clone(),
-        backlog_limit: None,
-        policy: None,
-        strict_clients: Vec::new(),
+        ..CreateRequest::default()
     }
 }
 
