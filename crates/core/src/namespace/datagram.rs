@@ -22,6 +22,8 @@ pub(super) struct Request<'a> {
     pub(super) message: Message<'a>,
     /// The first message of the same datagram, which two answers name in place of their own.
     pub(super) first: Message<'a>,
+    /// Acknowledgements and errors of the messages before it.
+    pub(super) answers_before: usize,
     pub(super) now: Now,
 }
 
@@ -93,19 +95,22 @@ impl Namespace {
         let first_action = self.output.len();
         let mut first = None;
         let mut replies = Replies::default();
+        let mut answers_before = 0;
         for message in messages(bytes) {
             count(&mut self.counters.messages);
             let first = *first.get_or_insert(message);
-            let request = Request { endpoint, sender, answers, message, first, now };
+            let request = Request { endpoint, sender, answers, message, first, answers_before, now };
             let asked = message.header.flags & FLAG_ACK != 0;
-            match self.receive_message(&request, &mut replies) {
-                Ok(Outcome::Acknowledged) => {}
-                Ok(Outcome::Done | Outcome::Count(0)) if !asked => {}
-                Ok(Outcome::Done | Outcome::Count(0)) => {
-                    self.acknowledge(endpoint, &message, Verdict::Success);
-                }
-                Ok(Outcome::Count(count)) => self.acknowledge(endpoint, &message, Verdict::Count(count)),
-                Err(errno) => self.acknowledge(endpoint, &message, Verdict::Failure(errno)),
+            let verdict = match self.receive_message(&request, &mut replies) {
+                Ok(Outcome::Done | Outcome::Count(0)) if !asked => continue,
+                Ok(Outcome::Done | Outcome::Count(0)) => Some(Verdict::Success),
+                Ok(Outcome::Acknowledged) => None,
+                Ok(Outcome::Count(count)) => Some(Verdict::Count(count)),
+                Err(errno) => Some(Verdict::Failure(errno)),
+            };
+            answers_before += 1;
+            if let Some(verdict) = verdict {
+                self.acknowledge(endpoint, &message, verdict);
             }
         }
         self.output.extend(replies.frames.into_iter().map(|frame| Action::Reply { endpoint, frame }));

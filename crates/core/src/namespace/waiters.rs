@@ -47,9 +47,10 @@ impl Waiters {
         self.0.retain(|waiter| waiter.endpoint != endpoint);
     }
 
-    pub(super) fn replies_mut(&mut self, endpoint: EndpointId) -> impl Iterator<Item = &mut Action> {
-        let waiters = self.0.iter_mut().filter(move |waiter| waiter.endpoint == endpoint);
-        waiters.flat_map(|waiter| waiter.replies.iter_mut())
+    /// The answers that are held back from an endpoint, those to its last datagram, if there are any.
+    pub(super) fn held_for(&mut self, endpoint: EndpointId) -> Option<&mut Vec<Action>> {
+        let last = self.0.iter_mut().rev().find(|waiter| waiter.endpoint == endpoint)?;
+        (!last.replies.is_empty()).then_some(&mut last.replies)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `failure` 2: what cannot be written to the host's log is refused.
 
-use super::request::{ASK, REQUEST, errors, message};
+use super::request::{ASK, REQUEST, errors, message, set_pid};
 use super::rig::{Member, Rig};
 use auditns_wire::Errno;
 use auditns_wire::payload::Status;
@@ -98,4 +98,36 @@ fn equal_messages_that_wait_are_refused_one_by_one() {
     rig.send(&member, &[text(ASK, 0), text(ASK, 0), text(ASK, 0)].concat());
     rig.advance(std::time::Duration::from_secs(1));
     assert_eq!(errors(&rig.take(member.endpoint)), [ENOSPC, EIO, 0]);
+}
+
+#[test]
+fn a_refusal_that_nobody_asked_for_waits_in_its_place() {
+    for failing in 0..3 {
+        let (mut rig, member) = crowded();
+        rig.stores.extend((0..failing).map(|_| Ok(())));
+        rig.stores.extend([Err(Errno::ENOSPC), Err(Errno::EIO)]);
+        let flags = [ASK, REQUEST, REQUEST, ASK];
+        let datagram = (1..).zip(flags).flat_map(|(sequence, flags)| text(flags, sequence));
+        assert_eq!(rig.send(&member, &datagram.collect::<Vec<_>>()), [], "the sender waits");
+        rig.advance(std::time::Duration::from_secs(1));
+        let answers = rig.take(member.endpoint).into_iter();
+        let answers: Vec<_> = answers.map(|frame| (frame.header.sequence, frame.error())).collect();
+        let (first, second, success) = (Some(ENOSPC), Some(EIO), Some(0));
+        let expected = [
+            &[(1, first), (2, second), (4, success)][..],
+            &[(1, success), (2, first), (3, second), (4, success)],
+            &[(1, success), (3, first), (4, second)],
+        ];
+        assert_eq!(answers, expected[failing]);
+    }
+}
+
+/// A registration's acknowledgement repeats the first message of the datagram, which may be another that is refused.
+#[test]
+fn a_refusal_leaves_the_acknowledgement_of_a_registration_alone() {
+    let (mut rig, member) = careful();
+    rig.stores.push_back(Err(Errno::ENOSPC));
+    let frames = rig.send(&member, &[text(REQUEST, 5), set_pid(10)].concat());
+    assert_eq!(errors(&frames), [ENOSPC, 0]);
+    assert_eq!(rig.status(&member).pid, 10);
 }
