@@ -7,6 +7,9 @@
 //! The contract is Linux 6.18 booted with `audit=1`, seen from the initial namespaces.
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod fault;
+
 mod action;
 mod bytes;
 mod config;
@@ -20,6 +23,8 @@ pub mod time;
 
 pub use action::{Action, EndpointId, LossReason, Notice};
 pub use config::{Config, Policy};
+#[cfg(feature = "faults")]
+pub use fault::{Fault, set_fault};
 pub use input::{Answers, Delivery, Entrance, Input, Inquiry, OwnedInput, OwnedSocketRequest};
 pub use mapped_ids::MappedIds;
 pub use namespace::{Counters, Namespace, QueueLengths};

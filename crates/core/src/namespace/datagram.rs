@@ -113,6 +113,9 @@ impl Namespace {
                 self.acknowledge(endpoint, &message, verdict);
             }
         }
+        fault!(DataBeforeAcknowledgement => for frame in replies.frames.drain(..) {
+            self.output.insert(first_action, Action::Reply { endpoint, frame });
+        });
         self.output.extend(replies.frames.into_iter().map(|frame| Action::Reply { endpoint, frame }));
         self.wait_for_backlog(endpoint, first_action, now);
     }
@@ -151,6 +154,7 @@ impl Namespace {
 
     pub(super) fn acknowledge(&mut self, endpoint: EndpointId, message: &Message<'_>, verdict: Verdict) {
         let frame = self.acknowledgement(endpoint, message, verdict);
+        fault!(AcknowledgedBeforeStored => return self.output.push_front(Action::Reply { endpoint, frame }));
         self.output.push_back(Action::Reply { endpoint, frame });
     }
 

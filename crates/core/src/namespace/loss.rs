@@ -18,6 +18,7 @@ impl Namespace {
     /// is set. With `failure` 2 the kernel panics; a namespace must not harm its host.
     pub(super) fn lose(&mut self, reason: LossReason, now: Now) {
         self.settings.lost = self.settings.lost.wrapping_add(1);
+        fault!(LossNotShown => self.settings.lost = self.settings.lost.wrapping_sub(1));
         count(&mut self.counters.lost);
         let always = self.settings.failure == FAIL_PANIC || self.settings.rate_limit == 0;
         let due = now.since_boot > self.loss.last.saturating_add(Duration::from_secs(1));

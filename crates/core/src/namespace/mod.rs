@@ -96,6 +96,7 @@ impl Namespace {
             provenance: provenance(config.contid, &config.labels),
             config,
         };
+        fault!(NamesAnotherNamespace => namespace.provenance.push('0'));
         namespace.store_start(now);
         namespace
     }

@@ -51,6 +51,7 @@ struct SavedQueues {
 impl From<SavedQueues> for Queues {
     fn from(SavedQueues { main, retry, hold, bytes_max }: SavedQueues) -> Queues {
         let bytes = [&main, &retry, &hold].into_iter().flatten().map(cost).sum();
+        fault!(BytesForgottenWhenRead: let bytes = 0);
         Queues { main, retry, hold, bytes, bytes_max }
     }
 }
@@ -84,6 +85,7 @@ impl Queues {
     /// False when memory does not allow it. `in_flight` is what the record costs that the worker has in hand and may
     /// put back.
     pub(super) fn push_main(&mut self, record: Queued, in_flight: usize) -> bool {
+        fault!(HandNotCounted: let in_flight = 0);
         let allowed = self.bytes + in_flight + cost(&record) <= self.bytes_max;
         if allowed {
             self.push(Which::Main, record);
@@ -98,8 +100,10 @@ impl Queues {
     }
 
     pub(super) fn pop(&mut self, which: Which) -> Option<Queued> {
+        fault!(NewestFirst => self.queue(which).make_contiguous().reverse());
         let record = self.queue(which).pop_front()?;
         self.bytes -= cost(&record);
+        fault!(BytesNotGivenBack => self.bytes += cost(&record));
         Some(record)
     }
 
@@ -145,6 +149,7 @@ impl Namespace {
 
     fn has_room(&mut self, which: Which) -> bool {
         let limit = self.settings.backlog_limit;
+        fault!(LimitOffByOne: let limit = limit.saturating_add(1));
         limit == 0 || self.queues.length(which) < limit as usize
     }
 
@@ -167,6 +172,7 @@ impl Namespace {
     }
 
     pub(super) fn flush_retry_to_hold(&mut self, now: Now) {
+        fault!(RetriedNotHeld => return);
         while let Some(record) = self.queues.pop(Which::Retry) {
             self.hold(record, now);
         }

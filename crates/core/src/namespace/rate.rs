@@ -22,9 +22,11 @@ impl RateMeter {
         if self.count < limit {
             return true;
         }
+        fault!(RateRenewedEarly => self.last_reset = self.last_reset.saturating_sub(Duration::from_micros(1)));
         if now.since_boot > self.last_reset.saturating_add(Duration::from_secs(1)) {
             self.last_reset = now.since_boot;
             self.count = 0;
+            fault!(RateNeverRenewed => self.count = limit);
             return true;
         }
         false

@@ -59,6 +59,7 @@ impl Namespace {
 
     pub(super) fn next_stamp(&mut self, now: Now) -> Stamp {
         self.serial = self.serial.wrapping_add(1);
+        fault!(SerialReused => self.serial -= u32::from(self.serial.is_multiple_of(8)));
         Stamp { seconds: now.seconds, milliseconds: now.milliseconds, serial: self.serial }
     }
 

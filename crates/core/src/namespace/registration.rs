@@ -69,9 +69,11 @@ impl Namespace {
         }
         // The acknowledgement leaves before the first record can. It names the head of the datagram (`auditd_set`).
         let asked = request.message.header.flags & FLAG_ACK != 0;
+        fault!(AcknowledgedAfterRecord: let asked = false);
         if asked {
             self.acknowledge(request.endpoint, &request.first, Verdict::Success);
         }
+        fault!(HeldDroppedAtRegistration => while self.queues.pop(super::queues::Which::Hold).is_some() {});
         self.registrations = self.registrations.wrapping_add(1);
         let number = self.registrations;
         self.registration =
@@ -80,6 +82,7 @@ impl Namespace {
         if self.settings.enabled != DISABLED {
             self.log_config("audit_pid", new, old, sender, true, now);
         }
+        fault!(AcknowledgedAfterRecord => self.run_worker(now));
         Ok(if asked { Outcome::Acknowledged } else { Outcome::Done })
     }
 

@@ -44,12 +44,16 @@ impl Namespace {
     pub(super) fn store_failed(&mut self, serial: u32, errno: Errno, now: Now) {
         count(&mut self.counters.store_failures);
         self.lose(LossReason::NotStored, now);
+        fault!(NotStoredAcknowledged => return);
         let Some(at) = self.refusals.iter().position(|refusal| refusal.serial == serial) else { return };
         let refusal = self.refusals.swap_remove(at);
         let Some(message) = messages(&refusal.request).next() else { return };
         let endpoint = refusal.endpoint;
         let frame = self.acknowledgement(endpoint, &message, Verdict::Failure(errno));
         let asked = message.header.flags & FLAG_ACK != 0;
+        fault!(RefusalOutOfPlace => if !asked {
+            return self.output.push_front(Action::Reply { endpoint, frame });
+        });
         if let Some(held) = self.waiters.held_for(endpoint) {
             match held.get_mut(refusal.answers_before) {
                 Some(answer) if asked => *answer = Action::Reply { endpoint, frame },

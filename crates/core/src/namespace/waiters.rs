@@ -63,6 +63,7 @@ impl Namespace {
     /// so only a stuck one makes senders wait. The registered daemon is no exception.
     pub(super) fn wait_for_backlog(&mut self, endpoint: EndpointId, first_action: usize, now: Now) {
         let limit = self.settings.backlog_limit as usize;
+        fault!(WaitsTooEarly: let limit = limit.saturating_sub(1));
         if limit == 0 || self.queues.main_length() <= limit || !self.worker.is_stuck() {
             return;
         }
@@ -93,12 +94,14 @@ impl Namespace {
 
     /// After a pass of the worker.
     pub(super) fn wake_one(&mut self) {
+        fault!(AllWoken => while let Some(waiter) = self.waiters.0.pop_front() { self.wake(waiter) });
         if let Some(waiter) = self.waiters.0.pop_front() {
             self.wake(waiter);
         }
     }
 
     pub(super) fn expire_waiters(&mut self, now: Now) {
+        fault!(WaiterNotWoken => return);
         while let Some(at) = self.waiters.0.iter().position(|waiter| waiter.until <= now.since_boot) {
             if let Some(waiter) = self.waiters.0.remove(at) {
                 self.wake(waiter);
@@ -107,6 +110,7 @@ impl Namespace {
     }
 
     fn wake(&mut self, waiter: Waiter) {
+        fault!(WaiterLosesAnswers => return self.output.push_back(Action::Resume { endpoint: waiter.endpoint }));
         self.output.extend(waiter.replies);
         self.output.push_back(Action::Resume { endpoint: waiter.endpoint });
     }

@@ -87,6 +87,7 @@ impl Worker {
     /// Asks for a pass. Held records may take all the memory, so that no fresh one gets into the main queue, which is
     /// what else begins a pass: they would never reach a daemon.
     pub(super) fn nudge(&mut self) {
+        fault!(NudgeForgotten => return);
         self.nudged = true;
     }
 
@@ -149,6 +150,7 @@ impl Namespace {
     fn start_pass(&mut self) {
         let daemon = self.registration.map(|registration| (registration.number, registration.endpoint));
         let first = if daemon.is_some() { Which::Hold } else { Which::Main };
+        fault!(NewBeforeHeld: let first = if self.queues.main_length() == 0 { first } else { Which::Main });
         let stage = self.stage(first, daemon.is_some());
         self.worker.pass = Some(Pass { daemon, stage });
     }
@@ -185,6 +187,7 @@ impl Namespace {
         let open = pass.daemon.is_some_and(|(number, _)| {
             self.registration.is_some_and(|known| known.number == number && !known.closed)
         });
+        fault!(SentToFormerDaemon: let open = pass.daemon.is_some());
         match pass.daemon {
             Some((_, endpoint)) if open => {
                 let frame = record::unicast(record.message_type, &record.text);
@@ -235,6 +238,7 @@ impl Namespace {
                 return;
             }
         };
+        fault!(RetriedNeverSent: let next = if next == Which::Retry { Which::Main } else { next });
         pass.stage = self.stage(next, pass.daemon.is_some());
         self.worker.pass = Some(pass);
     }
@@ -249,6 +253,8 @@ impl Namespace {
                 count(&mut self.counters.delivered);
             }
             Delivery::Full => {
+                fault!(AttemptRenewed => stage.in_flight.iter_mut().for_each(|in_flight| in_flight.until = None));
+                fault!(AttemptTooLong: let now = Now { since_boot: now.since_boot + ATTEMPT_TIME, ..now });
                 if let Some(in_flight) = &mut stage.in_flight {
                     in_flight.until.get_or_insert(now.since_boot.saturating_add(ATTEMPT_TIME));
                 }
