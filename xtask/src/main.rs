@@ -6,6 +6,7 @@ mod command;
 mod demo;
 mod dist;
 mod packages;
+mod sim;
 mod test;
 
 use clap::{Parser, Subcommand};
@@ -29,6 +30,8 @@ enum Task {
     Unit,
     /// The kernel and a namespace, asked the same things
     Conformance,
+    /// Random histories of audit namespaces on virtual time, compared with a model
+    Sim(sim::Options),
     /// Real programs in a Debian root file system
     E2e,
     /// What audit sockets cost, in ratio to the kernel's own (root)
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Task::Test => test::all(),
         Task::Unit => test::unit(),
         Task::Conformance => test::conformance(),
+        Task::Sim(options) => sim::run(options),
         Task::E2e => test::end_to_end(),
         Task::Bench(options) => bench::run(&options),
         Task::Bpf(options) => bpf::make(options),

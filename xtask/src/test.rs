@@ -1,12 +1,16 @@
 //! The tests, from the fast ones to the real ones.
 
 use crate::command::{self, Failure, cargo, command, release_program, run, step};
-use crate::{bench, packages};
+use crate::{bench, packages, sim};
 use std::path::PathBuf;
 
 /// Packages whose tests need nothing but cargo and root.
 const END_TO_END: &str = "auditns-e2e";
 const CONFORMANCE: &str = "auditns-conformance";
+const SIMULATOR: &str = "auditns-sim";
+
+/// Makes faults possible, in a build of their own.
+const FAULTS: &str = "--features=faults";
 
 /// Seconds of fuzzing a target.
 const FUZZ_SECONDS: u32 = 20;
@@ -14,6 +18,7 @@ const FUZZ_SECONDS: u32 = 20;
 pub(crate) fn all() -> Result<(), Failure> {
     packages::install(packages::TESTS)?;
     unit()?;
+    sim::check()?;
     conformance()?;
     end_to_end()?;
     bench::check()
@@ -24,8 +29,11 @@ pub(crate) fn unit() -> Result<(), Failure> {
     cargo(&["fmt", "--all", "--check"])?;
     step("lints");
     cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    cargo(&["clippy", "--quiet", "--package", SIMULATOR, FAULTS, "--all-targets", "--", "-D", "warnings"])?;
     step("unit and property tests");
-    cargo(&["test", "--quiet", "--workspace", "--exclude", END_TO_END, "--exclude", CONFORMANCE])
+    cargo(&["test", "--quiet", "--workspace", "--exclude", END_TO_END, "--exclude", CONFORMANCE])?;
+    step("faults that the simulator has to find");
+    cargo(&["test", "--quiet", "--package", SIMULATOR, FAULTS, "--test", "faults"])
 }
 
 pub(crate) fn conformance() -> Result<(), Failure> {
