@@ -1,6 +1,6 @@
 //! An append-only log file with rotation by size.
 
-use rustix::fs::{OFlags, fstat};
+use rustix::fs::{AtFlags, OFlags, Statx, StatxFlags, statx};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -130,17 +130,17 @@ impl LogFile {
         if self.open.as_ref().is_some_and(|(_, size)| *size >= self.rotation.size) {
             self.rotate()?;
         }
-        let mut stat = self.open.as_ref().map(|(file, _)| fstat(file)).transpose()?;
+        let mut stat = self.open.as_ref().map(|(file, _)| look(file)).transpose()?;
         // A file without a name is one that nobody will read.
-        if stat.is_none_or(|stat| stat.st_nlink == 0) {
+        if stat.is_none_or(|stat| stat.stx_nlink == 0) {
             let (file, _) = self.open.insert(open(&self.path)?);
-            stat = Some(fstat(file)?);
+            stat = Some(look(file)?);
         }
         let (Some((file, size)), Some(stat)) = (&mut self.open, stat) else { return Ok(()) };
         self.line.clear();
         self.line.extend_from_slice(text.as_bytes());
         self.line.push(b'\n');
-        let place = Place { inode: stat.st_ino, length: *size };
+        let place = Place { inode: stat.stx_ino, length: *size };
         announce(file, place);
         if let Err(error) = file.write_all(&self.line) {
             // Only this process writes here, so what stands beyond the old size is the cut line.
@@ -166,6 +166,12 @@ impl LogFile {
         }
         Ok(())
     }
+}
+
+/// Looks at a file, but not at its times: after a look at those the kernel makes a new one at each write, and writes the inode
+/// (`inode_update_timestamps`), which takes as long as the write itself.
+fn look(file: &File) -> rustix::io::Result<Statx> {
+    statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::NLINK | StatxFlags::INO)
 }
 
 fn open(path: &Path) -> io::Result<(File, u64)> {
