@@ -4,6 +4,7 @@
 //! | variable | meaning |
 //! |---|---|
 //! | `AUDITNS_CRASH_MEMBERS` | how many members log at once, 64 otherwise |
+//! | `AUDITNS_CRASH_CROWD` | the same where they make no pauses, 16 otherwise |
 //! | `AUDITNS_CRASH_KILLS` | how often the supervisor is killed, 40 times otherwise |
 //! | `AUDITNS_CRASH_SEED` | the seed of the instants, the time otherwise |
 
@@ -124,6 +125,37 @@ fn killed_supervisors_lose_nothing() {
     assert!(restarts > 0, "no restart is shown after {kills} kills");
     let said = supervisor.stop().stderr;
     assert_eq!(said.matches("is started again").count(), kills as usize, "{said}");
+}
+
+/// Threads of a process with this name.
+fn threads(pid: Pid, name: &str) -> usize {
+    let tasks = fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())).into_iter().flatten().flatten();
+    let names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+    names.filter(|found| found.trim_end() == name).count()
+}
+
+/// Clients without a pause between their messages are served by a thread for each processor.
+#[test]
+fn killed_supervisors_with_many_threads_lose_nothing() {
+    let _alone = alone();
+    let (members, kills) = (number_of("AUDITNS_CRASH_CROWD", 16), number_of("AUDITNS_CRASH_KILLS", 40) / 3);
+    let mut instants = Instants::new();
+    let supervisor = Supervisor::start("crowd");
+    let senders = Senders::start(&supervisor, "crowd", members, Duration::ZERO);
+    assert!(until(SOON, || supervisor.shown_if_there("crowd", "records") > Some(50)), "nothing is logged");
+    supervisor.set("crowd", "log-size", "4000000000");
+    let several = std::thread::available_parallelism().is_ok_and(|processors| processors.get() > 1);
+    for _ in 0..kills {
+        let pid = supervisor.answering();
+        let crowded = || threads(pid, "worker") > 0;
+        assert!(!several || until(SOON, crowded), "one thread serves {members} members");
+        sleep(instants.next(1, 60));
+        supervisor.signal(Signal::KILL);
+    }
+    goes_on(&supervisor, "crowd");
+    let told = senders.finish();
+    println!("{} messages, longest call {:?}", told.accepted(), told.longest());
+    complete(&supervisor, "crowd", &told, members, LONGEST);
 }
 
 #[test]

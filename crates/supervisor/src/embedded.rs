@@ -11,6 +11,7 @@ use crate::server::calls::Calls;
 use crate::server::durable::Durable;
 use crate::server::limits::{Limits, SOCKETS};
 use crate::server::storage::Storage;
+use crate::server::threads::{MainThread, Serving};
 use crate::server::{Parts, Server};
 use crate::settings::Settings;
 use crate::start::{self, First};
@@ -85,7 +86,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// See [`RunError`]. Nothing has been started then, except with [`RunError::Serve`].
-pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus, RunError> {
+pub fn run(options: &Options, observer: &mut (dyn Observer + Send)) -> Result<ExitStatus, RunError> {
     let program = options.command.first().ok_or(RunError::NoCommand)?.clone();
     let name = options.name.clone().unwrap_or_else(|| start::default_name(&program, std::process::id()));
     let folder = Folder::open(&options.log_folder, &name)?;
@@ -155,6 +156,7 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus,
     let Launched { child, listener, wait_killable, .. } = launched;
     let parts = Parts {
         namespace: Durable::new(Namespace::new(config, now()), None),
+        answers: None,
         calls: Calls::new(None),
         storage: Storage::new(LogFile::new(folder.path(), options.rotation)),
         clients: Clients::new(&options.strict_clients),
@@ -167,11 +169,11 @@ pub fn run(options: &Options, observer: &mut dyn Observer) -> Result<ExitStatus,
     };
     let mut server = Server::new(parts, observer).map_err(serve("the event loop"))?;
     server.add_listener(listener, wait_killable, None).map_err(serve("watching the listener"))?;
-    serve_until_end(server, child, &signals)
+    Serving::new(server).run(|thread| serve_until_end(thread, child, &signals))
 }
 
 fn serve_until_end(
-    mut server: Server<'_>,
+    thread: &mut MainThread<'_, '_, '_>,
     mut child: Child,
     signals: &SignalFd,
 ) -> Result<ExitStatus, RunError> {
@@ -179,17 +181,17 @@ fn serve_until_end(
     let pidfd = pidfd_open(pid, PidfdFlags::empty())
         .map_err(io::Error::from)
         .map_err(serve("watching the command"))?;
-    server.watch(signals, SIGNAL_TOKEN).map_err(serve("watching signals"))?;
-    server.watch(&pidfd, CHILD_TOKEN).map_err(serve("watching the command"))?;
+    thread.lock().watch(signals, SIGNAL_TOKEN).map_err(serve("watching signals"))?;
+    thread.lock().watch(&pidfd, CHILD_TOKEN).map_err(serve("watching the command"))?;
     let mut status = None;
     let mut told_at = None;
     loop {
-        let turn = server.turn(told_at.map(|_| PATIENCE)).map_err(serve("waiting for events"))?;
+        let turn = thread.turn(told_at.map(|_| PATIENCE)).map_err(serve("waiting for events"))?;
         if turn.ready.contains(&SIGNAL_TOKEN) {
             forwarding::forward_all(signals, status.is_none().then_some(pid));
         }
         if turn.ready.contains(&CHILD_TOKEN) {
-            server.unwatch(&pidfd);
+            thread.lock().unwatch(&pidfd);
             status = Some(child.wait().map_err(serve("waiting for the command"))?);
             told_at = Some(clock::since_boot() + PATIENCE);
         }
@@ -198,10 +200,10 @@ fn serve_until_end(
         }
         if told_at.is_some_and(|at| at <= clock::since_boot()) {
             told_at = None;
-            server.show(&Event::CommandEnded);
+            thread.lock().show(&Event::CommandEnded);
         }
     }
-    server.finish();
+    thread.finish();
     match status {
         Some(status) => Ok(status),
         None => child.wait().map_err(serve("waiting for the command")),

@@ -60,6 +60,7 @@ pub(crate) fn frame(log_folder: &Path) -> Frame {
         owner: None,
         listeners: Vec::new(),
         looking_up: Vec::new(),
+        answers: Vec::new(),
     }
 }
 

@@ -1,19 +1,11 @@
 //! On which processor a thread runs, and for how long at a time.
 
 use crate::identity::process::last_cpu;
-use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
-use std::hint::spin_loop;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
 
 /// Numbers of processors that fit into a [`CpuSet`].
 const CPUS: usize = CpuSet::MAX_CPU;
-
-/// Bytes of stack of a thread that does nothing.
-const STACK: usize = 64 * 1024;
 
 /// The slice that [`shorten_slice`] asks for, in nanoseconds; the least that the kernel takes (`sched_fair.c`).
 const SLICE: u64 = 100_000;
@@ -35,64 +27,23 @@ impl Placement {
 
     /// Keeps the calling thread on one processor of those on which it may run. Returns whether that is one of them.
     pub fn keep_on(&self, cpu: u32) -> bool {
-        let cpu = cpu as usize;
-        if cpu >= CPUS || !self.allowed.is_set(cpu) {
+        if !self.allows(cpu) {
             return false;
         }
         let mut one = CpuSet::new();
-        one.set(cpu);
+        one.set(cpu as usize);
         sched_setaffinity(None, &one).is_ok()
     }
 
-    /// As [`Placement::keep_on`], where the processor that is left stays busy for a moment, [`MOMENT`]: the scheduler wakes a
-    /// thread on the processor where it was before its last move, if that is idle (`select_idle_sibling`). Whoever follows a
-    /// thread would drive it away each time.
-    pub fn follow_to(&self, cpu: u32) -> bool {
-        let left = u32::try_from(sched_getcpu()).ok().filter(|left| *left != cpu);
-        let busy = left.and_then(|left| Busy::start(*self, left));
-        let kept = self.keep_on(cpu);
-        if let Some(busy) = busy {
-            busy.wait_for_it();
-        }
-        kept
+    /// Whether it may run on that processor.
+    pub fn allows(&self, cpu: u32) -> bool {
+        let cpu = cpu as usize;
+        cpu < CPUS && self.allowed.is_set(cpu)
     }
 
-    /// Lets the calling thread run where it could run before [`Placement::keep_on`].
-    pub fn release(&self) {
-        // It fails only where all these processors were taken away since, and then the kernel has chosen others.
-        let _ = sched_setaffinity(None, &self.allowed);
-    }
-}
-
-/// How long [`Placement::follow_to`] keeps a processor busy, at most twice as long.
-pub const MOMENT: Duration = Duration::from_millis(1);
-
-/// A thread that keeps a processor busy.
-struct Busy(Arc<AtomicBool>);
-
-impl Busy {
-    /// `None` if there can be none: everything works without.
-    fn start(placement: Placement, cpu: u32) -> Option<Busy> {
-        let runs = Arc::<AtomicBool>::default();
-        let tell = Arc::clone(&runs);
-        let spin = move || {
-            if placement.keep_on(cpu) {
-                tell.store(true, Ordering::Release);
-                let begin = Instant::now();
-                while begin.elapsed() < MOMENT {
-                    spin_loop();
-                }
-            }
-        };
-        let thread = thread::Builder::new().name("follow".to_owned()).stack_size(STACK);
-        thread.spawn(spin).ok().map(|_| Busy(runs))
-    }
-
-    fn wait_for_it(self) {
-        let begin = Instant::now();
-        while !self.0.load(Ordering::Acquire) && begin.elapsed() < MOMENT {
-            spin_loop();
-        }
+    /// On how many processors it may run.
+    pub fn processors(&self) -> usize {
+        self.allowed.count() as usize
     }
 }
 
@@ -149,12 +100,8 @@ mod tests {
             assert_eq!(sched_getaffinity(None).unwrap().count(), 1);
         }
         assert!(cpu_of(std::process::id()).is_some());
-        if let Some(cpu) = (0..CPUS).find(|cpu| before.is_set(*cpu)) {
-            assert!(placement.follow_to(number(cpu)));
-            assert_eq!(rustix::thread::sched_getcpu(), cpu);
-        }
-        placement.release();
-        assert_eq!(sched_getaffinity(None).unwrap(), before);
+        sched_setaffinity(None, &before).unwrap();
+        assert_eq!(placement.processors(), before.count() as usize);
         let none = (0..CPUS).find(|cpu| !before.is_set(*cpu));
         assert!(none.is_none_or(|cpu| !placement.keep_on(number(cpu))));
         assert!(!placement.keep_on(u32::MAX));

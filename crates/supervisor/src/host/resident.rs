@@ -14,6 +14,7 @@ use crate::server::calls::Calls;
 use crate::server::durable::Durable;
 use crate::server::restore::KeptDescriptors;
 use crate::server::storage::Storage;
+use crate::server::threads::{MainThread, Serving};
 use crate::server::{Parts, Server};
 use crate::settings::Settings;
 use crate::start;
@@ -27,7 +28,6 @@ use auditns_wire::record::Ids;
 use rustix::event::{EventfdFlags, eventfd};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::rc::Rc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
@@ -211,12 +211,13 @@ impl Resident {
             let server = begin(beginning, &state, keeping.clone(), &surroundings, &mut *observer)
                 .and_then(|(server, over)| server.watch(ready, ORDERS_TOKEN).map(|()| (server, over)));
             match server {
-                Ok((mut server, over)) => {
+                Ok((server, over)) => {
                     let _ = begun.send(Ok(describe::description(&server)));
+                    let serving = Serving::new(server);
                     if !over {
-                        serve_until_end(&mut server, orders, ready);
+                        serving.run(|thread| serve_until_end(thread, orders, ready));
                     }
-                    server.forget_kept();
+                    serving.lock().forget_kept();
                 }
                 Err(error) => {
                     if is_new {
@@ -231,29 +232,33 @@ impl Resident {
     }
 }
 
-fn serve_until_end(server: &mut Server<'_>, orders: &Receiver<(Order, SyncSender<Answer>)>, ready: &OwnedFd) {
+fn serve_until_end(
+    thread: &mut MainThread<'_, '_, '_>,
+    orders: &Receiver<(Order, SyncSender<Answer>)>,
+    ready: &OwnedFd,
+) {
     let mut disturbed = false;
     loop {
-        match server.turn(None) {
+        match thread.turn(None) {
             Ok(turn) => {
                 disturbed = false;
                 if turn.ready.contains(&ORDERS_TOKEN) {
                     let _ = rustix::io::read(ready, &mut [0; 8]);
                     while let Ok((order, answer)) = orders.try_recv() {
-                        let _ = answer.send(obey(server, order));
+                        let _ = answer.send(obey(&mut thread.lock(), order));
                     }
                 }
                 if turn.ended {
-                    server.finish();
+                    thread.finish();
                     return;
                 }
             }
             Err(error) => {
                 if !disturbed {
-                    server.show(&Event::NotServed { error: &error });
+                    thread.lock().show(&Event::NotServed { error: &error });
                 }
                 disturbed = true;
-                thread::sleep(AFTER_FAILURE);
+                std::thread::sleep(AFTER_FAILURE);
             }
         }
     }
@@ -264,11 +269,11 @@ fn begin<'o>(
     state: &State,
     keeping: Keeping,
     surroundings: &Surroundings,
-    observer: &'o mut dyn Observer,
+    observer: &'o mut (dyn Observer + Send),
 ) -> io::Result<(Server<'o>, bool)> {
     match beginning {
         Beginning::New { config, origin, settings, listener, wait_killable, rate_limit } => {
-            let journal = Rc::new(state.new_journal());
+            let journal = Arc::new(state.new_journal());
             let mut namespace = Namespace::new(*config, now());
             namespace.handle(Input::HostSetsRateLimit(rate_limit), now());
             keeping.state(state);
@@ -286,7 +291,7 @@ fn begin<'o>(
             let mut origin = replayed.frame.origin.clone();
             origin.served_before = origin.served_before.saturating_add(1);
             let settings = replayed.frame.settings.clone();
-            let namespace = Durable::new(namespace, Some(Rc::new(journal)));
+            let namespace = Durable::new(namespace, Some(Arc::new(journal)));
             let parts = parts(namespace, origin, settings, state, keeping, surroundings);
             let mut server = Server::new(parts, observer)?;
             let over = server.restore(replayed, message, descriptors)?;
@@ -313,6 +318,7 @@ fn parts(
     }
     Parts {
         namespace,
+        answers: Some(state.answers()),
         calls: Calls::new(Some(state.calls())),
         storage,
         clients: Clients::new(&settings.strict_clients),

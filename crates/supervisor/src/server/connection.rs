@@ -1,5 +1,7 @@
 //! The supervisor's end of one audit socket.
 
+use super::line::Line;
+use super::threads::{Course, Watcher};
 use crate::identity::Opener;
 use crate::state::{ConnectionState, Entry, Journal, MESSAGE};
 use auditns_bpf::{Identity, Steering, Watched};
@@ -9,7 +11,7 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use std::cell::OnceCell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// What an answer that waits costs beyond its bytes.
 const OVERHEAD: usize = 64;
@@ -19,9 +21,8 @@ const OVERHEAD: usize = 64;
 #[derive(Debug)]
 pub(super) struct Connection {
     id: EndpointId,
-    fd: OwnedFd,
-    sent_by: SentBy,
-    journal: Option<Rc<Journal>>,
+    line: Arc<Line>,
+    journal: Option<Arc<Journal>>,
     state: ConnectionState,
     /// Records are left out until everything before them is received (kernel: `NETLINK_S_CONGESTED`).
     congested: bool,
@@ -34,6 +35,10 @@ pub(super) struct Connection {
     /// What epoll watches for; `None` while the descriptor is not in its set at all, because epoll reports a hang-up
     /// even to those who watch for nothing.
     interest: Option<EventFlags>,
+    /// Who watches.
+    watcher: Watcher,
+    /// Where its clients run.
+    course: Course,
 }
 
 impl Connection {
@@ -42,14 +47,13 @@ impl Connection {
         id: EndpointId,
         fd: OwnedFd,
         sent_by: SentBy,
-        journal: Option<Rc<Journal>>,
+        journal: Option<Arc<Journal>>,
         state: ConnectionState,
     ) -> Connection {
         let unsent_bytes = state.unsent.iter().map(|frame| frame.len() + OVERHEAD).sum();
         Connection {
             id,
-            fd,
-            sent_by,
+            line: Arc::new(Line::new(fd, sent_by)),
             journal,
             state,
             congested: false,
@@ -58,12 +62,19 @@ impl Connection {
             looking_up: false,
             watched: OnceCell::new(),
             interest: None,
+            watcher: Watcher::Main,
+            course: Course::default(),
         }
     }
 
     /// The socket alone.
-    pub(super) fn into_socket(self) -> OwnedFd {
-        self.fd
+    pub(super) fn into_line(self) -> Arc<Line> {
+        self.line
+    }
+
+    /// The socket, as threads share it.
+    pub(super) fn line(&self) -> &Arc<Line> {
+        &self.line
     }
 
     /// What the next supervisor needs to know.
@@ -91,6 +102,21 @@ impl Connection {
         self.state.credentials_wanted
     }
 
+    /// The thread that watches it.
+    pub(super) fn watcher(&self) -> Watcher {
+        self.watcher
+    }
+
+    /// Another thread watches it. It must not be registered with the one before.
+    pub(super) fn set_watcher(&mut self, watcher: Watcher) {
+        self.watcher = watcher;
+    }
+
+    /// Where its clients run.
+    pub(super) fn course_mut(&mut self) -> &mut Course {
+        &mut self.course
+    }
+
     /// Whether whoever receives next is to be told that records were left out.
     pub(super) fn has_overrun(&self) -> bool {
         self.overrun
@@ -99,6 +125,11 @@ impl Connection {
     /// Whether whoever receives now is to be told, once, that records were left out.
     pub(super) fn take_overrun(&mut self) -> bool {
         std::mem::take(&mut self.overrun)
+    }
+
+    /// Whether no answer waits.
+    pub(super) fn has_no_unsent(&self) -> bool {
+        self.state.unsent.is_empty()
     }
 
     pub(super) fn may_read(&self) -> bool {
@@ -116,7 +147,7 @@ impl Connection {
 
     /// Whether the next message brings descriptors along; see [`endpoint::carries_descriptors`].
     pub(super) fn carries_descriptors(&self) -> bool {
-        !self.state.refuses_descriptors && endpoint::carries_descriptors(&self.fd)
+        !self.state.refuses_descriptors && endpoint::carries_descriptors(&*self.line)
     }
 
     pub(super) fn is_raised(&self) -> bool {
@@ -126,7 +157,7 @@ impl Connection {
     /// Makes room for what an audit daemon gets while it is busy.
     pub(super) fn raise_send_buffer(&mut self) {
         // Without it everything works, with less patience.
-        self.state.raised = endpoint::raise_send_buffer(&self.fd).is_ok();
+        self.state.raised = endpoint::raise_send_buffer(&*self.line).is_ok();
         self.note(&Entry::Raised(self.id));
     }
 
@@ -161,14 +192,21 @@ impl Connection {
     pub(super) fn reply(&mut self, frame: Vec<u8>, now: u64) {
         if self.state.unsent.is_empty() {
             match self.send(&frame) {
-                Ok(Sent::WouldBlock) => self.state.unsent_since = now,
+                Ok(Sent::WouldBlock) => {}
                 // Nobody is there to read it, or it is longer than the whole buffer.
                 Ok(Sent::Sent | Sent::Closed) | Err(_) => return,
             }
         }
         self.note(&Entry::Unsent(self.id, now));
         self.unsent_bytes += frame.len() + OVERHEAD;
-        self.state.unsent.push_back(frame);
+        self.state.wait_with(frame, now);
+    }
+
+    /// An answer that was on its way, as that action, has to wait.
+    pub(super) fn wait_with(&mut self, frame: &[u8], action: u64, now: u64) {
+        self.note(&Entry::Returned(self.id, now, action, frame));
+        self.unsent_bytes += frame.len() + OVERHEAD;
+        self.state.wait_with(frame.to_vec(), now);
     }
 
     /// Sends a record now or not at all.
@@ -185,14 +223,14 @@ impl Connection {
 
     fn send(&self, frame: &[u8]) -> io::Result<Sent> {
         match &self.journal {
-            Some(journal) => journal.send(&self.fd, frame, self.sent_by),
-            None => endpoint::send(&self.fd, frame, self.sent_by),
+            Some(journal) => journal.send(&*self.line, frame, self.line.sent_by()),
+            None => endpoint::send(&*self.line, frame, self.line.sent_by()),
         }
     }
 
     /// Has its senders noted. Without room for one more connection they are looked up.
     pub(super) fn watch(&self, steering: &Steering) {
-        self.watched.get_or_init(|| steering.attach(self.fd.as_fd()).ok());
+        self.watched.get_or_init(|| steering.attach(self.line.as_fd()).ok());
     }
 
     fn watched(&self) -> Option<&Watched> {
@@ -208,10 +246,10 @@ impl Connection {
     pub(super) fn receive(&self, buffer: &mut Vec<u8>) -> io::Result<(Received, Option<Identity>)> {
         let watched = self.watched().map(|watched| (watched, watched.mark()));
         let received = if let Some(journal) = &self.journal {
-            journal.receive(self.id, &self.fd, buffer)
+            journal.receive(self.id, &*self.line, buffer)
         } else {
             buffer.resize(MESSAGE, 0);
-            endpoint::receive(&self.fd, buffer)
+            endpoint::receive(&*self.line, buffer)
         }?;
         let noted = watched.and_then(|(watched, mark)| watched.sender(mark));
         Ok((received, noted))
@@ -226,7 +264,7 @@ impl Connection {
     /// Sends a listener a record now or not at all; once one was left out, the following are too until the listener has
     /// caught up, unless it wants to hear of none that it misses (`NETLINK_NO_ENOBUFS`). Returns whether it was sent.
     pub(super) fn offer_record(&mut self, frame: &[u8], wants_error: bool) -> bool {
-        self.congested &= wants_error && endpoint::has_unread(&self.fd);
+        self.congested &= wants_error && endpoint::has_unread(&*self.line);
         let left_out = self.congested || self.offer(frame) == Delivery::Full;
         if left_out && wants_error && !self.congested {
             self.congested = true;
@@ -238,8 +276,8 @@ impl Connection {
     pub(super) fn flush(&mut self) {
         while let Some(frame) = self.state.unsent.front() {
             let (sent, number) = match &self.journal {
-                Some(journal) => journal.send_late(self.id, &self.fd, frame, self.sent_by),
-                None => (endpoint::send(&self.fd, frame, self.sent_by), 0),
+                Some(journal) => journal.send_late(self.id, &*self.line, frame, self.line.sent_by()),
+                None => (endpoint::send(&*self.line, frame, self.line.sent_by()), 0),
             };
             match sent {
                 Ok(Sent::WouldBlock) => return,
@@ -266,9 +304,9 @@ impl Connection {
         }
         let data = EventData::new_u64(endpoint.0);
         match (self.interest, wanted) {
-            (None, Some(flags)) => epoll::add(epoll, &self.fd, data, flags)?,
-            (Some(_), Some(flags)) => epoll::modify(epoll, &self.fd, data, flags)?,
-            (_, None) => epoll::delete(epoll, &self.fd)?,
+            (None, Some(flags)) => epoll::add(epoll, &*self.line, data, flags)?,
+            (Some(_), Some(flags)) => epoll::modify(epoll, &*self.line, data, flags)?,
+            (_, None) => epoll::delete(epoll, &*self.line)?,
         }
         self.interest = wanted;
         Ok(())
@@ -276,14 +314,14 @@ impl Connection {
 
     pub(super) fn unregister(&mut self, epoll: &OwnedFd) {
         if self.interest.take().is_some() {
-            let _ = epoll::delete(epoll, &self.fd);
+            let _ = epoll::delete(epoll, &*self.line);
         }
     }
 }
 
 impl AsFd for Connection {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.line.as_fd()
     }
 }
 

@@ -4,21 +4,21 @@ use crate::state::{Entry, Journal};
 use crate::time::now;
 use auditns_core::{Action, Input, Namespace, Now};
 use std::ops::Deref;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// A namespace of which every input is noted before it takes effect, if there is a journal.
 #[derive(Debug)]
 pub(crate) struct Durable {
     namespace: Namespace,
-    journal: Option<Rc<Journal>>,
+    journal: Option<Arc<Journal>>,
 }
 
 impl Durable {
-    pub(crate) fn new(namespace: Namespace, journal: Option<Rc<Journal>>) -> Durable {
+    pub(crate) fn new(namespace: Namespace, journal: Option<Arc<Journal>>) -> Durable {
         Durable { namespace, journal }
     }
 
-    pub(super) fn journal(&self) -> Option<&Rc<Journal>> {
+    pub(super) fn journal(&self) -> Option<&Arc<Journal>> {
         self.journal.as_ref()
     }
 

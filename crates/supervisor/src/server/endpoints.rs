@@ -3,6 +3,7 @@
 use super::Server;
 use super::connection::Connection;
 use super::limits::RAISED_BUFFERS;
+use super::line::Line;
 use crate::identity::{Opener, answers};
 use crate::observer::Event;
 use crate::state::{Entry, LookingUp};
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::channel;
 use std::thread;
+use std::time::Duration;
 
 /// Most bytes of answers that wait for room in members' sockets, of all of them together: a list of the most rules fits
 /// in more than thrice.
@@ -36,6 +38,10 @@ impl Server<'_> {
                 self.feed(Input::Writable { endpoint });
                 self.perform();
             }
+        }
+        // Another thread has not finished with the last message. It comes up again.
+        if self.connections.get(&endpoint).is_some_and(|connection| connection.line().is_busy()) {
+            return;
         }
         // One message a turn, so that no sender keeps others waiting; some more of one that waits for no answers, if there
         // are no others.
@@ -119,9 +125,19 @@ impl Server<'_> {
         let input = Input::Datagram { endpoint, sender: &sender, bytes, answers: &answers };
         let now = now();
         self.namespace.handle(input, now);
-        let noted = self.connections.get(&endpoint).and_then(Connection::last_cpu);
-        self.following.message(endpoint, noted, pid, now.since_boot);
+        self.note_where(endpoint, pid, now.since_boot);
         true
+    }
+
+    /// A message of that process came at that time. Has it served on the processor where it is, if several are busy.
+    fn note_where(&mut self, endpoint: EndpointId, pid: u32, at: Duration) {
+        let Some(connection) = self.connections.get_mut(&endpoint) else { return };
+        let noted = connection.last_cpu();
+        if self.crowd.message(endpoint, noted, at)
+            && let Some(processor) = connection.course_mut().message(noted, pid, at)
+        {
+            self.move_to(endpoint, processor, at);
+        }
     }
 
     /// Looks up the paths of a datagram of which another supervisor was looking them up.
@@ -143,17 +159,25 @@ impl Server<'_> {
 
     /// Sends an answer now or later.
     pub(super) fn reply(&mut self, endpoint: EndpointId, frame: Vec<u8>) {
+        let Some(frame) = self.gather(endpoint, frame) else { return };
+        self.send_gathered_before(endpoint);
         self.unsent_events += 1;
         let now = self.unsent_events;
         self.with_answers(endpoint, |connection| connection.reply(frame, now));
+        self.bound_unsent();
+        self.update_interest(endpoint);
+    }
+
+    /// Keeps what waits within bounds.
+    pub(super) fn bound_unsent(&mut self) {
         while self.unsent_bytes > UNSENT_MAX {
             self.drop_longest_unsent();
         }
-        self.update_interest(endpoint);
     }
 
     /// Hands a record to an audit daemon.
     pub(super) fn deliver(&mut self, endpoint: EndpointId, frame: &[u8]) -> Delivery {
+        self.send_gathered_before(endpoint);
         let raised = |connection: &&Connection| connection.is_raised();
         if self.connections.get(&endpoint).is_some_and(|connection| !connection.is_raised())
             && self.connections.values().filter(raised).count() < RAISED_BUFFERS
@@ -168,6 +192,7 @@ impl Server<'_> {
     /// Hands a member a copy, if there is room. A listener that misses one is told so when it receives next (kernel:
     /// `netlink_overrun`), unless it wants no such error.
     pub(super) fn offer(&mut self, endpoint: EndpointId, frame: &[u8]) {
+        self.send_gathered_before(endpoint);
         let Some(connection) = self.connections.get_mut(&endpoint) else { return };
         if !self.namespace.is_in_group(endpoint) {
             connection.offer(frame);
@@ -192,7 +217,11 @@ impl Server<'_> {
     }
 
     /// Does something to a connection that may change how many answers wait.
-    fn with_answers(&mut self, endpoint: EndpointId, work: impl FnOnce(&mut Connection)) -> Option<()> {
+    pub(super) fn with_answers(
+        &mut self,
+        endpoint: EndpointId,
+        work: impl FnOnce(&mut Connection),
+    ) -> Option<()> {
         let connection = self.connections.get_mut(&endpoint)?;
         let before = connection.unsent_bytes();
         work(connection);
@@ -203,7 +232,7 @@ impl Server<'_> {
     fn remove(&mut self, endpoint: EndpointId) -> Option<Connection> {
         self.with_answers(endpoint, Connection::drop_unsent);
         let mut connection = self.connections.remove(&endpoint)?;
-        connection.unregister(&self.epoll);
+        connection.unregister(self.watchers.of(connection.watcher()));
         if let Some(keeping) = &self.keeping {
             keeping.forget_endpoint(endpoint);
         }
@@ -221,28 +250,30 @@ impl Server<'_> {
 
     /// Closes an endpoint on which a message with descriptors waits, which may block for long.
     fn close_aside(&mut self, endpoint: EndpointId) {
-        let Some(connection) = self.remove(endpoint).map(Connection::into_socket) else { return };
+        let Some(line) = self.remove(endpoint).map(Connection::into_line) else { return };
         self.feed(Input::EndpointClosed { endpoint });
         self.show(&Event::EndpointClosed { reason: "it sent descriptors, which no audit client does" });
         self.closing.fetch_add(1, Ordering::Relaxed);
         let closing = Arc::clone(&self.closing);
-        let (hand_over, handed_over) = channel();
+        let (hand_over, handed_over) = channel::<Arc<Line>>();
         let close = move || {
-            drop(handed_over.recv());
+            if let Ok(line) = handed_over.recv() {
+                Line::close(line);
+            }
             closing.fetch_sub(1, Ordering::Relaxed);
         };
         let thread = thread::Builder::new().name("close".to_owned()).stack_size(CLOSING_STACK);
         if thread.spawn(close).is_ok() {
-            let _ = hand_over.send(connection);
+            let _ = hand_over.send(line);
         } else {
             // It stays open and counted, which harms nobody but its owner.
-            std::mem::forget(connection);
+            std::mem::forget(line);
         }
     }
 
     pub(super) fn update_interest(&mut self, endpoint: EndpointId) {
         if let Some(connection) = self.connections.get_mut(&endpoint)
-            && connection.update_interest(&self.epoll, endpoint).is_err()
+            && connection.update_interest(self.watchers.of(connection.watcher()), endpoint).is_err()
         {
             self.close(endpoint);
         }

@@ -1,14 +1,15 @@
-//! The event loop of one namespace.
+//! Serving one namespace.
 
 mod actions;
+mod answers;
 mod aside;
 mod callers_memory;
 pub(crate) mod calls;
 mod connection;
 pub(crate) mod durable;
 mod endpoints;
-mod following;
 pub(crate) mod limits;
+mod line;
 mod notifications;
 mod numbers;
 mod on_socket;
@@ -18,6 +19,7 @@ mod receive;
 mod receivers;
 pub(crate) mod restore;
 pub(crate) mod storage;
+pub(crate) mod threads;
 mod worked;
 
 use crate::identity::{Clients, Owner, Place, Resolver};
@@ -25,7 +27,8 @@ use crate::keeping::Keeping;
 use crate::observer::{Event, Observer};
 use crate::origin::Origin;
 use crate::settings::Settings;
-use crate::state::{Entry, ListenerState, LookingUp};
+use crate::state::{AnswerTable, Entry, ListenerState, LookingUp};
+use answers::Answers;
 use aside::{Aside, Done, LAST_WAIT};
 use auditns_bpf::Steering;
 use auditns_core::{EndpointId, Input};
@@ -33,26 +36,24 @@ use auditns_sys::{Endpoints, Listener, Notification, clock};
 use calls::Calls;
 use connection::Connection;
 use durable::Durable;
-use following::Following;
 use limits::Limits;
 use numbers::Numbers;
 use receive::Parked;
 use receivers::Receivers;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
-use rustix::time::Timespec;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::rc::Rc;
+use std::os::fd::AsFd;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use storage::Storage;
+use threads::{Crowd, Watchers};
 use worked::Worked;
 
-/// Events taken from the kernel at once.
-const EVENTS: usize = 64;
+/// Events taken from the kernel at once. They are handled under the namespace's lock, for which others may wait.
+const EVENTS: usize = 32;
 
 /// Actions of several messages that wait until they are performed together: some twenty messages, or one list of rules.
 const ACTIONS_MAX: usize = 64;
@@ -73,21 +74,11 @@ const ASIDE_TOKEN: u64 = 15;
 /// Tokens below this, other than the last one, belong to whoever runs the loop.
 pub(crate) const FOREIGN_TOKENS: u64 = 16;
 
-/// What a turn of the loop came to.
-#[derive(Debug, Default)]
-pub(crate) struct Turn {
-    /// Descriptors of the caller that are ready, by token.
-    pub(crate) ready: Vec<u64>,
-    /// The last member is gone.
-    pub(crate) ended: bool,
-}
-
 /// Serves one namespace: its listener, its endpoints, its log.
 pub(crate) struct Server<'o> {
     namespace: Durable,
     calls: Arc<Calls>,
     listeners: Vec<ListenerState>,
-    epoll: OwnedFd,
     connections: BTreeMap<EndpointId, Connection>,
     /// Endpoints by the inode numbers of their members' ends.
     inodes: HashMap<u64, EndpointId>,
@@ -116,10 +107,12 @@ pub(crate) struct Server<'o> {
     /// Counts how often answers began to wait.
     unsent_events: u64,
     storage: Storage,
-    following: Following,
+    watchers: Watchers,
+    crowd: Crowd,
+    answers: Answers,
     /// Notes senders, if it could be loaded.
     steering: Arc<OnceLock<Steering>>,
-    observer: &'o mut dyn Observer,
+    observer: &'o mut (dyn Observer + Send),
     buffer: Vec<u8>,
 }
 
@@ -127,6 +120,8 @@ pub(crate) struct Server<'o> {
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) namespace: Durable,
+    /// Where answers are noted, if there is a journal.
+    pub(crate) answers: Option<AnswerTable>,
     /// Without a listener so far.
     pub(crate) calls: Calls,
     pub(crate) storage: Storage,
@@ -144,9 +139,10 @@ pub(crate) struct Parts {
 }
 
 impl<'o> Server<'o> {
-    pub(crate) fn new(parts: Parts, observer: &'o mut dyn Observer) -> io::Result<Server<'o>> {
+    pub(crate) fn new(parts: Parts, observer: &'o mut (dyn Observer + Send)) -> io::Result<Server<'o>> {
         let Parts {
             namespace,
+            answers,
             calls,
             mut storage,
             clients,
@@ -157,21 +153,20 @@ impl<'o> Server<'o> {
             keeping,
             steering,
         } = parts;
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let watchers = Watchers::new()?;
         let mut limits = Limits::for_descriptors(descriptors);
         limits.sockets = limits.sockets.min(settings.sockets);
         let calls = Arc::new(calls);
         let asked = Arc::clone(&calls);
         let aside = Aside::new(limits.calls, move |notification| asked.is_valid(notification))?;
-        epoll::add(&epoll, &aside, EventData::new_u64(ASIDE_TOKEN), EventFlags::IN)?;
+        epoll::add(&**watchers.main(), &aside, EventData::new_u64(ASIDE_TOKEN), EventFlags::IN)?;
         if let Some(journal) = namespace.journal() {
-            storage.set_journal(Rc::clone(journal), keeping.clone());
+            storage.set_journal(Arc::clone(journal), keeping.clone());
         }
         Ok(Server {
             namespace,
             calls,
             listeners: Vec::new(),
-            epoll,
             connections: BTreeMap::new(),
             inodes: HashMap::new(),
             last_endpoint: FOREIGN_TOKENS,
@@ -193,7 +188,9 @@ impl<'o> Server<'o> {
             unsent_bytes: 0,
             unsent_events: 0,
             storage,
-            following: Following::new(),
+            watchers,
+            crowd: Crowd::default(),
+            answers: Answers::new(answers),
             steering,
             observer,
             buffer: Vec::new(),
@@ -225,7 +222,7 @@ impl<'o> Server<'o> {
 
     fn serve_listener(&mut self, listener: Listener, state: ListenerState) -> io::Result<()> {
         let token = LISTENER_TOKENS + u64::from(state.number);
-        epoll::add(&self.epoll, &listener, EventData::new_u64(token), EventFlags::IN)?;
+        epoll::add(&**self.watchers.main(), &listener, EventData::new_u64(token), EventFlags::IN)?;
         if !state.proxied {
             listener.enable_sync_wake_up();
         }
@@ -236,61 +233,40 @@ impl<'o> Server<'o> {
         Ok(())
     }
 
-    /// Watches a descriptor of the caller. `token` is 1 to 14.
+    /// Watches a descriptor of the caller. `token` is 1 to 13.
     pub(crate) fn watch(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
-        Ok(epoll::add(&self.epoll, fd, EventData::new_u64(token), EventFlags::IN)?)
+        Ok(epoll::add(&**self.watchers.main(), fd, EventData::new_u64(token), EventFlags::IN)?)
     }
 
     pub(crate) fn unwatch(&self, fd: impl AsFd) {
-        let _ = epoll::delete(&self.epoll, fd);
+        let _ = epoll::delete(&**self.watchers.main(), fd);
     }
 
     pub(crate) fn show(&mut self, event: &Event<'_>) {
         self.observer.observe(event);
     }
 
-    /// Waits for events, at most `longest`, and handles them.
-    pub(crate) fn turn(&mut self, longest: Option<Duration>) -> io::Result<Turn> {
-        self.perform();
-        if self.namespace.journal().is_some_and(|journal| journal.is_long()) {
-            self.save();
-        }
-        let mut events = Vec::with_capacity(EVENTS);
-        let timeout = self.timeout(longest);
-        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let mut turn = Turn::default();
-        for event in &events {
-            let (token, flags) = (event.data.u64(), event.flags);
-            if !(FOREIGN_TOKENS..LISTENER_TOKENS).contains(&token) {
-                // A call finds the answers to what was sent before it.
-                self.perform();
-            }
-            match token {
-                ASIDE_TOKEN => self.aside_ready(),
-                _ if token >= LISTENER_TOKENS => {
-                    turn.ended |= self.listener_ready(token - LISTENER_TOKENS, flags)?;
-                }
-                _ if token < FOREIGN_TOKENS => turn.ready.push(token),
-                _ => {
-                    self.endpoint_ready(EndpointId(token), flags, events.len() == 1);
-                    // Several messages' records are written in one piece.
-                    if self.namespace.waiting_actions().len() < ACTIONS_MAX {
-                        continue;
-                    }
-                }
-            }
+    /// Handles an event of an endpoint. `alone`: nobody else has something to say.
+    fn endpoint_event(&mut self, event: &epoll::Event, alone: bool) {
+        self.endpoint_ready(EndpointId(event.data.u64()), event.flags, alone);
+        // Several messages' records are written in one piece.
+        if self.namespace.waiting_actions().len() >= ACTIONS_MAX {
             self.perform();
         }
-        self.perform();
-        self.serve_parked();
+    }
+
+    /// Tells the namespace the time, if it wants to hear it by now.
+    fn tick(&mut self) {
         if self.namespace.next_deadline().is_some_and(|deadline| deadline <= clock::since_boot()) {
             self.feed(Input::Tick);
             self.perform();
         }
-        Ok(turn)
+    }
+
+    fn save_if_long(&mut self) {
+        if self.namespace.journal().is_some_and(|journal| journal.is_long()) {
+            self.save();
+        }
     }
 
     /// Handles what members left behind, and ends the namespace.
@@ -336,43 +312,28 @@ impl<'o> Server<'o> {
         }
     }
 
-    fn timeout(&self, longest: Option<Duration>) -> Option<Timespec> {
-        let deadlines = [self.namespace.next_deadline(), self.storage.later_deadline()];
-        let deadline = deadlines.into_iter().flatten().min().map(|at| at.saturating_sub(clock::since_boot()));
-        let wait = [deadline, longest, self.parked.rest()].into_iter().flatten().min()?;
-        Timespec::try_from(wait).ok()
+    /// When something is due, on the clock of the time since boot.
+    fn due(&self) -> Option<Duration> {
+        let parked = self.parked.rest().map(|rest| clock::since_boot() + rest);
+        [self.namespace.next_deadline(), self.storage.later_deadline(), parked].into_iter().flatten().min()
     }
 
     fn feed(&mut self, input: Input<'_>) {
         self.namespace.feed(input);
     }
 
-    /// Returns whether the last member is gone.
-    fn listener_ready(&mut self, number: u64, flags: EventFlags) -> io::Result<bool> {
-        let Ok(number) = usize::try_from(number) else { return Ok(false) };
-        if flags.contains(EventFlags::IN) {
-            for _ in 0..NOTIFICATIONS_PER_TURN {
-                match self.calls.receive(number)? {
-                    Some(notification) => self.answer(&notification),
-                    None => break,
-                }
-            }
+    /// A listener has hung up. Returns whether it was the last one.
+    fn lose_listener(&mut self, number: usize, listener: &Listener) -> bool {
+        self.unwatch(listener);
+        if self.calls.count() <= 1 {
+            return true;
         }
-        let Some(listener) = self.calls.listener(number) else { return Ok(false) };
-        let may_be_over = flags.contains(EventFlags::HUP) || listener.is_proxied();
-        if !may_be_over || !listener.is_hung_up()? {
-            return Ok(false);
+        self.calls.remove(number);
+        self.listeners.retain(|state| state.number as usize != number);
+        if let Some(keeping) = &self.keeping {
+            keeping.forget_listener(number);
         }
-        let _ = epoll::delete(&self.epoll, &listener);
-        if self.calls.count() > 1 {
-            self.calls.remove(number);
-            self.listeners.retain(|state| state.number as usize != number);
-            if let Some(keeping) = &self.keeping {
-                keeping.forget_listener(number);
-            }
-            return Ok(false);
-        }
-        Ok(true)
+        false
     }
 }
 

@@ -16,7 +16,6 @@ use auditns_sys::{EndpointPair, InjectError, Notification, SentBy, descriptors, 
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
@@ -193,7 +192,7 @@ impl Server<'_> {
         state: ConnectionState,
     ) {
         self.inodes.insert(state.inode, endpoint);
-        let journal = self.namespace.journal().map(Rc::clone);
+        let journal = self.namespace.journal().map(Arc::clone);
         let connection = Connection::new(endpoint, socket, sent_by, journal, state);
         self.unsent_bytes += connection.unsent_bytes();
         self.connections.insert(endpoint, connection);

@@ -41,6 +41,7 @@ impl Server<'_> {
             owner: self.owner.as_ref().map(|owner| owner.facts().clone()),
             listeners: self.listeners.clone(),
             looking_up: self.aside.looked_up().cloned().collect(),
+            answers: self.answers.state(),
         };
         // The old one and its journal hold until there is room.
         let snapshot: Snapshot<'_> = (&self.namespace, frame);
@@ -134,7 +135,7 @@ impl Server<'_> {
         message: Option<KeptMessage>,
         mut kept: KeptDescriptors,
     ) -> io::Result<bool> {
-        let Replayed { frame, connections, doubt, inside, write, written, ended } = replayed;
+        let Replayed { frame, connections, doubt, answers, inside, write, written, ended } = replayed;
         self.last_endpoint = self.last_endpoint.max(frame.last_endpoint);
         if let Some(facts) = frame.owner {
             let pid_namespace = kept.pid_namespace.map(NamespaceFile::try_from).transpose()?;
@@ -169,6 +170,7 @@ impl Server<'_> {
         let doubtful = doubt.iter().map(|doubt| &doubt.action);
         let undone = inside.iter().chain(doubtful).chain(self.namespace.waiting_actions());
         self.storage.settle(written, write, undone);
+        self.send_lost(answers);
         for action in inside {
             self.perform_one(action, false);
         }

@@ -10,7 +10,6 @@ use auditns_sys::clock;
 use auditns_wire::Errno;
 use std::fs::File;
 use std::io;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,7 +37,7 @@ pub(crate) struct Storage {
 /// What is noted of writes, so that the next process can judge them.
 #[derive(Debug)]
 struct Noted {
-    journal: Rc<Journal>,
+    journal: Arc<Journal>,
     keeping: Option<Keeping>,
     log: Kept,
     inside: Kept,
@@ -101,7 +100,7 @@ impl Storage {
         self.forwarder = Some(forwarder);
     }
 
-    pub(super) fn set_journal(&mut self, journal: Rc<Journal>, keeping: Option<Keeping>) {
+    pub(super) fn set_journal(&mut self, journal: Arc<Journal>, keeping: Option<Keeping>) {
         self.noted = Some(Noted { journal, keeping, log: Kept::default(), inside: Kept::default() });
     }
 

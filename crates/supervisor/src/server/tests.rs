@@ -14,6 +14,7 @@ use rustix::net::{
     socketpair, sockopt,
 };
 use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 
 struct Deaf;
@@ -32,7 +33,7 @@ impl Drop for Member {
     }
 }
 
-fn with_server(test: impl FnOnce(&mut Server<'_>)) {
+pub(super) fn with_server(test: impl FnOnce(&mut Server<'_>)) {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new("cat");
     command.stdin(Stdio::piped());
@@ -40,6 +41,7 @@ fn with_server(test: impl FnOnce(&mut Server<'_>)) {
     let _member = Member(launched.child);
     let parts = Parts {
         namespace: Durable::new(Namespace::new(testing::config(), now()), None),
+        answers: None,
         calls: Calls::new(None),
         storage: Storage::new(LogFile::new(folder.path(), Rotation::default())),
         clients: Clients::new(&[]),
@@ -58,7 +60,7 @@ fn with_server(test: impl FnOnce(&mut Server<'_>)) {
 }
 
 /// Gives the server an endpoint that this process opened. Returns the member's end.
-fn endpoint(server: &mut Server<'_>, ours: OwnedFd, refuses_descriptors: bool) -> EndpointId {
+pub(super) fn endpoint(server: &mut Server<'_>, ours: OwnedFd, refuses_descriptors: bool) -> EndpointId {
     let pid = std::process::id();
     let opener = server.resolver.learn(pid, server.owner.as_ref().unwrap()).unwrap();
     // No call is made on the member's end, so its inode number is never looked for.
@@ -72,11 +74,11 @@ fn endpoint(server: &mut Server<'_>, ours: OwnedFd, refuses_descriptors: bool) -
 }
 
 fn turn(server: &mut Server<'_>) {
-    server.turn(Some(Duration::ZERO)).unwrap();
+    threads::turn_once(server);
 }
 
 /// An `AUDIT_GET`.
-fn get() -> [u8; 16] {
+pub(super) fn get() -> [u8; 16] {
     let mut message = [0; 16];
     message[..4].copy_from_slice(&16_u32.to_ne_bytes());
     message[4..6].copy_from_slice(&1000_u16.to_ne_bytes());

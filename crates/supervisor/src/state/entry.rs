@@ -18,6 +18,8 @@ pub(crate) enum Entry<'a> {
     LookingUp(&'a LookingUp),
     /// The answer that was just taken up has to wait.
     Unsent(EndpointId, u64),
+    /// The answer that was this action, and was on its way, has to wait.
+    Returned(EndpointId, u64, u64, &'a [u8]),
     /// The first answer that waited is sent, or can never be.
     Flushed(EndpointId, u64),
     /// Answers that waited are dropped.
@@ -43,6 +45,7 @@ pub(super) enum OwnedEntry {
     Connected(EndpointId, ConnectionState),
     LookingUp(LookingUp),
     Unsent(EndpointId, u64),
+    Returned(EndpointId, u64, u64, Vec<u8>),
     Flushed(EndpointId, u64),
     Dropped(EndpointId),
     CredentialsWanted(EndpointId),
@@ -113,6 +116,14 @@ impl ConnectionState {
             unsent_since: 0,
         }
     }
+
+    /// One more answer waits, since then.
+    pub(crate) fn wait_with(&mut self, frame: Vec<u8>, since: u64) {
+        if self.unsent.is_empty() {
+            self.unsent_since = since;
+        }
+        self.unsent.push_back(frame);
+    }
 }
 
 /// What a snapshot holds besides the namespace.
@@ -125,6 +136,8 @@ pub(crate) struct Frame {
     pub(crate) owner: Option<OwnerFacts>,
     pub(crate) listeners: Vec<ListenerState>,
     pub(crate) looking_up: Vec<LookingUp>,
+    /// Answers that are on their way, by action.
+    pub(crate) answers: Vec<(u64, EndpointId, Vec<u8>)>,
 }
 
 /// A snapshot to be written; it is read as a [`Namespace`] and a [`Frame`].

@@ -4,6 +4,7 @@
 //! which actions it asked for. The journal counts how many of those were taken up and done. At most one is in doubt after a
 //! kill, and where it sends or writes something, a mark in memory or the log's own length says whether it was done.
 
+use super::answers::{AnswerTable, LeftAnswer};
 use super::entry::Entry;
 use super::layout;
 use crate::log::Place;
@@ -11,11 +12,12 @@ use auditns_core::EndpointId;
 use auditns_sys::shared::{Inbox, Mark, SharedMemory};
 use auditns_sys::{Credentials, Received, Sent, SentBy};
 use serde::Serialize;
-use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsFd;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::Ordering::{self, Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
+use std::sync::{Arc, Mutex};
 
 /// A snapshot is taken when the journal is longer than this and than the snapshot before it.
 const ENOUGH: usize = 256 * 1024;
@@ -29,21 +31,21 @@ const BUFFER: usize = 16 * 1024;
 /// Says that the send mark stands for an answer that had to wait, and for which.
 const LATE: u64 = 1 << 63;
 
-/// Writes a journal; one thread does.
+/// Writes a journal. One thread at a time does: whoever holds the namespace's lock, which is also what orders the numbers here.
 #[derive(Debug)]
 pub(crate) struct Journal {
     memory: Arc<SharedMemory>,
-    epoch: Cell<u64>,
-    length: Cell<usize>,
-    enough: Cell<usize>,
-    taken: Cell<u64>,
+    epoch: AtomicU64,
+    length: AtomicUsize,
+    enough: AtomicUsize,
+    taken: AtomicU64,
     /// Number of the message in the inbox until it is handled.
-    unhandled: Cell<u32>,
-    received: Cell<u32>,
-    late: Cell<u64>,
+    unhandled: AtomicU32,
+    received: AtomicU32,
+    late: AtomicU64,
     /// Entries that did not fit.
-    missing: Cell<u64>,
-    entry: RefCell<Vec<u8>>,
+    missing: AtomicU64,
+    entry: Mutex<Vec<u8>>,
 }
 
 /// One of the two logs of a namespace.
@@ -89,6 +91,10 @@ pub(crate) struct Kept {
     pub(crate) written: [Option<u32>; 2],
     /// The message that was received and not handled.
     pub(crate) message: Option<KeptMessage>,
+    /// The epoch.
+    pub(crate) epoch: u64,
+    /// The answers that were on their way, by action.
+    pub(crate) answers: BTreeMap<u64, LeftAnswer>,
 }
 
 impl Journal {
@@ -96,15 +102,15 @@ impl Journal {
     pub(super) fn new(memory: Arc<SharedMemory>) -> Journal {
         Journal {
             memory,
-            epoch: Cell::new(0),
-            length: Cell::new(0),
-            enough: Cell::new(ENOUGH),
-            taken: Cell::new(0),
-            unhandled: Cell::new(0),
-            received: Cell::new(0),
-            late: Cell::new(0),
-            missing: Cell::new(0),
-            entry: RefCell::default(),
+            epoch: AtomicU64::new(0),
+            length: AtomicUsize::new(0),
+            enough: AtomicUsize::new(ENOUGH),
+            taken: AtomicU64::new(0),
+            unhandled: AtomicU32::new(0),
+            received: AtomicU32::new(0),
+            late: AtomicU64::new(0),
+            missing: AtomicU64::new(0),
+            entry: Mutex::default(),
         }
     }
 
@@ -116,7 +122,7 @@ impl Journal {
     pub(super) fn left(memory: Arc<SharedMemory>) -> io::Result<(Journal, Kept)> {
         let journal = Journal::new(memory);
         let epoch = journal.get(layout::EPOCH_AT);
-        journal.epoch.set(epoch);
+        journal.epoch.store(epoch, Relaxed);
         let half = layout::half(epoch);
         let length = |at: usize, most: usize| {
             let found = usize::try_from(journal.get(half + at)).unwrap_or(usize::MAX);
@@ -145,7 +151,7 @@ impl Journal {
             (journal.get(half + layout::ACTIONS_TAKEN), journal.get(half + layout::ACTIONS_DONE));
         let sent_for = journal.get(layout::SEND_FOR_AT);
         let marked = journal.mark().is_some_and(Mark::is_set);
-        let is_current = |word: usize| journal.get(word) == epoch << 32 | taken & 0xffff_ffff;
+        let is_current = |word: usize| journal.get(word) == action(epoch, taken);
         let write = journal.write_begun();
         let written = [Log::Host, Log::Inside].map(|log| journal.written_until(log));
         let number = u32::try_from(journal.get(layout::INBOX_NUMBER_AT)).unwrap_or(0);
@@ -161,12 +167,19 @@ impl Journal {
             write,
             written,
             message,
+            epoch,
+            answers: AnswerTable::new(Arc::clone(&journal.memory)).left(),
         };
         if kept.message.is_some() {
-            journal.unhandled.set(number);
+            journal.unhandled.store(number, Relaxed);
         }
-        journal.received.set(number);
-        journal.taken.set(taken);
+        journal.received.store(number, Relaxed);
+        journal.taken.store(taken, Relaxed);
+        // Until the next snapshot this journal goes on.
+        journal.length.store(bytes.len(), Relaxed);
+        if sent_for >> 32 == LATE >> 32 | epoch {
+            journal.late.store(sent_for & 0xffff_ffff, Relaxed);
+        }
         Ok((journal, kept))
     }
 
@@ -184,28 +197,28 @@ impl Journal {
     /// Notes something that happened. Nothing may be done because of it before.
     pub(crate) fn note(&self, entry: &Entry<'_>) {
         let handles = entry.handles_message();
-        let number = if handles { self.unhandled.take() } else { 0 };
+        let number = if handles { self.unhandled.swap(0, Relaxed) } else { 0 };
         if self.append(entry, number).is_none() {
-            self.missing.set(self.missing.get() + 1);
+            self.missing.store(self.missing.load(Relaxed) + 1, Relaxed);
         }
     }
 
     fn append(&self, entry: &Entry<'_>, number: u32) -> Option<()> {
-        let mut space = self.entry.try_borrow_mut().ok()?;
+        let mut space = self.entry.try_lock().ok()?;
         space.clear();
         let bytes = postcard::to_extend(entry, std::mem::take(&mut *space)).ok()?;
-        let (at, length) = (self.length.get(), HEAD + bytes.len());
+        let (at, length) = (self.length.load(Relaxed), HEAD + bytes.len());
         if at + length > layout::JOURNAL {
             return None;
         }
         let mut head = [0; HEAD];
         head[..4].copy_from_slice(&u32::try_from(bytes.len()).ok()?.to_ne_bytes());
         head[4..8].copy_from_slice(&number.to_ne_bytes());
-        head[8..].copy_from_slice(&self.taken.get().to_ne_bytes());
-        let journal = layout::journal(self.epoch.get());
+        head[8..].copy_from_slice(&self.taken.load(Relaxed).to_ne_bytes());
+        let journal = layout::journal(self.epoch.load(Relaxed));
         self.memory.write(journal + at, &head);
         self.memory.write(journal + at + HEAD, &bytes);
-        self.length.set(at + length);
+        self.length.store(at + length, Relaxed);
         self.set_of_half(layout::LENGTH_OF_JOURNAL, (at + length) as u64);
         *space = bytes;
         Some(())
@@ -213,14 +226,14 @@ impl Journal {
 
     /// An action is about to be done; the one before it is.
     pub(crate) fn take_up(&self) {
-        self.set_of_half(layout::ACTIONS_DONE, self.taken.get());
-        self.taken.set(self.taken.get() + 1);
-        self.set_of_half(layout::ACTIONS_TAKEN, self.taken.get());
+        self.set_of_half(layout::ACTIONS_DONE, self.taken.load(Relaxed));
+        self.taken.store(self.taken.load(Relaxed) + 1, Relaxed);
+        self.set_of_half(layout::ACTIONS_TAKEN, self.taken.load(Relaxed));
     }
 
     /// All actions that were taken up are done.
     pub(crate) fn all_done(&self) {
-        self.set_of_half(layout::ACTIONS_DONE, self.taken.get());
+        self.set_of_half(layout::ACTIONS_DONE, self.taken.load(Relaxed));
     }
 
     /// Sends what the current action is about.
@@ -242,11 +255,11 @@ impl Journal {
         message: &[u8],
         sent_by: SentBy,
     ) -> (io::Result<Sent>, u64) {
-        let number = self.late.get() + 1;
-        self.late.set(number);
+        let number = self.late.load(Relaxed) + 1;
+        self.late.store(number, Relaxed);
         self.set(layout::SEND_FOR_AT, 0);
         self.set(layout::SEND_ENDPOINT_AT, endpoint.0);
-        let purpose = LATE | self.epoch.get() << 32 | number & 0xffff_ffff;
+        let purpose = LATE | self.epoch.load(Relaxed) << 32 | number & 0xffff_ffff;
         (self.send_for(purpose, fd, message, sent_by), number)
     }
 
@@ -287,7 +300,7 @@ impl Journal {
 
     /// What marks of a log have in common in this epoch. No epoch is 0 when something is written.
     fn of_log(&self, log: Log) -> u64 {
-        ((log as u64) << 31 | self.epoch.get() & 0x7fff_ffff) << 32
+        ((log as u64) << 31 | self.epoch.load(Relaxed) & 0x7fff_ffff) << 32
     }
 
     /// Receives a message; its beginning is in the buffer.
@@ -302,13 +315,13 @@ impl Journal {
     ) -> io::Result<Received> {
         let Some(inbox) = self.inbox() else { return Err(io::ErrorKind::InvalidData.into()) };
         inbox.clear();
-        let number = self.received.get().wrapping_add(1).max(1);
-        self.received.set(number);
+        let number = self.received.load(Relaxed).wrapping_add(1).max(1);
+        self.received.store(number, Relaxed);
         self.set(layout::INBOX_ENDPOINT_AT, endpoint.0);
         self.set(layout::INBOX_NUMBER_AT, u64::from(number));
         let received = inbox.receive(fd)?;
         if let Received::Message { length, .. } = received {
-            self.unhandled.set(number);
+            self.unhandled.store(number, Relaxed);
             // Few messages are long, and one buffer of a namespace is enough.
             buffer.shrink_to(BUFFER);
             buffer.resize(length.min(layout::MESSAGE), 0);
@@ -319,7 +332,7 @@ impl Journal {
 
     /// The message in the inbox will not be handled.
     pub(crate) fn discard_message(&self) {
-        self.unhandled.set(0);
+        self.unhandled.store(0, Relaxed);
         if let Some(inbox) = self.inbox() {
             inbox.clear();
         }
@@ -327,7 +340,7 @@ impl Journal {
 
     /// Whether it is time for a snapshot.
     pub(crate) fn is_long(&self) -> bool {
-        self.length.get() > self.enough.get() || self.missing.get() > 0
+        self.length.load(Relaxed) > self.enough.load(Relaxed) || self.missing.load(Relaxed) > 0
     }
 
     /// Begins anew with a snapshot. No message may be unhandled and no action left.
@@ -337,10 +350,10 @@ impl Journal {
     pub(crate) fn snapshot(&self, state: &impl Serialize) -> io::Result<()> {
         let bytes = postcard::to_stdvec(state).map_err(io::Error::other)?;
         if bytes.len() > layout::SNAPSHOT {
-            self.enough.set(self.enough.get().saturating_mul(2));
+            self.enough.store(self.enough.load(Relaxed).saturating_mul(2), Relaxed);
             return Err(io::ErrorKind::OutOfMemory.into());
         }
-        let old = self.epoch.get();
+        let old = self.epoch.load(Relaxed);
         let new = old + 1;
         let half = layout::half(new);
         self.memory.write(layout::snapshot(new), &bytes);
@@ -352,20 +365,20 @@ impl Journal {
         self.discard_message();
         self.set(layout::EPOCH_AT, new);
         self.set(layout::MAGIC_AT, layout::MAGIC);
-        self.epoch.set(new);
-        self.length.set(0);
-        self.taken.set(0);
-        self.late.set(0);
-        self.missing.set(0);
-        self.enough.set(bytes.len().clamp(ENOUGH, layout::JOURNAL / 2));
+        self.epoch.store(new, Relaxed);
+        self.length.store(0, Relaxed);
+        self.taken.store(0, Relaxed);
+        self.late.store(0, Relaxed);
+        self.missing.store(0, Relaxed);
+        self.enough.store(bytes.len().clamp(ENOUGH, layout::JOURNAL / 2), Relaxed);
         // Memory that is not given back is no error.
         let _ = self.memory.discard(layout::journal(old), layout::JOURNAL + layout::SNAPSHOT);
         Ok(())
     }
 
     /// The action in hand, as the marks name it.
-    fn current(&self) -> u64 {
-        self.epoch.get() << 32 | self.taken.get() & 0xffff_ffff
+    pub(crate) fn current(&self) -> u64 {
+        action(self.epoch.load(Relaxed), self.taken.load(Relaxed))
     }
 
     fn mark(&self) -> Option<Mark<'_>> {
@@ -387,6 +400,11 @@ impl Journal {
     }
 
     fn set_of_half(&self, at: usize, value: u64) {
-        self.set(layout::half(self.epoch.get()) + at, value);
+        self.set(layout::half(self.epoch.load(Relaxed)) + at, value);
     }
+}
+
+/// How marks name an action of an epoch: the one that was taken up as the `taken`th.
+pub(super) fn action(epoch: u64, taken: u64) -> u64 {
+    epoch << 32 | taken & 0xffff_ffff
 }

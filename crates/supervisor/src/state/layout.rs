@@ -3,10 +3,12 @@
 use auditns_sys::shared::{CallSlot, Inbox, Mark};
 
 /// Written last when the memory is made; another number is another layout.
-pub(super) const MAGIC: u64 = 0x6175_6469_746e_0006;
+pub(super) const MAGIC: u64 = 0x6175_6469_746e_0007;
 
 /// Calls that wait for answers.
 pub(super) const CALLS: u32 = 1024;
+/// Answers that are on their way without the namespace's lock.
+pub(super) const ANSWERS: u32 = 1024;
 /// Bytes of a journal. Journals begin anew long before, except within one turn of the loop.
 pub(super) const JOURNAL: usize = 32 << 20;
 /// Bytes of a snapshot: all that a namespace may hold.
@@ -30,6 +32,8 @@ pub(super) const INBOX_ENDPOINT_AT: usize = 32;
 pub(super) const STORE_FOR_AT: usize = 40;
 pub(super) const STORE_INODE_AT: usize = 48;
 pub(super) const STORE_LENGTH_AT: usize = 56;
+/// How many places for answers were ever used.
+pub(super) const ANSWERS_USED_AT: usize = 128;
 /// How many places for calls were ever used: the others hold nothing, and are not looked at, because that would take memory.
 pub(super) const CALLS_USED_AT: usize = 216;
 /// Up to which record each of the logs is written.
@@ -41,7 +45,7 @@ pub(super) const SEND_ENDPOINT_AT: usize = 248;
 /// The mark of the last send.
 pub(super) const MARK_AT: usize = 64;
 
-const _: () = assert!(MARK_AT + Mark::LENGTH <= CALLS_USED_AT);
+const _: () = assert!(MARK_AT + Mark::LENGTH <= ANSWERS_USED_AT);
 
 /// Words of a half, from [`half`] on.
 pub(super) const LENGTH_OF_SNAPSHOT: usize = 0;
@@ -56,7 +60,9 @@ pub(super) const fn half(epoch: u64) -> usize {
 
 const TABLE_AT: usize = PAGE;
 const PLACE: usize = CallSlot::LENGTH + 8;
-const INBOX: usize = (TABLE_AT + CALLS as usize * PLACE).next_multiple_of(PAGE);
+const ANSWERS_AT: usize = (TABLE_AT + CALLS as usize * PLACE).next_multiple_of(PAGE);
+const ANSWER: usize = 8 + Mark::LENGTH;
+const INBOX: usize = (ANSWERS_AT + ANSWERS as usize * ANSWER).next_multiple_of(PAGE);
 const HALVES: usize = (INBOX + Inbox::OVERHEAD + MESSAGE).next_multiple_of(PAGE);
 
 /// Length of the whole. What is never written takes no memory.
@@ -70,6 +76,11 @@ pub(super) const fn call(number: u32) -> usize {
 /// The word that says which listener it came from.
 pub(super) const fn call_listener(number: u32) -> usize {
     call(number) + CallSlot::LENGTH
+}
+
+/// The word with the action that an answer is. Its mark follows.
+pub(super) const fn answer(place: u32) -> usize {
+    ANSWERS_AT + place as usize * ANSWER
 }
 
 pub(super) const INBOX_AT: usize = INBOX;

@@ -3,6 +3,7 @@
 //! Whoever holds the memory and the sockets (the keeper, or the service manager) hands them to the next supervisor, which
 //! goes on where the last one was killed; see [`journal`].
 
+mod answers;
 mod blame;
 mod calls;
 mod entry;
@@ -10,13 +11,14 @@ mod journal;
 mod layout;
 mod replay;
 
+pub(crate) use answers::AnswerTable;
 pub(crate) use blame::Blame;
 pub use blame::end_at_panics;
 pub(crate) use calls::CallTable;
 pub(crate) use entry::{ConnectionState, Entry, Frame, ListenerState, LookingUp, Snapshot};
 pub(crate) use journal::{Journal, Kept, KeptMessage, Log, Write};
 pub(crate) use layout::MESSAGE;
-pub(crate) use replay::{Doubt, Replayed, replay, snapshot};
+pub(crate) use replay::{Doubt, LostAnswer, Replayed, replay, snapshot};
 
 use auditns_sys::shared::SharedMemory;
 use std::io;
@@ -68,6 +70,11 @@ impl State {
     /// Whoever works for the namespace.
     pub(crate) fn blame(&self) -> Blame {
         Blame(Arc::clone(&self.memory))
+    }
+
+    /// The table of answers that are on their way.
+    pub(crate) fn answers(&self) -> AnswerTable {
+        AnswerTable::new(Arc::clone(&self.memory))
     }
 
     /// The table of calls.

@@ -1,7 +1,8 @@
 //! From what was left to where the last supervisor was.
 
+use super::answers::LeftAnswer;
 use super::entry::{ConnectionState, Frame, OwnedEntry};
-use super::journal::{Kept, Log, Write};
+use super::journal::{self, Kept, Log, Write};
 use auditns_core::{Action, EndpointId, Input, Namespace};
 use std::collections::BTreeMap;
 use std::io;
@@ -20,6 +21,8 @@ pub(crate) struct Replayed {
     pub(crate) frame: Frame,
     pub(crate) connections: BTreeMap<EndpointId, ConnectionState>,
     pub(crate) doubt: Option<Doubt>,
+    /// Answers that were on their way and not sent, in order, with their places.
+    pub(crate) answers: BTreeMap<u64, LostAnswer>,
     /// Actions [`Action::StoreInside`] that were taken up and may not be done: their lines are gathered.
     pub(crate) inside: Vec<Action>,
     /// See [`Kept::write`].
@@ -30,7 +33,16 @@ pub(crate) struct Replayed {
     pub(crate) ended: bool,
 }
 
-struct Replay {
+/// An answer that was on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LostAnswer {
+    pub(crate) endpoint: EndpointId,
+    pub(crate) place: u32,
+    pub(crate) frame: Vec<u8>,
+}
+
+struct Replay<'k> {
+    kept: &'k Kept,
     namespace: Namespace,
     replayed: Replayed,
     taken: u64,
@@ -47,16 +59,22 @@ struct Replay {
 pub(crate) fn replay(kept: &Kept) -> io::Result<(Namespace, Replayed)> {
     let (namespace, mut frame) = snapshot(kept)?;
     let connections = std::mem::take(&mut frame.connections).into_iter().collect();
-    let replayed = Replayed {
+    let mut replayed = Replayed {
         frame,
         connections,
         doubt: None,
+        answers: BTreeMap::new(),
         inside: Vec::new(),
         write: kept.write,
         written: kept.written,
         ended: false,
     };
-    let mut replay = Replay { namespace, replayed, taken: 0, last: None, outcome_noted: true, flushed: 0 };
+    let answers = std::mem::take(&mut replayed.frame.answers);
+    let mut replay =
+        Replay { kept, namespace, replayed, taken: 0, last: None, outcome_noted: true, flushed: 0 };
+    for (action, endpoint, frame) in answers {
+        replay.note_answer(action, endpoint, &frame);
+    }
     for (taken, bytes) in &kept.entries {
         replay.take_until(*taken)?;
         replay.apply(postcard::from_bytes(bytes).map_err(invalid)?);
@@ -82,7 +100,7 @@ pub(crate) fn snapshot(kept: &Kept) -> io::Result<(Namespace, Frame)> {
     postcard::from_bytes(&kept.snapshot).map_err(invalid)
 }
 
-impl Replay {
+impl Replay<'_> {
     /// Takes actions up as the supervisor did.
     fn take_until(&mut self, taken: u64) -> io::Result<()> {
         while self.taken < taken {
@@ -104,9 +122,24 @@ impl Replay {
                     self.replayed.inside.clear();
                 }
             }
+            if let Action::Reply { endpoint, frame } = &action
+                && self.note_answer(journal::action(self.kept.epoch, self.taken), *endpoint, frame)
+            {
+                self.outcome_noted = true;
+            }
             self.last = Some(action);
         }
         Ok(())
+    }
+
+    /// An answer was taken up. Returns whether it has a place of its own.
+    fn note_answer(&mut self, action: u64, endpoint: EndpointId, frame: &[u8]) -> bool {
+        let Some(LeftAnswer { place, sent }) = self.kept.answers.get(&action).copied() else { return false };
+        if !sent {
+            let lost = LostAnswer { endpoint, place, frame: frame.to_vec() };
+            self.replayed.answers.insert(action, lost);
+        }
+        true
     }
 
     fn apply(&mut self, entry: OwnedEntry) {
@@ -125,12 +158,11 @@ impl Replay {
                 self.outcome_noted = true;
                 let Some(Action::Reply { frame, .. }) = &self.last else { return };
                 let frame = frame.clone();
-                self.change(endpoint, |state| {
-                    if state.unsent.is_empty() {
-                        state.unsent_since = since;
-                    }
-                    state.unsent.push_back(frame);
-                });
+                self.change(endpoint, |state| state.wait_with(frame, since));
+            }
+            OwnedEntry::Returned(endpoint, since, action, frame) => {
+                self.replayed.answers.remove(&action);
+                self.change(endpoint, |state| state.wait_with(frame, since));
             }
             OwnedEntry::Flushed(endpoint, number) => self.flush(endpoint, number),
             OwnedEntry::Dropped(endpoint) => self.change(endpoint, |state| state.unsent.clear()),

@@ -85,7 +85,7 @@ pub(super) struct Aside<W> {
     waiting_calls: usize,
     /// When waiting work is gone through next.
     prune_at: usize,
-    is_waiting: Box<dyn Fn(&Notification) -> bool>,
+    is_waiting: Box<dyn Fn(&Notification) -> bool + Send>,
     look_up: fn(u32, &[PathQuestion]) -> PathAnswers,
 }
 
@@ -96,7 +96,7 @@ impl<W: Send + 'static> Aside<W> {
     /// Those of `eventfd(2)`.
     pub(super) fn new(
         calls_max: usize,
-        is_waiting: impl Fn(&Notification) -> bool + 'static,
+        is_waiting: impl Fn(&Notification) -> bool + Send + 'static,
     ) -> io::Result<Aside<W>> {
         let (channel, results) = channel();
         let ready = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);

@@ -71,6 +71,7 @@ impl Server<'_> {
                 }
             }
             if own.is_empty() {
+                self.send_gathered_before(endpoint);
                 return;
             }
             self.endpoint_ready(endpoint, own, false);
@@ -82,8 +83,11 @@ impl Server<'_> {
     fn ready_endpoints(&self) -> Vec<(EndpointId, EventFlags)> {
         let mut events = Vec::with_capacity(EVENTS);
         let none = Timespec { tv_sec: 0, tv_nsec: 0 };
-        // An error is one of the loop's own wait, too.
-        let _ = epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&none));
+        for epoll in self.watchers.all() {
+            events.reserve(EVENTS);
+            // An error is one of the thread's own wait, too.
+            let _ = epoll::wait(epoll, spare_capacity(&mut events), Some(&none));
+        }
         let endpoints = events.iter().map(|event| (event.data.u64(), event.flags));
         let endpoints = endpoints.filter(|(token, _)| *token >= FOREIGN_TOKENS);
         endpoints.map(|(token, flags)| (EndpointId(token), flags)).collect()

@@ -66,13 +66,13 @@ fn expected(view: &str, serials: impl Iterator<Item = u32>) -> String {
 /// A storage in that folder with a journal, and the memory of both.
 fn journaled(folder: &Path) -> (State, Storage) {
     let state = State::create().unwrap();
-    let journal = Rc::new(state.new_journal());
+    let journal = Arc::new(state.new_journal());
     let frame = testing::frame(folder);
     journal.snapshot(&(&Namespace::new(testing::config(), now()), frame)).unwrap();
     (state, with_journal(folder, journal))
 }
 
-fn with_journal(folder: &Path, journal: Rc<Journal>) -> Storage {
+fn with_journal(folder: &Path, journal: Arc<Journal>) -> Storage {
     let mut storage = Storage::new(LogFile::new(folder, Rotation::default()));
     storage.set_inside(LogFile::named(folder, "namespace.log", Rotation::default()));
     storage.set_journal(journal, None);
@@ -128,12 +128,12 @@ fn a_piece_that_a_kill_has_cut_is_written_again_and_a_whole_one_is_not() {
         // The process is killed in the write of the host's log.
         let pieces = actions[10..].iter().filter(|action| matches!(action, Action::Store { .. }));
         storage.store_ahead(pieces);
-        let journal = storage.noted.as_ref().map(|noted| Rc::clone(&noted.journal)).unwrap();
+        let journal = storage.noted.as_ref().map(|noted| Arc::clone(&noted.journal)).unwrap();
         journal.note_written(Log::Host, 5);
         std::fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(before.max(cut)).unwrap();
 
         let (journal, kept) = state.left().unwrap();
-        let mut storage = with_journal(folder.path(), Rc::new(journal));
+        let mut storage = with_journal(folder.path(), Arc::new(journal));
         storage.settle(kept.written, kept.write, actions.iter());
         storage.store_ahead(actions.iter());
         store_inside(&mut storage, &actions);

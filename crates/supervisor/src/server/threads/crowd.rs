@@ -1,0 +1,97 @@
+//! How many clients are busy at a time.
+
+use auditns_core::EndpointId;
+use std::time::Duration;
+
+/// Clients of which one sends again within this time are busy.
+const BUSY: Duration = Duration::from_micros(300);
+
+/// As many messages of clients other than the one before show that several are busy; as many in a row of one, that it is alone.
+const SURE: u32 = 32;
+
+/// As many messages in a row of one client make it worth expecting the next one.
+const EXPECTED: u32 = 8;
+
+/// What the last messages of a namespace tell of its clients.
+#[derive(Debug, Default)]
+pub(in crate::server) struct Crowd {
+    last: Option<EndpointId>,
+    at: Duration,
+    /// Messages in a row of the same client.
+    in_a_row: u32,
+    /// Messages of other clients than the one before, since one was alone.
+    changes: u32,
+    /// Where the client that sent last was then, if that was noted.
+    processor: Option<u32>,
+}
+
+impl Crowd {
+    /// A message came at that time, from the processor that was noted. Returns whether several clients are busy.
+    pub(in crate::server) fn message(
+        &mut self,
+        endpoint: EndpointId,
+        noted: Option<u32>,
+        at: Duration,
+    ) -> bool {
+        let busy = at.saturating_sub(self.at) < BUSY;
+        let same = self.last == Some(endpoint);
+        (self.last, self.at, self.processor) = (Some(endpoint), at, noted);
+        if !busy {
+            (self.in_a_row, self.changes) = (0, 0);
+        } else if same {
+            self.in_a_row = self.in_a_row.saturating_add(1);
+            if self.in_a_row >= SURE {
+                self.changes = 0;
+            }
+        } else {
+            self.in_a_row = 0;
+            self.changes = self.changes.saturating_add(1);
+        }
+        self.changes >= SURE
+    }
+
+    /// If one client alone is busy and will soon send again: on which processor it is, as far as that is known.
+    pub(super) fn expected(&self) -> Option<Option<u32>> {
+        (self.in_a_row >= EXPECTED).then_some(self.processor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: EndpointId = EndpointId(1);
+    const OTHER: EndpointId = EndpointId(2);
+
+    /// Whether several clients are busy after each of these messages, with as many microseconds between them.
+    fn several(crowd: &mut Crowd, endpoints: &[EndpointId], interval: u64) -> Vec<bool> {
+        let message = |endpoint: &EndpointId| {
+            crowd.message(*endpoint, Some(1), crowd.at + Duration::from_micros(interval))
+        };
+        endpoints.iter().map(message).collect()
+    }
+
+    #[test]
+    fn clients_that_take_turns_are_several_until_one_is_alone_or_they_rest() {
+        let mut crowd = Crowd::default();
+        assert!(several(&mut crowd, &[ONE; 100], 20).iter().all(|several| !several));
+        let both = [ONE, OTHER].repeat(30);
+        assert_eq!(several(&mut crowd, &both, 20).iter().filter(|several| **several).count(), 60 - 32);
+        assert_eq!(several(&mut crowd, &[ONE; 33], 20).last(), Some(&false));
+        several(&mut crowd, &both, 20);
+        assert!(several(&mut crowd, &both, 2000).iter().all(|several| !several));
+    }
+
+    #[test]
+    fn the_next_message_of_a_client_is_expected_when_it_alone_is_busy() {
+        let mut crowd = Crowd::default();
+        several(&mut crowd, &[ONE; 8], 20);
+        assert_eq!(crowd.expected(), None);
+        several(&mut crowd, &[ONE; 1], 20);
+        assert_eq!(crowd.expected(), Some(Some(1)));
+        several(&mut crowd, &[OTHER], 20);
+        assert_eq!(crowd.expected(), None);
+        several(&mut crowd, &[ONE; 20], 2000);
+        assert_eq!(crowd.expected(), None);
+    }
+}

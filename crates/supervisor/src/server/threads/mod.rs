@@ -1,0 +1,291 @@
+//! The threads that serve a namespace, and the lock that they share.
+//!
+//! The main thread takes calls off listeners, does what the host orders, and serves clients as long as one at a time is busy.
+//! When several are, the processor of each gets a worker: a thread that stays there and serves the clients that run there, so
+//! that neither has to wake the other's processor. Clients that send now and then stay where they are; moving them costs more
+//! than it gains.
+//!
+//! All that changes the namespace is done under one lock, so that the journal is one sequence, and the order on the wire is
+//! that of the journal. Taking calls off listeners is done without it: that can make the kernel wait.
+
+mod course;
+mod crowd;
+mod expecting;
+mod watchers;
+mod worker;
+
+pub(super) use course::Course;
+pub(super) use crowd::Crowd;
+pub(super) use watchers::{Watcher, Watchers};
+
+use super::answers::{Gathered, Returned};
+use super::{ASIDE_TOKEN, EVENTS, FOREIGN_TOKENS, LISTENER_TOKENS, NOTIFICATIONS_PER_TURN, Server};
+use crate::server::calls::Calls;
+use auditns_sys::clock;
+use expecting::Expecting;
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, Event, EventFlags};
+use rustix::io::Errno;
+use rustix::time::Timespec;
+use std::hint::spin_loop;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Scope};
+use std::time::Duration;
+use watchers::Start;
+
+/// How often the lock is tried before the kernel is asked to wait for it. Who holds it handles a few messages, which takes
+/// less time than being put to sleep and woken.
+const TRIES: u32 = 2000;
+
+/// Event data of what the main thread is woken with to see what is due. Workers end with it.
+const WAKE_TOKEN: u64 = 14;
+
+/// What a turn of the main thread came to.
+#[derive(Debug, Default)]
+pub(crate) struct Turn {
+    /// Descriptors of the caller that are ready, by token.
+    pub(crate) ready: Vec<u64>,
+    /// The last member is gone.
+    pub(crate) ended: bool,
+}
+
+/// A namespace as its threads share it.
+pub(crate) struct Serving<'o> {
+    server: Mutex<Server<'o>>,
+    calls: Arc<Calls>,
+}
+
+/// The main thread of a namespace.
+pub(crate) struct MainThread<'scope, 'env, 'o> {
+    serving: &'scope Serving<'o>,
+    scope: &'scope Scope<'scope, 'env>,
+    waiting: Waiting,
+    /// What the last turn has sent, and nobody has taken back.
+    returned: Returned,
+}
+
+/// What a turn leaves to be done without the lock.
+#[must_use]
+#[derive(Debug, Default)]
+pub(super) struct Rest {
+    /// When something is due, on the clock of the time since boot.
+    due: Option<Duration>,
+    /// The client that was served last will soon send again; on which processor it is, if that is known.
+    expected: Option<Option<u32>>,
+    /// Workers that are to be started.
+    start: Vec<Start>,
+    /// Answers to be sent.
+    answers: Gathered,
+}
+
+impl<'o> Serving<'o> {
+    pub(crate) fn new(server: Server<'o>) -> Serving<'o> {
+        let calls = Arc::clone(&server.calls);
+        Serving { server: Mutex::new(server), calls }
+    }
+
+    /// Runs the main thread: the calling one. Workers have ended when this returns.
+    pub(crate) fn run<R>(&self, main: impl FnOnce(&mut MainThread<'_, '_, 'o>) -> R) -> R {
+        thread::scope(|scope| {
+            let epoll = Arc::clone(self.lock().watchers.main());
+            let mut thread = MainThread {
+                serving: self,
+                scope,
+                waiting: Waiting::new(epoll),
+                returned: Returned::default(),
+            };
+            let result = main(&mut thread);
+            self.lock().end_workers();
+            result
+        })
+    }
+
+    /// The server, for one thread at a time.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Server<'o>> {
+        for _ in 0..TRIES {
+            if let Ok(server) = self.server.try_lock() {
+                return server;
+            }
+            spin_loop();
+        }
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does what a turn has left to be done without the lock. Returns what is to be taken back when the lock is taken again.
+    fn leave_turn<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        mut rest: Rest,
+        waiting: &mut Waiting,
+    ) -> Returned {
+        let mut returned = rest.send();
+        if returned.is_urgent() {
+            self.lock().take_back(std::mem::take(&mut returned));
+        }
+        waiting.due = rest.due;
+        waiting.expecting.set(rest.expected);
+        self.start_workers(scope, rest.start);
+        returned
+    }
+
+    fn start_workers<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, start: Vec<Start>) {
+        for start in start {
+            let processor = start.processor;
+            if worker::start(self, scope, start).is_err() {
+                self.lock().do_without_worker(processor);
+            }
+        }
+    }
+}
+
+impl<'o> MainThread<'_, '_, 'o> {
+    /// The server, for one thread at a time.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Server<'o>> {
+        self.serving.lock()
+    }
+
+    /// Waits for events, at most `longest`, and handles them.
+    ///
+    /// # Errors
+    /// Those of `epoll_wait(2)` and of taking calls off listeners.
+    pub(crate) fn turn(&mut self, longest: Option<Duration>) -> io::Result<Turn> {
+        let events = self.waiting.wait(longest)?;
+        let mut turn = Turn::default();
+        turn.ready.extend(events.iter().map(|event| event.data.u64()).filter(|token| *token < WAKE_TOKEN));
+        let mut server = self.serving.lock();
+        server.begin_turn(std::mem::take(&mut self.returned));
+        server.endpoints_ready(events);
+        if events.iter().any(|event| event.data.u64() == ASIDE_TOKEN) {
+            server.aside_ready();
+        }
+        if events.iter().any(|event| event.data.u64() == WAKE_TOKEN) {
+            server.watchers.acknowledge();
+        }
+        let rest = server.end_turn();
+        drop(server);
+        let calls = events.iter().map(|event| (event.data.u64(), event.flags));
+        let calls: Vec<_> = calls.filter(|(token, _)| *token >= LISTENER_TOKENS).collect();
+        // A call finds the answers to what was sent before it.
+        self.leave_turn(rest);
+        for (token, flags) in calls {
+            turn.ended |= self.serving.listener_ready(token - LISTENER_TOKENS, flags)?;
+            let rest = self.lock().end_turn();
+            self.leave_turn(rest);
+        }
+        Ok(turn)
+    }
+
+    fn leave_turn(&mut self, rest: Rest) {
+        let sent = self.serving.leave_turn(self.scope, rest, &mut self.waiting);
+        self.returned.append(sent);
+    }
+
+    /// Ends the workers and handles what members left behind.
+    pub(crate) fn finish(&mut self) {
+        let mut server = self.serving.lock();
+        server.end_workers();
+        server.finish();
+    }
+}
+
+impl Serving<'_> {
+    /// Returns whether the last member is gone.
+    fn listener_ready(&self, number: u64, flags: EventFlags) -> io::Result<bool> {
+        let Ok(number) = usize::try_from(number) else { return Ok(false) };
+        if flags.contains(EventFlags::IN) {
+            for _ in 0..NOTIFICATIONS_PER_TURN {
+                let Some(call) = self.calls.receive(number)? else { break };
+                let mut server = self.lock();
+                server.answer(&call);
+                server.perform();
+            }
+        }
+        let Some(listener) = self.calls.listener(number) else { return Ok(false) };
+        let may_be_over = flags.contains(EventFlags::HUP) || listener.is_proxied();
+        if !may_be_over || !listener.is_hung_up()? {
+            return Ok(false);
+        }
+        Ok(self.lock().lose_listener(number, &listener))
+    }
+}
+
+impl Server<'_> {
+    /// Handles events of endpoints; leaves others alone.
+    fn endpoints_ready(&mut self, events: &[Event]) {
+        let endpoints = FOREIGN_TOKENS..LISTENER_TOKENS;
+        for event in events.iter().filter(|event| endpoints.contains(&event.data.u64())) {
+            self.endpoint_event(event, events.len() == 1);
+        }
+        self.perform();
+    }
+
+    /// From now on answers are gathered.
+    fn begin_turn(&mut self, returned: Returned) {
+        self.take_back(returned);
+        self.answers.gather();
+    }
+
+    /// Does what is due and says what is left.
+    fn end_turn(&mut self) -> Rest {
+        self.perform();
+        self.serve_parked();
+        self.tick();
+        self.save_if_long();
+        Rest {
+            due: self.due(),
+            expected: self.crowd.expected(),
+            start: self.watchers.take_start(),
+            answers: self.answers.take(),
+        }
+    }
+}
+
+/// How a thread waits for events.
+struct Waiting {
+    epoll: Arc<OwnedFd>,
+    events: Vec<Event>,
+    due: Option<Duration>,
+    expecting: Expecting,
+}
+
+impl Rest {
+    /// Sends the answers.
+    fn send(&mut self) -> Returned {
+        std::mem::take(&mut self.answers).send()
+    }
+}
+
+impl Waiting {
+    fn new(epoll: Arc<OwnedFd>) -> Waiting {
+        // What is due is seen at the first turn.
+        let due = Some(Duration::ZERO);
+        Waiting { epoll, events: Vec::with_capacity(EVENTS), due, expecting: Expecting::default() }
+    }
+
+    /// Waits until there are events, something is due, or `longest` has passed.
+    fn wait(&mut self, longest: Option<Duration>) -> io::Result<&[Event]> {
+        let Waiting { epoll, events, due, expecting } = self;
+        let look = |events: &mut Vec<Event>, timeout: Option<Duration>| {
+            events.clear();
+            let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+            match epoll::wait(&**epoll, spare_capacity(events), timeout.as_ref()) {
+                Ok(_) | Err(Errno::INTR) => Ok(!events.is_empty()),
+                Err(error) => Err(io::Error::from(error)),
+            }
+        };
+        let found = expecting.look(|| look(events, Some(Duration::ZERO)))?;
+        if !found {
+            let due = due.map(|at| at.saturating_sub(clock::since_boot()));
+            look(events, [due, longest].into_iter().flatten().min())?;
+        }
+        Ok(events)
+    }
+}
+
+#[cfg(test)]
+pub(super) use tests::turn_once;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! Which thread watches which sockets.
+
+use super::WAKE_TOKEN;
+use auditns_sys::placement::Placement;
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::event::{EventfdFlags, eventfd};
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Most workers of this process, of all namespaces together. Beyond, the main threads do their work.
+const WORKERS_MAX: usize = 256;
+
+/// Workers of this process.
+static WORKERS: AtomicUsize = AtomicUsize::new(0);
+
+/// How long a namespace does without workers after one could not be started.
+const WITHOUT: Duration = Duration::from_secs(10);
+
+/// A thread that watches sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::server) enum Watcher {
+    Main,
+    /// The worker on this processor.
+    Worker(u32),
+}
+
+/// A worker that is to be started.
+#[derive(Debug)]
+pub(in crate::server) struct Start {
+    pub(super) processor: u32,
+    pub(super) epoll: Arc<OwnedFd>,
+    pub(super) placement: Placement,
+    pub(super) place: Place,
+}
+
+/// A worker's place among those of the process.
+#[derive(Debug)]
+pub(in crate::server) struct Place(());
+
+/// The threads of a namespace, as the sets of sockets that they watch.
+#[derive(Debug)]
+pub(in crate::server) struct Watchers {
+    main: Arc<OwnedFd>,
+    workers: BTreeMap<u32, Arc<OwnedFd>>,
+    start: Vec<Start>,
+    /// Where threads may run; `None` where there is one processor, or too many to tell.
+    placement: Option<Placement>,
+    without_until: Duration,
+    over: bool,
+    /// Wakes the main thread.
+    wake: OwnedFd,
+    /// Wakes the workers for good.
+    end: OwnedFd,
+}
+
+impl Watchers {
+    /// The main thread alone.
+    ///
+    /// # Errors
+    /// Those of `epoll_create(2)` and `eventfd(2)`.
+    pub(in crate::server) fn new() -> io::Result<Watchers> {
+        let main = Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?);
+        let event = || eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
+        let (wake, end) = (event()?, event()?);
+        epoll::add(&*main, &wake, EventData::new_u64(WAKE_TOKEN), EventFlags::IN)?;
+        let placement = Placement::of_this_thread().ok().filter(|placement| placement.processors() > 1);
+        Ok(Watchers {
+            main,
+            workers: BTreeMap::new(),
+            start: Vec::new(),
+            placement,
+            without_until: Duration::ZERO,
+            over: false,
+            wake,
+            end,
+        })
+    }
+
+    pub(in crate::server) fn main(&self) -> &Arc<OwnedFd> {
+        &self.main
+    }
+
+    /// What a thread watches.
+    pub(in crate::server) fn of(&self, watcher: Watcher) -> &OwnedFd {
+        match watcher {
+            Watcher::Main => &self.main,
+            Watcher::Worker(processor) => self.workers.get(&processor).unwrap_or(&self.main),
+        }
+    }
+
+    /// What all threads watch.
+    pub(in crate::server) fn all(&self) -> impl Iterator<Item = &OwnedFd> {
+        std::iter::once(&self.main).chain(self.workers.values()).map(|epoll| &**epoll)
+    }
+
+    /// Whether there is a worker on that processor, or one will be started. `now` is on the clock of the time since boot.
+    pub(in crate::server) fn have_worker(&mut self, processor: u32, now: Duration) -> bool {
+        if self.workers.contains_key(&processor) {
+            return true;
+        }
+        if self.over || now < self.without_until {
+            return false;
+        }
+        let Some(placement) = self.placement.filter(|placement| placement.allows(processor)) else {
+            return false;
+        };
+        let (Some(place), Ok(epoll)) = (Place::take(), self.set_of_worker()) else {
+            self.without_until = now + WITHOUT;
+            return false;
+        };
+        let epoll = Arc::new(epoll);
+        self.workers.insert(processor, Arc::clone(&epoll));
+        self.start.push(Start { processor, epoll, placement, place });
+        true
+    }
+
+    fn set_of_worker(&self) -> io::Result<OwnedFd> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        epoll::add(&epoll, &self.end, EventData::new_u64(WAKE_TOKEN), EventFlags::IN)?;
+        Ok(epoll)
+    }
+
+    pub(super) fn take_start(&mut self) -> Vec<Start> {
+        std::mem::take(&mut self.start)
+    }
+
+    /// There is no worker on that processor any more. The main thread takes over what is due.
+    pub(super) fn remove(&mut self, processor: u32) {
+        self.workers.remove(&processor);
+        let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
+    }
+
+    /// A worker could not be started.
+    pub(super) fn do_without(&mut self, now: Duration) {
+        self.without_until = now + WITHOUT;
+    }
+
+    /// The main thread was woken.
+    pub(super) fn acknowledge(&self) {
+        let _ = rustix::io::read(&self.wake, &mut [0; 8]);
+    }
+
+    /// The workers are to end.
+    pub(super) fn end(&mut self) {
+        self.over = true;
+        self.start.clear();
+        self.workers.clear();
+        let _ = rustix::io::write(&self.end, &1_u64.to_ne_bytes());
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+}
+
+impl Place {
+    fn take() -> Option<Place> {
+        let taken = WORKERS.fetch_add(1, Ordering::Relaxed);
+        let place = Place(());
+        (taken < WORKERS_MAX).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        WORKERS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
