@@ -273,7 +273,7 @@ pub(crate) struct Show {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Keys: backlog-limit (records; opens the gate of a namespace that began with 0), rate-limit (records \
-    a second), policy (normal or strict), log-size (bytes), log-files, sockets.\n\n\
+    a second; more are lost), read-rate (messages a second; senders of more wait), policy (normal or strict), log-size (bytes), log-files, sockets.\n\n\
     Example:\n  auditns set 1000:web backlog-limit 64"
 )]
 pub(crate) struct Set {

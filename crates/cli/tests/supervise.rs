@@ -64,6 +64,7 @@ fn settings_are_changed_one_at_a_time_and_wrong_ones_are_refused_in_a_sentence()
     for (key, value, before) in [
         ("backlog-limit", "65", "64"),
         ("rate-limit", "1000", "0"),
+        ("read-rate", "5000", "0"),
         ("policy", "strict", "normal"),
         ("log-size", "65536", "8388608"),
         ("log-files", "3", "5"),

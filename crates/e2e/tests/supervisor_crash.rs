@@ -159,6 +159,29 @@ fn killed_supervisors_with_many_threads_lose_nothing() {
 }
 
 #[test]
+fn supervisors_that_are_killed_while_they_take_over_lose_nothing() {
+    let _alone = alone();
+    let kills = number_of("AUDITNS_CRASH_KILLS", 40) / 3;
+    let mut instants = Instants::new();
+    let supervisor = Supervisor::start("twice");
+    let senders = Senders::start(&supervisor, "twice", 12, Duration::ZERO);
+    assert!(until(SOON, || supervisor.shown_if_there("twice", "records") > Some(50)), "nothing is logged");
+    supervisor.set("twice", "log-size", "4000000000");
+    for _ in 0..kills {
+        supervisor.answering();
+        sleep(instants.next(1, 60));
+        let first = supervisor.signal(Signal::KILL);
+        assert!(until(SOON, || supervisor.pid().is_some_and(|pid| pid != first)), "nobody takes over");
+        sleep(instants.next(0, 25));
+        supervisor.signal(Signal::KILL);
+    }
+    goes_on_after(&supervisor, "twice");
+    let told = senders.finish();
+    println!("{} messages, longest call {:?}", told.accepted(), told.longest());
+    complete(&supervisor, "twice", &told, 12, LONGEST);
+}
+
+#[test]
 fn a_stopped_supervisor_is_waited_for() {
     let _alone = alone();
     let supervisor = Supervisor::start("stopped");

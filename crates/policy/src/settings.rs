@@ -109,6 +109,8 @@ pub struct Settings {
     pub backlog_limit: u32,
     /// Records a second that members may have stored; 0 is no limit.
     pub rate_limit: u32,
+    /// Messages a second that are read of all members together; whoever sends more waits. 0 is no limit.
+    pub read_rate: u32,
     /// How much of its configuration is the namespace's own.
     pub policy: Mode,
     /// Most open audit sockets, [`crate::bounds::SOCKETS`].
@@ -142,6 +144,7 @@ impl Default for Defaults {
         let settings = Settings {
             backlog_limit: 64,
             rate_limit: 0,
+            read_rate: 0,
             policy: Mode::Normal,
             sockets: 4096,
             rules: 4096,
@@ -161,6 +164,7 @@ impl Defaults {
         set(&mut settings.backlog_limit, changes.backlog_limit);
         set(unprivileged_backlog_limit, changes.unprivileged_backlog_limit);
         set(&mut settings.rate_limit, changes.rate_limit);
+        set(&mut settings.read_rate, changes.read_rate);
         set(&mut settings.policy, changes.policy);
         set(&mut settings.sockets, changes.sockets);
         set(&mut settings.rules, changes.rules);
@@ -184,6 +188,7 @@ pub(crate) struct Changes {
     pub(crate) backlog_limit: Option<u32>,
     pub(crate) unprivileged_backlog_limit: Option<u32>,
     pub(crate) rate_limit: Option<u32>,
+    pub(crate) read_rate: Option<u32>,
     pub(crate) policy: Option<Mode>,
     pub(crate) sockets: Option<usize>,
     pub(crate) rules: Option<usize>,

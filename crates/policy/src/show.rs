@@ -29,6 +29,7 @@ fn all(settings: &Settings, unprivileged_backlog_limit: u32) -> Changes {
         backlog_limit: Some(settings.backlog_limit),
         unprivileged_backlog_limit: Some(unprivileged_backlog_limit),
         rate_limit: Some(settings.rate_limit),
+        read_rate: Some(settings.read_rate),
         policy: Some(settings.policy),
         sockets: Some(settings.sockets),
         rules: Some(settings.rules),
@@ -58,6 +59,7 @@ fn changes(formatter: &mut fmt::Formatter<'_>, changes: &Changes) -> fmt::Result
     key(formatter, "backlog-limit", changes.backlog_limit)?;
     key(formatter, "unprivileged-backlog-limit", changes.unprivileged_backlog_limit)?;
     key(formatter, "rate-limit", changes.rate_limit)?;
+    key(formatter, "read-rate", changes.read_rate)?;
     key(formatter, "policy", changes.policy.map(|mode| quoted(mode.name())))?;
     key(formatter, "sockets", changes.sockets)?;
     key(formatter, "rules", changes.rules)?;
@@ -110,7 +112,7 @@ mod tests {
             "[supervisor]\nlog-folder = '/a \"b\\ü'\nforward = 'kernel'\n[runtime]\non-missing = 'skip'\n[limits]\nnamespaces = 7\n\
              [defaults]\nlog-size = 65537\nstrict-clients = ['a*', 'b']\n\
              [[namespace]]\nruntime = 'x*'\nuser = 'a\\b'\nname = '*'\nrefuse = true\n\
-             [[namespace]]\nbacklog-limit = 1\nunprivileged-backlog-limit = 2\nrate-limit = 3\npolicy = 'strict'\n\
+             [[namespace]]\nbacklog-limit = 1\nunprivileged-backlog-limit = 2\nrate-limit = 3\nread-rate = 9\npolicy = 'strict'\n\
              sockets = 4\nrules = 5\nqueue-bytes = '6M'\nlog-size = '7M'\nlog-files = 8\ninside-log = false\n\
              strict-clients = []\n",
         );

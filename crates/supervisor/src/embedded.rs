@@ -117,6 +117,7 @@ pub fn run(options: &Options, observer: &mut (dyn Observer + Send)) -> Result<Ex
         rotation: options.rotation,
         inside_log: false,
         sockets: SOCKETS,
+        read_rate: 0,
         strict_clients: options.strict_clients.clone(),
     };
     let pid = launched.child.id();

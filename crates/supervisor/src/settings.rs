@@ -12,6 +12,8 @@ pub(crate) struct Settings {
     pub(crate) inside_log: bool,
     /// Most open audit sockets.
     pub(crate) sockets: usize,
+    /// Messages a second that are read of all members together; 0 is no limit.
+    pub(crate) read_rate: u32,
     /// See [`crate::embedded::Options::strict_clients`].
     pub(crate) strict_clients: Vec<String>,
 }

@@ -70,6 +70,7 @@ pub(crate) fn settings() -> Settings {
         rotation: Rotation::default(),
         inside_log: false,
         sockets: crate::server::limits::SOCKETS,
+        read_rate: 0,
         strict_clients: Vec::new(),
     }
 }

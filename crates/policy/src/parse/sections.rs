@@ -14,10 +14,11 @@ const FILE: [&str; 5] = ["supervisor", "runtime", "limits", "defaults", "namespa
 const SUPERVISOR: [&str; 2] = ["log-folder", "forward"];
 const RUNTIME: [&str; 1] = ["on-missing"];
 const LIMITS: [&str; 2] = ["namespaces", "namespaces-per-user"];
-const DEFAULTS: [&str; 11] = [
+const DEFAULTS: [&str; 12] = [
     "backlog-limit",
     "unprivileged-backlog-limit",
     "rate-limit",
+    "read-rate",
     "policy",
     "sockets",
     "rules",
@@ -86,6 +87,7 @@ fn changes(section: Section<'_>) -> Result<Changes, PolicyError> {
         unprivileged_backlog_limit: section
             .read("unprivileged-backlog-limit", |value| value.number(bounds::RECORDS))?,
         rate_limit: section.read("rate-limit", |value| value.number(bounds::RECORDS))?,
+        read_rate: section.read("read-rate", |value| value.number(bounds::RECORDS))?,
         policy: section.read("policy", |value| value.word(&Mode::NAMES))?,
         sockets: section.read("sockets", |value| value.number(bounds::SOCKETS))?,
         rules: section.read("rules", |value| value.number(bounds::RULES))?,

@@ -17,7 +17,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 /// Settings that [`Host::set`] knows.
-const KEYS: [&str; 6] = ["backlog-limit", "rate-limit", "policy", "log-size", "log-files", "sockets"];
+const KEYS: [&str; 7] =
+    ["backlog-limit", "rate-limit", "read-rate", "policy", "log-size", "log-files", "sockets"];
 
 /// Answers calls of the control interface.
 #[derive(Debug)]
@@ -162,6 +163,7 @@ fn order(request: &SetRequest, before: &Description) -> Result<Order, Refusal> {
                 _ => Err(invalid(request, "normal or strict")),
             };
         }
+        "read-rate" => settings.read_rate = number(request, 0..=u32::MAX)?,
         "log-size" => settings.rotation.size = u64::from(number(request, 65536..=u32::MAX)?),
         "log-files" => settings.rotation.files = number(request, 1..=1000)?,
         "sockets" => {
@@ -184,6 +186,7 @@ fn shown(key: &str, description: &Description) -> String {
             auditns_control::interface::Policy::Normal => "normal".to_owned(),
             auditns_control::interface::Policy::Strict => "strict".to_owned(),
         },
+        "read-rate" => description.settings.read_rate.to_string(),
         "log-size" => description.settings.rotation.size.to_string(),
         "log-files" => description.settings.rotation.files.to_string(),
         _ => description.settings.sockets.to_string(),

@@ -124,6 +124,7 @@ fn begin(
         rotation: Rotation { size: granted.log_size, files: granted.log_files },
         inside_log: granted.inside_log,
         sockets: granted.sockets,
+        read_rate: granted.read_rate,
         strict_clients: [granted.strict_clients.clone(), request.strict_clients.clone()].concat(),
     };
     // Memory and rules are the host's to grant: a user can ask for less.

@@ -30,6 +30,8 @@ pub(super) struct Connection {
     overrun: bool,
     unsent_bytes: usize,
     looking_up: bool,
+    /// It is not read until there is a token for it.
+    out_of_tokens: bool,
     /// Notes of the kernel's about its senders, once there are any; `None` inside where there is no room for one more.
     watched: OnceCell<Option<Watched>>,
     /// What epoll watches for; `None` while the descriptor is not in its set at all, because epoll reports a hang-up
@@ -60,6 +62,7 @@ impl Connection {
             overrun: false,
             unsent_bytes,
             looking_up: false,
+            out_of_tokens: false,
             watched: OnceCell::new(),
             interest: None,
             watcher: Watcher::Main,
@@ -133,7 +136,7 @@ impl Connection {
     }
 
     pub(super) fn may_read(&self) -> bool {
-        !self.state.paused && !self.looking_up && self.state.unsent.is_empty()
+        !self.state.paused && !self.looking_up && !self.out_of_tokens && self.state.unsent.is_empty()
     }
 
     pub(super) fn set_paused(&mut self, paused: bool) {
@@ -143,6 +146,11 @@ impl Connection {
     /// Nothing is read while the paths of the last datagram are looked up.
     pub(super) fn set_looking_up(&mut self, looking_up: bool) {
         self.looking_up = looking_up;
+    }
+
+    /// Nothing is read until there is a token for it.
+    pub(super) fn set_out_of_tokens(&mut self, out_of_tokens: bool) {
+        self.out_of_tokens = out_of_tokens;
     }
 
     /// Whether the next message brings descriptors along; see [`endpoint::carries_descriptors`].

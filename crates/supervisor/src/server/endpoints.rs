@@ -49,6 +49,7 @@ impl Server<'_> {
             for _ in 0..if alone { BURST } else { 1 } {
                 let may_read = self.connections.get(&endpoint).is_some_and(Connection::may_read);
                 if !may_read
+                    || !self.has_token(endpoint)
                     || !self.read_message(endpoint)
                     || asks_for_answer(&self.buffer)
                     || self.has_to_wait()
@@ -98,6 +99,7 @@ impl Server<'_> {
         noted: Option<&Identity>,
         opener: &Opener,
     ) -> bool {
+        self.take_token();
         let Some(owner) = &mut self.owner else { return false };
         let mut sender = self.resolver.either_sender(credentials, noted, opener, owner);
         let pid = sender.ids.host.pid;

@@ -3,6 +3,7 @@
 mod actions;
 mod answers;
 mod aside;
+mod bucket;
 mod callers_memory;
 pub(crate) mod calls;
 mod connection;
@@ -33,6 +34,7 @@ use aside::{Aside, Done, LAST_WAIT};
 use auditns_bpf::Steering;
 use auditns_core::{EndpointId, Input};
 use auditns_sys::{Endpoints, Listener, Notification, clock};
+use bucket::Bucket;
 use calls::Calls;
 use connection::Connection;
 use durable::Durable;
@@ -110,6 +112,7 @@ pub(crate) struct Server<'o> {
     watchers: Watchers,
     crowd: Crowd,
     answers: Answers,
+    bucket: Bucket,
     /// Notes senders, if it could be loaded.
     steering: Arc<OnceLock<Steering>>,
     observer: &'o mut (dyn Observer + Send),
@@ -154,6 +157,7 @@ impl<'o> Server<'o> {
             steering,
         } = parts;
         let watchers = Watchers::new()?;
+        let bucket = Bucket::new(settings.read_rate);
         let mut limits = Limits::for_descriptors(descriptors);
         limits.sockets = limits.sockets.min(settings.sockets);
         let calls = Arc::new(calls);
@@ -191,6 +195,7 @@ impl<'o> Server<'o> {
             watchers,
             crowd: Crowd::default(),
             answers: Answers::new(answers),
+            bucket,
             steering,
             observer,
             buffer: Vec::new(),
@@ -315,7 +320,9 @@ impl<'o> Server<'o> {
     /// When something is due, on the clock of the time since boot.
     fn due(&self) -> Option<Duration> {
         let parked = self.parked.rest().map(|rest| clock::since_boot() + rest);
-        [self.namespace.next_deadline(), self.storage.later_deadline(), parked].into_iter().flatten().min()
+        let deadlines =
+            [self.namespace.next_deadline(), self.storage.later_deadline(), parked, self.bucket.due()];
+        deadlines.into_iter().flatten().min()
     }
 
     fn feed(&mut self, input: Input<'_>) {

@@ -57,6 +57,7 @@ impl Server<'_> {
     pub(crate) fn set_settings(&mut self, settings: Settings) {
         self.namespace.note(&Entry::Settings(&settings));
         self.storage.set_rotation(settings.rotation);
+        self.bucket.set_rate(settings.read_rate);
         self.limits.sockets = settings.sockets.clamp(SOCKETS_MIN, SOCKETS);
         self.settings = settings;
     }

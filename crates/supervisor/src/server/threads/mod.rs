@@ -231,6 +231,7 @@ impl Server<'_> {
     fn end_turn(&mut self) -> Rest {
         self.perform();
         self.serve_parked();
+        self.hand_out_tokens();
         self.tick();
         self.save_if_long();
         Rest {
