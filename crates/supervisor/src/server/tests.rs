@@ -34,6 +34,11 @@ impl Drop for Member {
 }
 
 pub(super) fn with_server(test: impl FnOnce(&mut Server<'_>)) {
+    with_server_for(|mut server| test(&mut server));
+}
+
+/// As [`with_server`], for a test that shares it out among threads.
+pub(super) fn with_server_for(test: impl FnOnce(Server<'_>)) {
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new("cat");
     command.stdin(Stdio::piped());
@@ -56,7 +61,7 @@ pub(super) fn with_server(test: impl FnOnce(&mut Server<'_>)) {
     let mut server = Server::new(parts, &mut observer).unwrap();
     server.add_listener(launched.listener, launched.wait_killable, None).unwrap();
     server.owner = Some(Owner::of_first_opener(std::process::id(), 0).unwrap());
-    test(&mut server);
+    test(server);
 }
 
 /// Gives the server an endpoint that this process opened. Returns the member's end.

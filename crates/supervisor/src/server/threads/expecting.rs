@@ -4,11 +4,11 @@
 //! sleep and being woken across processors takes several times as long, more in a virtual machine. So the thread looks again for
 //! a moment, as long as that mostly finds something.
 
+use super::places::Places;
 use rustix::thread::sched_getcpu;
 use std::io;
 use std::num::NonZero;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Threads of this process that look.
-static LOOKING: AtomicUsize = AtomicUsize::new(0);
+static LOOKING: Places = Places::new();
 
 /// Whether a thread looks, and what came of it.
 #[derive(Debug, Default)]
@@ -44,9 +44,16 @@ impl Expecting {
     ///
     /// # Errors
     /// Those of `look`.
-    pub(super) fn look(&mut self, mut look: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
+    pub(super) fn look(&mut self, look: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
+        self.look_from(u32::try_from(sched_getcpu()).ok(), look)
+    }
+
+    fn look_from(
+        &mut self,
+        here: Option<u32>,
+        mut look: impl FnMut() -> io::Result<bool>,
+    ) -> io::Result<bool> {
         // One that shares our processor can send only when we sleep.
-        let here = u32::try_from(sched_getcpu()).ok();
         if !self.expected.take().is_some_and(|there| there.is_none() || there != here) {
             return Ok(false);
         }
@@ -54,7 +61,7 @@ impl Expecting {
         if self.not_before.is_some_and(|at| begin < at) {
             return Ok(false);
         }
-        let Some(_place) = Place::take(places()) else { return Ok(false) };
+        let Some(_place) = LOOKING.take(places()) else { return Ok(false) };
         while !look()? {
             if begin.elapsed() > MOMENT {
                 self.miss(begin);
@@ -74,25 +81,63 @@ impl Expecting {
     }
 }
 
-/// One of the threads that may look at a time.
-struct Place;
-
-impl Place {
-    fn take(places: usize) -> Option<Place> {
-        let taken = LOOKING.fetch_add(1, Ordering::Relaxed);
-        let place = Place;
-        (taken < places).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        LOOKING.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// How many threads may look: they leave half of the processors to others.
 fn places() -> usize {
     static PLACES: OnceLock<usize> = OnceLock::new();
     *PLACES.get_or_init(|| available_parallelism().map_or(1, NonZero::get) / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How often is looked when the message comes at that look, or never.
+    fn looks(expecting: &mut Expecting, expected: Option<Option<u32>>, comes: Option<u32>) -> u32 {
+        let mut looks = 0;
+        expecting.set(expected);
+        let found = expecting.look_from(Some(1), || {
+            looks += 1;
+            Ok(Some(looks) == comes)
+        });
+        assert_eq!(found.unwrap(), comes.is_some_and(|comes| comes == looks));
+        looks
+    }
+
+    #[test]
+    fn a_message_is_looked_for_where_it_is_expected_from_another_processor() {
+        if places() == 0 {
+            return;
+        }
+        let mut expecting = Expecting::default();
+        assert_eq!(looks(&mut expecting, None, Some(1)), 0);
+        assert_eq!(
+            looks(&mut expecting, Some(Some(1)), Some(1)),
+            0,
+            "it would keep the sender from its processor"
+        );
+        for expected in [Some(Some(0)), Some(None)] {
+            assert_eq!(looks(&mut expecting, expected, Some(3)), 3);
+        }
+    }
+
+    #[test]
+    fn who_finds_nothing_again_and_again_looks_more_and_more_rarely() {
+        if places() == 0 {
+            return;
+        }
+        let mut expecting = Expecting::default();
+        let mut pauses = Vec::new();
+        for _ in 0..9 {
+            for _ in 0..MISSES {
+                assert!(looks(&mut expecting, Some(Some(0)), None) > 0);
+            }
+            assert_eq!(looks(&mut expecting, Some(Some(0)), Some(1)), 0);
+            pauses.extend(expecting.pause);
+            expecting.not_before = None;
+        }
+        let doubled: Vec<_> = (0..9).map(|number| (PAUSE * (1 << number)).min(PAUSE_MAX)).collect();
+        assert_eq!(pauses, doubled);
+        assert_eq!(looks(&mut expecting, Some(Some(0)), Some(1)), 1);
+        assert_eq!((expecting.misses, expecting.pause), (0, None), "it begins anew");
+    }
 }

@@ -11,6 +11,7 @@
 mod course;
 mod crowd;
 mod expecting;
+mod places;
 mod watchers;
 mod worker;
 

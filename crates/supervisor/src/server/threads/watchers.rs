@@ -1,6 +1,7 @@
 //! Which thread watches which sockets.
 
 use super::WAKE_TOKEN;
+use super::places::{Place, Places};
 use auditns_sys::placement::Placement;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::event::{EventfdFlags, eventfd};
@@ -8,14 +9,13 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Most workers of this process, of all namespaces together. Beyond, the main threads do their work.
 const WORKERS_MAX: usize = 256;
 
 /// Workers of this process.
-static WORKERS: AtomicUsize = AtomicUsize::new(0);
+static WORKERS: Places = Places::new();
 
 /// How long a namespace does without workers after one could not be started.
 const WITHOUT: Duration = Duration::from_secs(10);
@@ -36,10 +36,6 @@ pub(in crate::server) struct Start {
     pub(super) placement: Placement,
     pub(super) place: Place,
 }
-
-/// A worker's place among those of the process.
-#[derive(Debug)]
-pub(in crate::server) struct Place(());
 
 /// The threads of a namespace, as the sets of sockets that they watch.
 #[derive(Debug)]
@@ -84,6 +80,12 @@ impl Watchers {
         &self.main
     }
 
+    /// Whether there can be workers at all.
+    #[cfg(test)]
+    pub(super) fn may_have_workers(&self) -> bool {
+        self.placement.is_some()
+    }
+
     /// What a thread watches.
     pub(in crate::server) fn of(&self, watcher: Watcher) -> &OwnedFd {
         match watcher {
@@ -108,7 +110,7 @@ impl Watchers {
         let Some(placement) = self.placement.filter(|placement| placement.allows(processor)) else {
             return false;
         };
-        let (Some(place), Ok(epoll)) = (Place::take(), self.set_of_worker()) else {
+        let (Some(place), Ok(epoll)) = (WORKERS.take(WORKERS_MAX), self.set_of_worker()) else {
             self.without_until = now + WITHOUT;
             return false;
         };
@@ -154,19 +156,5 @@ impl Watchers {
 
     pub(super) fn is_over(&self) -> bool {
         self.over
-    }
-}
-
-impl Place {
-    fn take() -> Option<Place> {
-        let taken = WORKERS.fetch_add(1, Ordering::Relaxed);
-        let place = Place(());
-        (taken < WORKERS_MAX).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        WORKERS.fetch_sub(1, Ordering::Relaxed);
     }
 }
