@@ -84,7 +84,7 @@ const PLAIN: &[c_long] = &[
     libc::SYS_membarrier,
     libc::SYS_sched_yield,
     libc::SYS_sched_getaffinity,
-    // Threads of namespaces follow their clients.
+    // Workers stay on their clients' processors.
     libc::SYS_sched_setaffinity,
     libc::SYS_sched_setattr,
     libc::SYS_rt_sigaction,

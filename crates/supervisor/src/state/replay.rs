@@ -162,6 +162,7 @@ impl Replay<'_> {
             }
             OwnedEntry::Returned(endpoint, since, action, frame) => {
                 self.replayed.answers.remove(&action);
+                self.outcome_noted |= action == journal::action(self.kept.epoch, self.taken);
                 self.change(endpoint, |state| state.wait_with(frame, since));
             }
             OwnedEntry::Flushed(endpoint, number) => self.flush(endpoint, number),

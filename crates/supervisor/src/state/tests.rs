@@ -8,6 +8,8 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+mod going_on;
+
 const ENDPOINT: EndpointId = EndpointId(17);
 
 fn namespace() -> Namespace {

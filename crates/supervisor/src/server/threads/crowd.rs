@@ -12,6 +12,16 @@ const SURE: u32 = 32;
 /// As many messages in a row of one client make it worth expecting the next one.
 const EXPECTED: u32 = 8;
 
+/// A message that will soon come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Expected {
+    #[default]
+    Nothing,
+    /// It is not known from which processor.
+    FromSomewhere,
+    From(u32),
+}
+
 /// What the last messages of a namespace tell of its clients.
 #[derive(Debug, Default)]
 pub(in crate::server) struct Crowd {
@@ -50,9 +60,13 @@ impl Crowd {
         self.changes >= SURE
     }
 
-    /// If one client alone is busy and will soon send again: on which processor it is, as far as that is known.
-    pub(super) fn expected(&self) -> Option<Option<u32>> {
-        (self.in_a_row >= EXPECTED).then_some(self.processor)
+    /// Whether one client alone is busy and will soon send again.
+    pub(super) fn expected(&self) -> Expected {
+        match self.processor {
+            _ if self.in_a_row < EXPECTED => Expected::Nothing,
+            None => Expected::FromSomewhere,
+            Some(processor) => Expected::From(processor),
+        }
     }
 }
 
@@ -86,12 +100,12 @@ mod tests {
     fn the_next_message_of_a_client_is_expected_when_it_alone_is_busy() {
         let mut crowd = Crowd::default();
         several(&mut crowd, &[ONE; 8], 20);
-        assert_eq!(crowd.expected(), None);
+        assert_eq!(crowd.expected(), Expected::Nothing);
         several(&mut crowd, &[ONE; 1], 20);
-        assert_eq!(crowd.expected(), Some(Some(1)));
+        assert_eq!(crowd.expected(), Expected::From(1));
         several(&mut crowd, &[OTHER], 20);
-        assert_eq!(crowd.expected(), None);
+        assert_eq!(crowd.expected(), Expected::Nothing);
         several(&mut crowd, &[ONE; 20], 2000);
-        assert_eq!(crowd.expected(), None);
+        assert_eq!(crowd.expected(), Expected::Nothing);
     }
 }

@@ -47,6 +47,12 @@ pub(in crate::server) struct Watchers {
     placement: Option<Placement>,
     without_until: Duration,
     over: bool,
+    /// What threads wake each other with, from the first worker on.
+    bells: Option<Bells>,
+}
+
+#[derive(Debug)]
+struct Bells {
     /// Wakes the main thread.
     wake: OwnedFd,
     /// Wakes the workers for good.
@@ -57,12 +63,9 @@ impl Watchers {
     /// The main thread alone.
     ///
     /// # Errors
-    /// Those of `epoll_create(2)` and `eventfd(2)`.
+    /// Those of `epoll_create(2)`.
     pub(in crate::server) fn new() -> io::Result<Watchers> {
         let main = Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?);
-        let event = || eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
-        let (wake, end) = (event()?, event()?);
-        epoll::add(&*main, &wake, EventData::new_u64(WAKE_TOKEN), EventFlags::IN)?;
         let placement = Placement::of_this_thread().ok().filter(|placement| placement.processors() > 1);
         Ok(Watchers {
             main,
@@ -71,8 +74,7 @@ impl Watchers {
             placement,
             without_until: Duration::ZERO,
             over: false,
-            wake,
-            end,
+            bells: None,
         })
     }
 
@@ -120,9 +122,13 @@ impl Watchers {
         true
     }
 
-    fn set_of_worker(&self) -> io::Result<OwnedFd> {
+    fn set_of_worker(&mut self) -> io::Result<OwnedFd> {
+        let bells = match &mut self.bells {
+            Some(bells) => bells,
+            none => none.insert(Bells::new(&self.main)?),
+        };
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        epoll::add(&epoll, &self.end, EventData::new_u64(WAKE_TOKEN), EventFlags::IN)?;
+        epoll::add(&epoll, &bells.end, EventData::new_u64(WAKE_TOKEN), EventFlags::IN)?;
         Ok(epoll)
     }
 
@@ -133,7 +139,9 @@ impl Watchers {
     /// There is no worker on that processor any more. The main thread takes over what is due.
     pub(super) fn remove(&mut self, processor: u32) {
         self.workers.remove(&processor);
-        let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
+        if let Some(bells) = &self.bells {
+            ring(&bells.wake);
+        }
     }
 
     /// A worker could not be started.
@@ -143,7 +151,9 @@ impl Watchers {
 
     /// The main thread was woken.
     pub(super) fn acknowledge(&self) {
-        let _ = rustix::io::read(&self.wake, &mut [0; 8]);
+        if let Some(bells) = &self.bells {
+            let _ = rustix::io::read(&bells.wake, &mut [0; 8]);
+        }
     }
 
     /// The workers are to end.
@@ -151,10 +161,25 @@ impl Watchers {
         self.over = true;
         self.start.clear();
         self.workers.clear();
-        let _ = rustix::io::write(&self.end, &1_u64.to_ne_bytes());
+        if let Some(bells) = &self.bells {
+            ring(&bells.end);
+        }
     }
 
     pub(super) fn is_over(&self) -> bool {
         self.over
     }
+}
+
+impl Bells {
+    fn new(main: &OwnedFd) -> io::Result<Bells> {
+        let bell = || eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
+        let (wake, end) = (bell()?, bell()?);
+        epoll::add(main, &wake, EventData::new_u64(WAKE_TOKEN), EventFlags::IN)?;
+        Ok(Bells { wake, end })
+    }
+}
+
+fn ring(bell: &OwnedFd) {
+    let _ = rustix::io::write(bell, &1_u64.to_ne_bytes());
 }
