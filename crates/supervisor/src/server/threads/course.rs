@@ -28,23 +28,21 @@ impl Course {
     /// A message of a busy client came at that time, from the processor that was `noted`, or from that process. Returns the
     /// processor if the client has stayed there, and may be moved to it.
     pub(in crate::server) fn message(&mut self, noted: Option<u32>, pid: u32, at: Duration) -> Option<u32> {
-        let processor = match noted {
-            Some(processor) => processor,
-            None => {
-                self.unseen += 1;
-                if self.unseen < LOOK {
-                    return None;
-                }
-                self.unseen = 0;
-                // A look now and then has to do.
-                self.in_a_row = SURE;
-                self.processor = cpu_of(pid);
-                self.processor?
-            }
-        };
+        let processor = noted.or_else(|| self.look(pid))?;
         self.in_a_row = if self.processor == Some(processor) { self.in_a_row.saturating_add(1) } else { 0 };
         self.processor = Some(processor);
         (self.in_a_row >= SURE && at.saturating_sub(self.moved) >= REST).then_some(processor)
+    }
+
+    /// Looks for the client now and then, which has to do.
+    fn look(&mut self, pid: u32) -> Option<u32> {
+        self.unseen += 1;
+        if self.unseen < LOOK {
+            return None;
+        }
+        (self.unseen, self.in_a_row) = (0, SURE);
+        self.processor = cpu_of(pid);
+        self.processor
     }
 
     /// The client was moved at that time.

@@ -4,6 +4,7 @@
 //! sleep and being woken across processors takes several times as long, more in a virtual machine. So the thread looks again for
 //! a moment, as long as that mostly finds something.
 
+use super::crowd::Expected;
 use super::places::Places;
 use rustix::thread::sched_getcpu;
 use std::io;
@@ -28,15 +29,15 @@ static LOOKING: Places = Places::new();
 /// Whether a thread looks, and what came of it.
 #[derive(Debug, Default)]
 pub(super) struct Expecting {
-    expected: Option<Option<u32>>,
+    expected: Expected,
     misses: u32,
     pause: Option<Duration>,
     not_before: Option<Instant>,
 }
 
 impl Expecting {
-    /// Whether the client that was served last will soon send again, and on which processor it is, as far as that is known.
-    pub(super) fn set(&mut self, expected: Option<Option<u32>>) {
+    /// What will soon come, as far as is known.
+    pub(super) fn set(&mut self, expected: Expected) {
         self.expected = expected;
     }
 
@@ -54,8 +55,10 @@ impl Expecting {
         mut look: impl FnMut() -> io::Result<bool>,
     ) -> io::Result<bool> {
         // One that shares our processor can send only when we sleep.
-        if !self.expected.take().is_some_and(|there| there.is_none() || there != here) {
-            return Ok(false);
+        match std::mem::take(&mut self.expected) {
+            Expected::Nothing => return Ok(false),
+            Expected::From(there) if Some(there) == here => return Ok(false),
+            Expected::From(_) | Expected::FromSomewhere => {}
         }
         let begin = Instant::now();
         if self.not_before.is_some_and(|at| begin < at) {
@@ -92,7 +95,7 @@ mod tests {
     use super::*;
 
     /// How often is looked when the message comes at that look, or never.
-    fn looks(expecting: &mut Expecting, expected: Option<Option<u32>>, comes: Option<u32>) -> u32 {
+    fn looks(expecting: &mut Expecting, expected: Expected, comes: Option<u32>) -> u32 {
         let mut looks = 0;
         expecting.set(expected);
         let found = expecting.look_from(Some(1), || {
@@ -109,13 +112,13 @@ mod tests {
             return;
         }
         let mut expecting = Expecting::default();
-        assert_eq!(looks(&mut expecting, None, Some(1)), 0);
+        assert_eq!(looks(&mut expecting, Expected::Nothing, Some(1)), 0);
         assert_eq!(
-            looks(&mut expecting, Some(Some(1)), Some(1)),
+            looks(&mut expecting, Expected::From(1), Some(1)),
             0,
             "it would keep the sender from its processor"
         );
-        for expected in [Some(Some(0)), Some(None)] {
+        for expected in [Expected::From(0), Expected::FromSomewhere] {
             assert_eq!(looks(&mut expecting, expected, Some(3)), 3);
         }
     }
@@ -129,15 +132,15 @@ mod tests {
         let mut pauses = Vec::new();
         for _ in 0..9 {
             for _ in 0..MISSES {
-                assert!(looks(&mut expecting, Some(Some(0)), None) > 0);
+                assert!(looks(&mut expecting, Expected::From(0), None) > 0);
             }
-            assert_eq!(looks(&mut expecting, Some(Some(0)), Some(1)), 0);
+            assert_eq!(looks(&mut expecting, Expected::From(0), Some(1)), 0);
             pauses.extend(expecting.pause);
             expecting.not_before = None;
         }
         let doubled: Vec<_> = (0..9).map(|number| (PAUSE * (1 << number)).min(PAUSE_MAX)).collect();
         assert_eq!(pauses, doubled);
-        assert_eq!(looks(&mut expecting, Some(Some(0)), Some(1)), 1);
+        assert_eq!(looks(&mut expecting, Expected::From(0), Some(1)), 1);
         assert_eq!((expecting.misses, expecting.pause), (0, None), "it begins anew");
     }
 }

@@ -17,6 +17,7 @@ mod worker;
 
 pub(super) use course::Course;
 pub(super) use crowd::Crowd;
+use crowd::Expected;
 pub(super) use watchers::{Watcher, Watchers};
 
 use super::answers::{Gathered, Returned};
@@ -73,8 +74,8 @@ pub(crate) struct MainThread<'scope, 'env, 'o> {
 pub(super) struct Rest {
     /// When something is due, on the clock of the time since boot.
     due: Option<Duration>,
-    /// The client that was served last will soon send again; on which processor it is, if that is known.
-    expected: Option<Option<u32>>,
+    /// What will soon come.
+    expected: Expected,
     /// Workers that are to be started.
     start: Vec<Start>,
     /// Answers to be sent.
