@@ -7,6 +7,7 @@ mod demo;
 mod dist;
 mod packages;
 mod sim;
+mod soak;
 mod test;
 
 use clap::{Parser, Subcommand};
@@ -34,6 +35,8 @@ enum Task {
     Sim(sim::Options),
     /// Real programs in a Debian root file system
     E2e,
+    /// A supervisor that serves for a long time: nothing may grow (root)
+    Soak(soak::Options),
     /// What audit sockets cost, in ratio to the kernel's own (root)
     Bench(bench::Options),
     /// Compile the BPF program again and compare with the object that is committed (installs clang-14 if missing)
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Task::Conformance => test::conformance(),
         Task::Sim(options) => sim::run(options),
         Task::E2e => test::end_to_end(),
+        Task::Soak(options) => soak::run(options),
         Task::Bench(options) => bench::run(&options),
         Task::Bpf(options) => bpf::make(options),
         Task::Fuzz => test::fuzz(),

@@ -1,11 +1,11 @@
 //! The tests, from the fast ones to the real ones.
 
 use crate::command::{self, Failure, cargo, command, release_program, run, step};
-use crate::{bench, packages, sim};
+use crate::{bench, packages, sim, soak};
 use std::path::PathBuf;
 
 /// Packages whose tests need nothing but cargo and root.
-const END_TO_END: &str = "auditns-e2e";
+pub(crate) const END_TO_END: &str = "auditns-e2e";
 const CONFORMANCE: &str = "auditns-conformance";
 const SIMULATOR: &str = "auditns-sim";
 
@@ -21,6 +21,7 @@ pub(crate) fn all() -> Result<(), Failure> {
     sim::check()?;
     conformance()?;
     end_to_end()?;
+    soak::check()?;
     bench::check()
 }
 

@@ -100,6 +100,14 @@ impl Running {
         self.child.id()
     }
 
+    /// Whether it has not ended yet.
+    ///
+    /// # Panics
+    /// When the kernel refuses to look at the child.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be waited for").is_none()
+    }
+
     /// Sends a signal to the process alone.
     ///
     /// # Panics

@@ -1,0 +1,95 @@
+//! Containers whose root is hostile: in a user namespace and without one, whatever it does, the audit of others, the
+//! supervisor and the kernel are as before.
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `AUDITNS_HOSTILE_SEED` | the seed of what the attackers leave to chance, the time otherwise |
+
+use std::sync::{Mutex, PoisonError};
+
+use auditns_e2e::container::Mode;
+use auditns_e2e::hostile::{Arena, Attack};
+
+/// What an allocator keeps, in KiB: usually, and after some 100 MiB of answers that nobody has read.
+const KEPT: u64 = 12 * 1024;
+const KEPT_OF_ANSWERS: u64 = 64 * 1024;
+
+fn both(name: &'static str, processes: u32, at_least: u64) {
+    withstand(Attack { name, processes, at_least, kept: KEPT });
+}
+
+fn withstand(attack: Attack) {
+    // The tests measure times: one after the other.
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let arena = Arena::new(attack.name);
+    for mode in [Mode::User, Mode::Init] {
+        arena.withstand(attack, mode);
+    }
+    arena.finish();
+}
+
+#[test]
+fn floods_of_64_processes() {
+    both("floods", 64, 1000);
+}
+
+#[test]
+fn sockets_until_there_are_no_more() {
+    both("sockets", 64, 300);
+}
+
+#[test]
+fn an_audit_daemon_that_never_reads() {
+    both("unread-daemon", 16, 100);
+}
+
+#[test]
+fn answers_that_nobody_reads() {
+    withstand(Attack { name: "slow-receivers", processes: 32, at_least: 200, kept: KEPT_OF_ANSWERS });
+}
+
+#[test]
+fn rules_as_large_as_they_get() {
+    withstand(Attack { name: "giant-rules", processes: 4, at_least: 100, kept: KEPT_OF_ANSWERS });
+}
+
+#[test]
+fn settings_that_change_all_the_time() {
+    both("settings", 16, 300);
+}
+
+#[test]
+fn sockets_that_are_copied_and_passed_around() {
+    both("passing", 16, 100);
+}
+
+#[test]
+fn senders_that_lie_about_themselves() {
+    both("credentials", 8, 1000);
+}
+
+#[test]
+fn callers_that_are_stopped_and_traced() {
+    both("tracing", 24, 50);
+}
+
+#[test]
+fn callers_that_are_killed() {
+    both("killing", 32, 100);
+}
+
+#[test]
+fn processes_with_one_number() {
+    both("reuse", 2, 10);
+}
+
+#[test]
+fn mounts_over_proc() {
+    both("false-proc", 6, 50);
+}
+
+#[test]
+fn names_that_are_lines_and_sequences() {
+    both("names", 1, 80);
+}
