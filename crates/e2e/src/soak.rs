@@ -21,6 +21,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Namespaces that log all the time, beside the one with an audit daemon.
 const STEADY: [&str; 2] = ["steady-1", "steady-2"];
 const LOGINS: &str = "logins";
+/// The supervisor keeps files of the last 128 processes that have sent, of each namespace: these are there from the beginning.
+const LOGIN: &str = "for number in {1..150}; do auditctl -m op=warm || exit 1; done; : >$0.warm; \
+                     until [ -e $0.stop ]; do su -c true || exit 1; sleep 0.2; done";
 /// Names of the namespaces that come and go.
 const COMING: usize = 8;
 
@@ -38,8 +41,8 @@ pub fn run(time: Duration) {
     let serving = supervisor.answering();
     let senders = Senders::start_with_auditd(&supervisor, "auditd", MEMBERS, PAUSE);
     let steady: Vec<_> = STEADY.iter().map(|name| Held::start(&supervisor, name, &sender(name))).collect();
-    let logins =
-        Held::start(&supervisor, LOGINS, "until [ -e $0.stop ]; do su -c true || exit 1; sleep 0.2; done");
+    let logins = Held::start(&supervisor, LOGINS, LOGIN);
+    assert!(until(SOON, || logins.file("warm").exists()), "the first senders do not end");
     let (seen, came) = watch(&supervisor, time);
 
     assert_eq!(supervisor.pid(), Some(serving), "the supervisor was replaced");
