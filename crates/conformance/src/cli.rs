@@ -1,6 +1,7 @@
 //! The command line.
 
-use crate::{cases, compare, expected, files, guard, play, random};
+use crate::random::{self, steps};
+use crate::{cases, compare, differential, expected, files, guard, play};
 use std::process::ExitCode;
 
 const USAGE: &str = "\
@@ -14,6 +15,9 @@ usage: auditns-conformance COMMAND
   compare WANT HAVE [-v] [--expected-differences FILE]
                                            exit code 1 on a difference that is not in the list, or an entry that is
                                            not needed
+  differential --auditns PROGRAM --folder FOLDER --seeds N [--first N] [--steps K]
+                                           plays random sequences against the kernel and in a namespace; what a
+                                           difference needs is printed
   minimise --seed N --steps K --want COMMAND --have COMMAND
                                            the shortest random sequence on which two commands still differ; FILE and
                                            ARGS in a command become the transcript and the arguments of `random`";
@@ -29,6 +33,7 @@ pub fn main(args: &[String]) -> ExitCode {
         "list" => args.end().map(|()| list()),
         "play" => play_command(args),
         "random" => random_command(args),
+        "differential" => differential_command(args),
         "minimise" => minimise_command(args),
         "normalise" => normalise_command(&mut args),
         "compare" => compare_command(args),
@@ -92,8 +97,12 @@ impl Arguments {
     }
 
     fn number<T: std::str::FromStr>(&mut self, name: &str) -> Result<T, Failure> {
-        let text = self.required(name)?;
-        text.parse().map_err(|_| Failure::Usage(format!("{name} {text} is not a number")))
+        self.optional(name)?.ok_or_else(|| Failure::Usage(format!("{name} is missing")))
+    }
+
+    fn optional<T: std::str::FromStr>(&mut self, name: &str) -> Result<Option<T>, Failure> {
+        let Some(text) = self.value(name)? else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| Failure::Usage(format!("{name} {text} is not a number")))
     }
 
     fn end(&self) -> Result<(), Failure> {
@@ -134,7 +143,7 @@ fn random_command(mut args: Arguments) -> Result<bool, Failure> {
         steps: args.number("--steps")?,
         out: args.required("--out")?,
         drop: match args.value("--drop")? {
-            Some(text) => random::ranges(&text).map_err(Failure::Usage)?,
+            Some(text) => steps::parse(&text).map_err(Failure::Usage)?,
             None => Vec::new(),
         },
     };
@@ -144,11 +153,20 @@ fn random_command(mut args: Arguments) -> Result<bool, Failure> {
     Ok(true)
 }
 
+fn differential_command(mut args: Arguments) -> Result<bool, Failure> {
+    let sides = differential::Sides::new(args.required("--auditns")?, args.required("--folder")?)?;
+    let seeds = args.number("--seeds")?;
+    let first = args.optional("--first")?.unwrap_or(1);
+    let steps = args.optional("--steps")?.unwrap_or(differential::STEPS);
+    args.end()?;
+    Ok(differential::run(&sides, first, seeds, steps)?)
+}
+
 fn minimise_command(mut args: Arguments) -> Result<bool, Failure> {
     let (seed, steps) = (args.number("--seed")?, args.number("--steps")?);
     let (want, have) = (args.required("--want")?, args.required("--have")?);
     args.end()?;
-    let drop = random::minimise(seed, steps, &want, &have)?;
+    let drop = differential::minimise(seed, steps, &want, &have)?;
     println!("--seed {seed} --steps {steps} --drop {drop}");
     Ok(true)
 }

@@ -12,6 +12,7 @@ mod cli;
 mod compare;
 mod control;
 mod datagram;
+mod differential;
 mod expected;
 mod files;
 mod glob;
