@@ -28,9 +28,17 @@ impl Policy {
     pub fn load(path: &Path) -> Result<Policy, PolicyError> {
         let mut policy = Policy::default();
         for (path, content) in files::read(path)? {
-            parse::file(&path, &content, &mut policy)?;
+            policy.add(&path, &content)?;
         }
         Ok(policy)
+    }
+
+    /// Adds what a file has, of which `path` is the name in messages. After an error the policy is of no more use.
+    ///
+    /// # Errors
+    /// See [`PolicyError`]; none of those that come of opening and reading.
+    pub fn add(&mut self, path: &Path, content: &[u8]) -> Result<(), PolicyError> {
+        parse::file(path, content, self)
     }
 
     /// A policy file with every key, its default and an explanation.
