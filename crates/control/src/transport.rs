@@ -87,13 +87,18 @@ impl Reader {
         })?;
         let chunk = chunk.get(..received.bytes).unwrap_or_default();
         let before = self.buffer.len();
-        self.buffer.extend_from_slice(chunk);
+        self.add(chunk);
         for message in control.drain() {
             if let RecvAncillaryMessage::ScmRights(descriptors) = message {
                 self.keep(descriptors, chunk, before);
             }
         }
         Ok(received.bytes)
+    }
+
+    /// Takes bytes that have arrived. To be called as [`Reader::fill`].
+    pub(crate) fn add(&mut self, chunk: &[u8]) {
+        self.buffer.extend_from_slice(chunk);
     }
 
     /// A read ends with the bytes that its descriptors were sent with, so they belong to the last message in it.

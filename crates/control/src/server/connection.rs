@@ -26,17 +26,10 @@ pub(super) fn converse(
     let mut reader = Reader::new(limits.message);
     let mut message_due = None;
     loop {
-        loop {
-            let message = match reader.take() {
-                Ok(Some(message)) => message,
-                Ok(None) => break,
-                Err(TooLong) => return reply(socket, &too_long(limits), limits),
-            };
-            message_due = None;
-            let Ok(answer) = answer(host, peer, message) else { return Ok(()) };
-            if let Some(answer) = answer {
-                reply(socket, &answer, limits)?;
-            }
+        match answer_all(&mut reader, host, peer, limits, |answer| reply(socket, answer, limits))? {
+            Stage::Over => return Ok(()),
+            Stage::Answered => message_due = None,
+            Stage::Incomplete => {}
         }
         if reader.is_empty() {
             place.set_idle(true);
@@ -51,6 +44,47 @@ pub(super) fn converse(
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(error),
+        }
+    }
+}
+
+/// How far a conversation is when everything that has arrived in full is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Something was answered, or wanted no answer.
+    Answered,
+    /// Nothing was there in full.
+    Incomplete,
+    /// The client has broken the rules.
+    Over,
+}
+
+/// Answers the calls that are here in full.
+///
+/// # Errors
+///
+/// Those of `reply`.
+pub(super) fn answer_all(
+    reader: &mut Reader,
+    host: &dyn Host,
+    peer: Peer,
+    limits: &Limits,
+    mut reply: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<Stage> {
+    let mut stage = Stage::Incomplete;
+    loop {
+        let message = match reader.take() {
+            Ok(Some(message)) => message,
+            Ok(None) => return Ok(stage),
+            Err(TooLong) => {
+                reply(&too_long(limits))?;
+                return Ok(Stage::Over);
+            }
+        };
+        stage = Stage::Answered;
+        let Ok(answer) = answer(host, peer, message) else { return Ok(Stage::Over) };
+        if let Some(answer) = answer {
+            reply(&answer)?;
         }
     }
 }

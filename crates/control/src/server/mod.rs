@@ -8,9 +8,11 @@ mod dismissal;
 mod dispatch;
 mod host;
 mod limits;
+mod offline;
 mod table;
 
 pub use host::{Host, Peer};
+pub use offline::replies;
 
 use dismissal::Dismissals;
 pub(crate) use limits::Limits;
