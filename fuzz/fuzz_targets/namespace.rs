@@ -1,6 +1,3 @@
 #![no_main]
 
-#[path = "../checks/namespace.rs"]
-mod checks;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::namespace(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| auditns_fuzz_checks::namespace::namespace(bytes));

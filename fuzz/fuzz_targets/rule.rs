@@ -1,7 +1,3 @@
 #![no_main]
 
-#[path = "../checks/wire.rs"]
-#[allow(dead_code)]
-mod checks;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::rule(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| auditns_fuzz_checks::wire::rule(bytes));

@@ -1,8 +1,6 @@
 //! The decoders, given bytes that nobody meant well: the functions of the fuzz targets with seeded random input.
 
-#[path = "../../../fuzz/checks/wire.rs"]
-mod checks;
-
+use auditns_fuzz_checks::wire as checks;
 use proptest::collection::vec;
 use proptest::prelude::*;
 

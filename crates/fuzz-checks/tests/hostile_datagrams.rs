@@ -1,8 +1,6 @@
 //! A namespace, given datagrams that nobody meant well: the function of the fuzz target with seeded random scripts.
 
-#[path = "../../../fuzz/checks/namespace.rs"]
-mod checks;
-
+use auditns_fuzz_checks::namespace as checks;
 use auditns_wire::header::Header;
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -1,5 +1,4 @@
-//! What holds for any bytes that a decoder is given. The fuzz targets call these, and so does an ordinary test with
-//! seeded random bytes.
+//! What holds for any bytes that a decoder is given.
 
 use auditns_wire::Errno;
 use auditns_wire::equivalence::Equivalence;
@@ -11,7 +10,7 @@ use auditns_wire::rule::{FIXED_LEN, RuleData};
 use auditns_wire::text::{escape, untrusted};
 
 /// Messages lie within the datagram, one after the other, and can be acknowledged.
-pub(crate) fn header(bytes: &[u8]) {
+pub fn header(bytes: &[u8]) {
     let mut end = 0;
     for message in messages(bytes) {
         let start = message.payload.as_ptr() as usize - bytes.as_ptr() as usize - HEADER_LENGTH;
@@ -35,7 +34,7 @@ pub(crate) fn header(bytes: &[u8]) {
 }
 
 /// A payload reads the same with zeros behind it, and what it says survives encoding.
-pub(crate) fn payload(bytes: &[u8]) {
+pub fn payload(bytes: &[u8]) {
     let padded = [bytes, &[0; 64]].concat();
     let status = Status::decode(bytes);
     assert_eq!(status, Status::decode(&padded));
@@ -50,7 +49,7 @@ pub(crate) fn payload(bytes: &[u8]) {
 }
 
 /// A rule that is long enough survives the round trip; so does one that zeros make long enough.
-pub(crate) fn rule(bytes: &[u8]) {
+pub fn rule(bytes: &[u8]) {
     let mut long = bytes.to_vec();
     long.resize(bytes.len().max(FIXED_LEN), 0);
     let data = RuleData::decode(&long).expect("long enough");
@@ -66,7 +65,7 @@ pub(crate) fn rule(bytes: &[u8]) {
 }
 
 /// Names are parts of the payload, without NUL.
-pub(crate) fn equivalence(bytes: &[u8]) {
+pub fn equivalence(bytes: &[u8]) {
     match Equivalence::decode(bytes) {
         Ok(Equivalence { old, new }) => {
             assert!(8 + old.len() + new.len() <= bytes.len());
@@ -80,7 +79,7 @@ pub(crate) fn equivalence(bytes: &[u8]) {
 }
 
 /// No text of a member can end a line, hide in it or stand before the host's own fields.
-pub(crate) fn text(bytes: &[u8]) {
+pub fn text(bytes: &[u8]) {
     let escaped = escape(bytes);
     assert!(!escaped.chars().any(char::is_control));
     assert_eq!(unescape(&escaped), bytes);

@@ -1,6 +1,6 @@
-//! Whole datagrams for a namespace, with sockets that are full, closed or read at any time. The fuzz target calls
-//! this, and so does an ordinary test with seeded random bytes.
+//! Whole datagrams for a namespace, with sockets that are full, closed or read at any time.
 
+use crate::compact;
 use auditns_core::rules::FileId;
 use auditns_core::socket::{Caller, SOL_NETLINK, SOL_SOCKET, SocketAnswer, SocketQuery, SocketRequest};
 use auditns_core::{
@@ -12,7 +12,6 @@ use auditns_wire::header::Header;
 use auditns_wire::message_type::{ADD_RULE, DEL_RULE};
 use auditns_wire::record::{Ids, Viewed};
 use auditns_wire::reply;
-use auditns_wire::rule::RuleData;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ const ENDPOINTS: u8 = 4;
 
 /// Plays a script: a byte that says what happens, a byte that says to whom, and for a datagram two bytes of length and
 /// its bytes.
-pub(crate) fn namespace(script: &[u8]) {
+pub fn namespace(script: &[u8]) {
     let mut edge = Edge::new();
     let mut rest = script;
     while let [what, whom, tail @ ..] = rest {
@@ -34,7 +33,7 @@ pub(crate) fn namespace(script: &[u8]) {
             4 => edge.call(endpoint, whom >> 2, chunk(&mut rest)),
             5 if *whom < ENDPOINTS => edge.close(endpoint),
             6 | 7 => {
-                let rule = rule(chunk(&mut rest));
+                let rule = compact::rule(chunk(&mut rest));
                 let message_type = if *whom & 0x40 == 0 { ADD_RULE } else { DEL_RULE };
                 edge.datagram(endpoint, &reply::data(message_type, 1, false, &rule));
             }
@@ -52,24 +51,6 @@ fn chunk<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
     let (bytes, tail) = bytes.split_at(length.min(bytes.len()));
     *rest = tail;
     bytes
-}
-
-/// A rule from few bytes, which a fuzzer finds sooner than the 1040 of the real thing: list, action, number of tests,
-/// then three bytes a test, then strings.
-fn rule(bytes: &[u8]) -> Vec<u8> {
-    let mut bytes = bytes.iter().copied();
-    let mut next = || u32::from(bytes.next().unwrap_or(0));
-    let mut data = RuleData { flags: next(), action: next(), field_count: next(), ..RuleData::default() };
-    let slots = data.fields.iter_mut().zip(&mut data.fieldflags).zip(&mut data.values);
-    for ((field, operator), value) in slots.take(data.field_count as usize) {
-        let number = next();
-        *field = number;
-        *operator = (next() << 24) & 0x7800_0000;
-        *value = next();
-    }
-    let mut payload = data.encode();
-    payload.extend(bytes);
-    payload
 }
 
 struct Edge {
