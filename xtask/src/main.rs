@@ -5,6 +5,7 @@ mod bpf;
 mod command;
 mod demo;
 mod dist;
+mod fuzz;
 mod packages;
 mod sim;
 mod soak;
@@ -41,8 +42,8 @@ enum Task {
     Bench(bench::Options),
     /// Compile the BPF program again and compare with the object that is committed (installs clang-14 if missing)
     Bpf(bpf::Options),
-    /// Short fuzzing of every decoder (needs cargo-fuzz)
-    Fuzz,
+    /// Short fuzzing of every decoder (needs cargo-fuzz), or random requests to the kernel and to a namespace
+    Fuzz(fuzz::Options),
     /// Licences and sources of all dependencies (needs cargo-deny)
     Deny,
     /// Make a Debian package and a tarball of what is installed, in target/dist
@@ -60,7 +61,7 @@ fn main() -> ExitCode {
         Task::Soak(options) => soak::run(options),
         Task::Bench(options) => bench::run(&options),
         Task::Bpf(options) => bpf::make(options),
-        Task::Fuzz => test::fuzz(),
+        Task::Fuzz(options) => fuzz::fuzz(options),
         Task::Deny => test::deny(),
         Task::Dist(options) => dist::run(options),
     };

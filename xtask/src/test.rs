@@ -1,6 +1,6 @@
 //! The tests, from the fast ones to the real ones.
 
-use crate::command::{self, Failure, cargo, command, release_program, run, step};
+use crate::command::{Failure, cargo, command, release_program, run, step};
 use crate::{bench, packages, sim, soak};
 use std::path::PathBuf;
 
@@ -11,9 +11,6 @@ const SIMULATOR: &str = "auditns-sim";
 
 /// Makes faults possible, in a build of their own.
 const FAULTS: &str = "--features=faults";
-
-/// Seconds of fuzzing a target.
-const FUZZ_SECONDS: u32 = 20;
 
 pub(crate) fn all() -> Result<(), Failure> {
     packages::install(packages::TESTS)?;
@@ -51,25 +48,6 @@ pub(crate) fn end_to_end() -> Result<(), Failure> {
     let mut test = command(env!("CARGO"), &["test", "--package", END_TO_END]);
     test.env("AUDITNS_BIN", program);
     run(test)
-}
-
-pub(crate) fn fuzz() -> Result<(), Failure> {
-    let folder = command::root().join("fuzz");
-    let fuzz = |arguments: &[&str]| {
-        let mut fuzz = command(env!("CARGO"), &["fuzz"]);
-        // Sanitizer flags of the compiler are unstable; the code under test is not.
-        fuzz.args(arguments).current_dir(&folder).env("RUSTC_BOOTSTRAP", "1");
-        fuzz
-    };
-    let list = fuzz(&["list"]).output().map_err(|error| Failure::new(format!("cargo fuzz: {error}")))?;
-    if !list.status.success() {
-        return Err(Failure::new("cargo fuzz is not here; get it with: cargo install cargo-fuzz"));
-    }
-    for name in String::from_utf8_lossy(&list.stdout).lines() {
-        step(&format!("fuzzing {name} for {FUZZ_SECONDS} s"));
-        run(fuzz(&["run", name, "--", &format!("-max_total_time={FUZZ_SECONDS}")]))?;
-    }
-    Ok(())
 }
 
 pub(crate) fn deny() -> Result<(), Failure> {
