@@ -112,8 +112,11 @@ fn report(sides: &Sides, seed: u64, steps: usize) -> Result<(), String> {
     let drop = steps::needless(steps, differs)?;
     println!("--seed {seed} --steps {steps} --drop {}", steps::show(&drop));
     print!("{}", trace::show(seed, steps, &drop));
-    for difference in sides.differences(seed, steps, &drop, ROUNDS)? {
-        let Difference { step, note, text, .. } = difference;
+    let found = sides.differences(seed, steps, &drop, ROUNDS)?;
+    if found.is_empty() {
+        println!("  once more, these steps show no difference: timing plays a part");
+    }
+    for Difference { step, note, text, .. } in found {
         println!("  {step}: {note}: {text}");
     }
     Ok(())

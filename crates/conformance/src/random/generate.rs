@@ -42,13 +42,23 @@ pub(super) fn sequence(seed: u64, steps: usize, pids: &[u32; 4]) -> Vec<Request>
             bytes.extend(message(&mut rng, &order, &mut known_rules, seq));
         }
         damage(&mut rng, &mut bytes);
-        // Whether what stands before a registration in one datagram is recorded in time for it is a race in the kernel.
-        let races = datagram::registration(&bytes).is_some() && datagram::walk(&bytes).count() > 1;
-        if !is_dangerous(&bytes) && !bytes.is_empty() && !races {
+        if !is_dangerous(&bytes) && !bytes.is_empty() && !races(&bytes) {
             out.push(Request { actor, bytes });
         }
     }
     out
+}
+
+/// Whether the answers depend on when the kernel's thread that sends records runs (`kauditd_thread`), while the messages of
+/// one datagram are worked on. Whether what stands beside a registration, or its end, still reaches that auditd does, and so
+/// does the length of the queue that a status tells after something was recorded.
+fn races(datagram: &[u8]) -> bool {
+    let mut messages = datagram::walk(datagram);
+    let registers = |found: &datagram::Found<'_>| found.kind == SET && found.word(0) & mask::PID != 0;
+    let first = messages.next();
+    let rest: Vec<_> = messages.collect();
+    let is_first = first.is_some_and(|found| registers(&found));
+    !rest.is_empty() && (is_first || rest.iter().any(|found| found.kind == GET || registers(found)))
 }
 
 /// What comes after the last message, or is missing of it.
