@@ -233,8 +233,16 @@ mod tests {
         let recording = |found: &datagram::Found<'_>| {
             let list = found.word(0) & !crate::rules::PREPEND;
             let has_mask = (3..67).any(|i| found.word(i) != 0);
-            let is_about_calls = matches!(list, crate::rules::EXIT | crate::rules::IO_URING);
-            found.kind == ADD_RULE && found.word(1) == crate::rules::ALWAYS && is_about_calls && has_mask
+            // A task list's rule speaks of every process that begins while it is there.
+            let is_of_nobody =
+                found.word(2) > 0 && found.word(67) == crate::rules::UID && found.word(131) == 54321;
+            let records = match list {
+                crate::rules::EXIT | crate::rules::IO_URING => has_mask,
+                crate::rules::TASK => !is_of_nobody,
+                _ => false,
+            };
+            let is_whole = found.body.len() >= 1040;
+            is_whole && found.kind == ADD_RULE && found.word(1) == crate::rules::ALWAYS && records
         };
         for seed in 0..300 {
             for request in sequence(seed, 60, &PIDS) {
