@@ -9,8 +9,8 @@ usage: auditns-conformance COMMAND
   list                                     the cases
   play --out FILE [--case PATTERN]... [--guide FILE | --blind] [--no-restore]
                                            plays the cases against whatever audit subsystem answers
-  random --seed N --steps K --out FILE [--drop A,B-C] [--no-restore]
-                                           plays a random sequence; --drop leaves steps out
+  random --seed N --steps K --out FILE [--seeds N | --drop A,B-C] [--no-restore]
+                                           plays a random sequence, or more; --drop leaves steps out
   normalise RAW OUT                        makes a transcript comparable
   compare WANT HAVE [-v] [--expected-differences FILE]
                                            exit code 1 on a difference that is not in the list, or an entry that is
@@ -140,6 +140,7 @@ fn play_command(mut args: Arguments) -> Result<bool, Failure> {
 fn random_command(mut args: Arguments) -> Result<bool, Failure> {
     let options = random::Options {
         seed: args.number("--seed")?,
+        seeds: args.optional("--seeds")?.unwrap_or(1),
         steps: args.number("--steps")?,
         out: args.required("--out")?,
         drop: match args.value("--drop")? {

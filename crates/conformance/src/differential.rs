@@ -15,6 +15,8 @@ pub(crate) const STEPS: usize = 60;
 const ROUNDS: u32 = 3;
 /// The same for each attempt to leave steps out, of which there are many.
 const ROUNDS_SHRINKING: u32 = 2;
+/// Sequences that are played in a row: whoever else wants the kernel waits meanwhile, but we wait once for them all.
+const TOGETHER: u64 = 10;
 
 /// The two sides that are compared.
 pub(crate) struct Sides {
@@ -34,16 +36,16 @@ impl Sides {
     }
 
     /// Plays on both sides and compares.
-    fn play(&self, seed: u64, steps: usize, drop: &BTreeSet<usize>) -> Result<Vec<Difference>, String> {
+    fn play(&self, arguments: &[String], seed: u64) -> Result<Vec<Difference>, String> {
         let file = |side: &str| self.folder.join(format!("seed-{seed}.{side}.jsonl"));
         let (native, inside) = (file("native"), file("namespace"));
         let mut command = Command::new(&self.own);
-        succeed(random(&mut command, seed, steps, drop).arg(&native))?;
+        succeed(command.args(arguments).arg(&native))?;
         let mut command = Command::new(&self.auditns);
         command.arg("run").arg("--log-dir").arg(self.folder.join("log"));
         // The referee looks at addresses and control messages, as no libaudit client does.
         command.args(["--strict-client", "auditns-conformance", "--"]).arg(&self.own);
-        succeed(random(&mut command, seed, steps, drop).arg(&inside))?;
+        succeed(command.args(arguments).arg(&inside))?;
         let load = |path: PathBuf| files::load(&path.to_string_lossy());
         Ok(compare::cases(&load(native)?, &load(inside)?))
     }
@@ -58,7 +60,7 @@ impl Sides {
     ) -> Result<Vec<Difference>, String> {
         let mut found = Vec::new();
         for _ in 0..rounds {
-            found = self.play(seed, steps, drop)?;
+            found = self.play(&one(seed, steps, drop), seed)?;
             if found.is_empty() {
                 break;
             }
@@ -67,13 +69,21 @@ impl Sides {
     }
 }
 
-/// The arguments of a play; the name of the transcript comes last.
-fn random<'c>(command: &'c mut Command, seed: u64, steps: usize, drop: &BTreeSet<usize>) -> &'c mut Command {
-    command.args(["random", "--seed", &seed.to_string(), "--steps", &steps.to_string()]);
+/// The arguments of a play of one sequence; the name of the transcript comes after them.
+fn one(seed: u64, steps: usize, drop: &BTreeSet<usize>) -> Vec<String> {
+    let mut line = format!("random --seed {seed} --steps {steps}");
     if !drop.is_empty() {
-        command.args(["--drop", &steps::show(drop)]);
+        line.push_str(" --drop ");
+        line.push_str(&steps::show(drop));
     }
-    command.arg("--out")
+    line.push_str(" --out");
+    line.split(' ').map(str::to_owned).collect()
+}
+
+/// The same of several sequences.
+fn several(first: u64, seeds: u64, steps: usize) -> Vec<String> {
+    let line = format!("random --seed {first} --seeds {seeds} --steps {steps} --out");
+    line.split(' ').map(str::to_owned).collect()
 }
 
 fn succeed(command: &mut Command) -> Result<(), String> {
@@ -88,18 +98,29 @@ fn succeed(command: &mut Command) -> Result<(), String> {
 /// Plays `seeds` sequences from `first` on. Returns whether none shows a difference.
 pub(crate) fn run(sides: &Sides, first: u64, seeds: u64, steps: usize) -> Result<bool, String> {
     let mut different = Vec::new();
-    for (played, seed) in (first..).take(usize::try_from(seeds).unwrap_or(usize::MAX)).enumerate() {
-        let found = sides.differences(seed, steps, &BTreeSet::new(), ROUNDS)?;
-        if found.is_empty() {
-            println!("seed {seed}: no difference ({} of {seeds})", played + 1);
-            continue;
+    let mut played = 0;
+    while played < seeds {
+        let (from, count) = (first.saturating_add(played), TOGETHER.min(seeds - played));
+        let found = sides.play(&several(from, count, steps), from)?;
+        played += count;
+        let suspects = (from..from + count)
+            .filter(|seed| found.iter().any(|difference| difference.case == format!("random.{seed}")));
+        for seed in suspects {
+            if sides.differences(seed, steps, &BTreeSet::new(), ROUNDS)?.is_empty() {
+                continue;
+            }
+            println!("seed {seed}: DIFFERENT, looking for what it needs");
+            report(sides, seed, steps)?;
+            different.push(seed.to_string());
         }
-        println!("seed {seed}: DIFFERENT ({} of {seeds}), looking for what it needs", played + 1);
-        report(sides, seed, steps)?;
-        different.push(seed.to_string());
+        println!(
+            "seeds {from} to {}: {played} of {seeds} played, {} different",
+            from + count - 1,
+            different.len()
+        );
     }
     if !different.is_empty() {
-        println!("{} of {seeds} seeds show differences: {}", different.len(), different.join(", "));
+        println!("seeds that show differences: {}", different.join(", "));
     }
     Ok(different.is_empty())
 }

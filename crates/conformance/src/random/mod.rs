@@ -12,13 +12,15 @@ use crate::datagram;
 use crate::files;
 use crate::messages::{self, SET, Status};
 use crate::stage::{Receive, Stage, Who};
-use crate::transcript::Case;
+use crate::transcript::{Case, RawCase};
 use generate::{ACTORS, sequence};
 
 /// What to play.
 pub(crate) struct Options {
-    /// The seed.
+    /// The seed of the first sequence.
     pub(crate) seed: u64,
+    /// Sequences, one seed after the other.
+    pub(crate) seeds: u64,
     /// Steps.
     pub(crate) steps: usize,
     /// File for the transcript.
@@ -36,14 +38,20 @@ const UNREAD: usize = 40;
 pub(crate) fn run(options: &Options) -> Result<(), String> {
     let mut control = Control::open()?;
     let holds = control.probe_hold()?;
+    let seeds = (options.seed..).take(usize::try_from(options.seeds).unwrap_or(usize::MAX));
+    let played = seeds.map(|seed| play(&mut control, holds, seed, options)).collect::<Result<Vec<_>, _>>()?;
+    files::save(&options.out, &played)
+}
+
+fn play(control: &mut Control, holds: bool, seed: u64, options: &Options) -> Result<RawCase, String> {
     control.reset(&State::START, holds)?;
     control.enable(1)?;
-    let case = format!("random.{}", options.seed);
+    let case = format!("random.{seed}");
     let mut stage = Stage::new(Some(Case::default()));
     let actors = ACTORS.map(|name| stage.sender(name));
     let pids = actors.map(|a| stage.pid(a));
     let mut unread = 0;
-    for (i, request) in sequence(options.seed, options.steps, &pids).into_iter().enumerate() {
+    for (i, request) in sequence(seed, options.steps, &pids).into_iter().enumerate() {
         if options.drop.contains(&i) {
             continue;
         }
@@ -67,8 +75,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         "final settings",
         settings.map_or_else(crate::actor::Answer::Fault, crate::actor::Answer::Text),
     );
-    let played = stage.finish(&case, holds);
-    files::save(&options.out, &[played])
+    Ok(stage.finish(&case, holds))
 }
 
 fn collect(stage: &mut Stage, actors: &[Who], settle: u64) {
