@@ -61,13 +61,15 @@ impl Namespace {
         Ok(Outcome::Done)
     }
 
-    /// Kernel: `audit_tag_tree` looks up the new path, then the old one.
+    /// Kernel: `audit_tag_tree` looks up the new path, then the old one. A name that begins with NUL is empty there, and
+    /// leads to the directory that the caller is in: `getname_kernel` refuses none, and `link_path_walk` has nothing to do.
     pub(super) fn make_equivalent(&mut self, request: &Request<'_>) -> Handled {
         if self.settings.enabled == LOCKED {
             return Err(Errno::EPERM);
         }
         let Equivalence { old, new } = Equivalence::decode(request.message.payload)?;
         let lookup = |path: &[u8]| match request.answers.paths.get(PathKind::Dir, path) {
+            _ if path.is_empty() => Ok(()),
             Ok(Some(_)) => Ok(()),
             Ok(None) => Err(Errno::ENOENT),
             Err(errno) => Err(errno),

@@ -232,6 +232,7 @@ fn trim_and_equivalence() {
     assert_eq!(rig.ask(&member, MAKE_EQUIV, &equivalence(b"/tmp", b"/a b")), ENOENT);
     assert_eq!(rig.ask(&member, MAKE_EQUIV, &equivalence(b"/gone", b"/tmp")), ENOENT);
     assert_eq!(rig.ask(&member, MAKE_EQUIV, &equivalence(b"", b"/tmp")), EINVAL);
+    assert_eq!(rig.ask(&member, MAKE_EQUIV, &equivalence(b"/tmp", b"\0/x")), 0);
     let ids = "CONFIG_CHANGE pid=10 uid=0 auid=4294967295 ses=4294967295";
     assert_eq!(
         rig.stored(),
@@ -240,6 +241,7 @@ fn trim_and_equivalence() {
             format!("{ids} op=make_equiv old=\"/tmp\" new=\"/tmp\" res=1"),
             format!("{ids} op=make_equiv old=\"/tmp\" new=2F612062 res=0"),
             format!("{ids} op=make_equiv old=\"/gone\" new=\"/tmp\" res=0"),
+            format!("{ids} op=make_equiv old=\"/tmp\" new=\"\" res=1"),
         ]
     );
 }
