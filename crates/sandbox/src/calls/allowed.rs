@@ -83,6 +83,7 @@ const PLAIN: &[c_long] = &[
     libc::SYS_rseq,
     libc::SYS_membarrier,
     libc::SYS_sched_yield,
+    libc::SYS_getcpu,
     libc::SYS_sched_getaffinity,
     // Workers stay on their clients' processors.
     libc::SYS_sched_setaffinity,

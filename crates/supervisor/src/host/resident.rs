@@ -246,6 +246,7 @@ fn serve_until_end(
                     let _ = rustix::io::read(ready, &mut [0; 8]);
                     while let Ok((order, answer)) = orders.try_recv() {
                         let _ = answer.send(obey(&mut thread.lock(), order));
+                        thread.look_again();
                     }
                 }
                 if turn.ended {

@@ -197,9 +197,9 @@ impl Returned {
         self.waiting.append(&mut more.waiting);
     }
 
-    /// Whether somebody has to see to the rest of them soon.
+    /// Whether somebody has to see to them soon: some wait, or many places would be of no use meanwhile.
     pub(super) fn is_urgent(&self) -> bool {
-        !self.waiting.is_empty()
+        !self.waiting.is_empty() || self.done.len() > AnswerTable::PLACES as usize / 16
     }
 }
 

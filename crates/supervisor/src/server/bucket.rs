@@ -29,7 +29,9 @@ impl Bucket {
 
     /// Fills faster or slower from now on.
     pub(super) fn set_rate(&mut self, rate: u32) {
-        (self.rate, self.full_at) = (rate, Duration::ZERO);
+        if rate != self.rate {
+            (self.rate, self.full_at) = (rate, Duration::ZERO);
+        }
     }
 
     fn has_limit(&self) -> bool {

@@ -73,7 +73,7 @@ const LISTENER_TOKENS: u64 = 1 << 62;
 pub(crate) const LISTENERS_MAX: usize = 256;
 /// Event data of what is done aside.
 const ASIDE_TOKEN: u64 = 15;
-/// Tokens below this, other than the last one, belong to whoever runs the loop.
+/// Tokens below this, other than the last two, belong to whoever runs the loop.
 pub(crate) const FOREIGN_TOKENS: u64 = 16;
 
 /// Serves one namespace: its listener, its endpoints, its log.

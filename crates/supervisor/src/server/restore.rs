@@ -136,7 +136,8 @@ impl Server<'_> {
         message: Option<KeptMessage>,
         mut kept: KeptDescriptors,
     ) -> io::Result<bool> {
-        let Replayed { frame, connections, doubt, answers, inside, write, written, ended } = replayed;
+        let Replayed { frame, connections, doubt, late, flushed, answers, inside, write, written, ended } =
+            replayed;
         self.last_endpoint = self.last_endpoint.max(frame.last_endpoint);
         if let Some(facts) = frame.owner {
             let pid_namespace = kept.pid_namespace.map(NamespaceFile::try_from).transpose()?;
@@ -171,6 +172,13 @@ impl Server<'_> {
         let doubtful = doubt.iter().map(|doubt| &doubt.action);
         let undone = inside.iter().chain(doubtful).chain(self.namespace.waiting_actions());
         self.storage.settle(written, write, undone);
+        if let Some(journal) = self.namespace.journal() {
+            journal.go_on_after_late(flushed);
+        }
+        if let Some((endpoint, number)) = late {
+            // The mark that says so is about to be another's.
+            self.namespace.note(&Entry::Flushed(endpoint, number));
+        }
         self.send_lost(answers);
         for action in inside {
             self.perform_one(action, false);

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, compiler_fence};
 
 /// The places of one namespace.
 #[derive(Clone, Debug)]
@@ -43,6 +43,7 @@ impl AnswerTable {
         }
         // The mark is about the action only once it is clear.
         self.set(layout::answer(place), 0);
+        compiler_fence(Ordering::SeqCst);
         if let Some(mark) = self.mark(place) {
             mark.clear();
         }

@@ -376,6 +376,11 @@ impl Journal {
         Ok(())
     }
 
+    /// Late answers up to this number were sent in this epoch.
+    pub(crate) fn go_on_after_late(&self, number: u64) {
+        self.late.fetch_max(number, Relaxed);
+    }
+
     /// The action in hand, as the marks name it.
     pub(crate) fn current(&self) -> u64 {
         action(self.epoch.load(Relaxed), self.taken.load(Relaxed))

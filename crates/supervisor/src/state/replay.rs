@@ -21,6 +21,10 @@ pub(crate) struct Replayed {
     pub(crate) frame: Frame,
     pub(crate) connections: BTreeMap<EndpointId, ConnectionState>,
     pub(crate) doubt: Option<Doubt>,
+    /// The late answer that was sent and not noted, with its number.
+    pub(crate) late: Option<(EndpointId, u64)>,
+    /// The highest number of a late answer.
+    pub(crate) flushed: u64,
     /// Answers that were on their way and not sent, in order, with their places.
     pub(crate) answers: BTreeMap<u64, LostAnswer>,
     /// Actions [`Action::StoreInside`] that were taken up and may not be done: their lines are gathered.
@@ -63,6 +67,8 @@ pub(crate) fn replay(kept: &Kept) -> io::Result<(Namespace, Replayed)> {
         frame,
         connections,
         doubt: None,
+        late: None,
+        flushed: 0,
         answers: BTreeMap::new(),
         inside: Vec::new(),
         write: kept.write,
@@ -84,7 +90,9 @@ pub(crate) fn replay(kept: &Kept) -> io::Result<(Namespace, Replayed)> {
         && number > replay.flushed
     {
         replay.flush(endpoint, number);
+        replay.replayed.late = Some((endpoint, number));
     }
+    replay.replayed.flushed = replay.flushed;
     let Replay { namespace, mut replayed, last, outcome_noted, .. } = replay;
     if kept.done < kept.taken && !outcome_noted {
         replayed.doubt = last.map(|action| Doubt { action, sent: kept.sent });
@@ -172,7 +180,12 @@ impl Replay<'_> {
             }
             OwnedEntry::Raised(endpoint) => self.change(endpoint, |state| state.raised = true),
             OwnedEntry::Owner(owner) => self.replayed.frame.owner = Some(owner),
-            OwnedEntry::Listener(listener) => self.replayed.frame.listeners.push(listener),
+            OwnedEntry::Listener(listener) => {
+                // Numbers of those that are gone are given again.
+                let listeners = &mut self.replayed.frame.listeners;
+                listeners.retain(|known| known.number != listener.number);
+                listeners.push(listener);
+            }
             OwnedEntry::Settings(settings) => self.replayed.frame.settings = settings,
             OwnedEntry::FirstMember(pid, started) => {
                 let origin = &mut self.replayed.frame.origin;

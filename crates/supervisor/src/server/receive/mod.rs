@@ -63,6 +63,8 @@ impl Server<'_> {
         for _ in 0..ANSWERED_FIRST {
             let mut own = EventFlags::empty();
             for (ready, flags) in self.ready_endpoints() {
+                // As long as an answer is on its way, nothing is read.
+                self.send_gathered_before(ready);
                 if ready == endpoint {
                     own = flags;
                 } else {
@@ -71,12 +73,12 @@ impl Server<'_> {
                 }
             }
             if own.is_empty() {
-                self.send_gathered_before(endpoint);
-                return;
+                break;
             }
             self.endpoint_ready(endpoint, own, false);
             self.perform();
         }
+        self.send_gathered_before(endpoint);
     }
 
     /// Endpoints with something to do, without waiting.
@@ -138,6 +140,7 @@ impl Server<'_> {
 
     /// A call found nothing to receive. `time` is how long one that waits for the first time waits at most.
     pub(super) fn park(&mut self, mut receiving: Receiving, time: Option<Duration>) {
+        self.send_gathered_before(receiving.receiver.endpoint);
         if receiving.waits == Waits::NotYet {
             receiving.waits = match time.and_then(|time| Instant::now().checked_add(time)) {
                 Some(deadline) => Waits::Until(deadline),

@@ -46,18 +46,18 @@ impl Expecting {
     /// # Errors
     /// Those of `look`.
     pub(super) fn look(&mut self, look: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
-        self.look_from(u32::try_from(sched_getcpu()).ok(), look)
+        self.look_from(|| u32::try_from(sched_getcpu()).ok(), look)
     }
 
     fn look_from(
         &mut self,
-        here: Option<u32>,
+        here: impl FnOnce() -> Option<u32>,
         mut look: impl FnMut() -> io::Result<bool>,
     ) -> io::Result<bool> {
-        // One that shares our processor can send only when we sleep.
         match std::mem::take(&mut self.expected) {
             Expected::Nothing => return Ok(false),
-            Expected::From(there) if Some(there) == here => return Ok(false),
+            // One that shares our processor can send only when we sleep.
+            Expected::From(there) if here() == Some(there) => return Ok(false),
             Expected::From(_) | Expected::FromSomewhere => {}
         }
         let begin = Instant::now();
@@ -84,8 +84,8 @@ impl Expecting {
     }
 }
 
-/// How many threads may look: they leave half of the processors to others.
-fn places() -> usize {
+/// How many threads may look: they leave half of the processors to others. A thread that may run on all of them is to ask first.
+pub(super) fn places() -> usize {
     static PLACES: OnceLock<usize> = OnceLock::new();
     *PLACES.get_or_init(|| available_parallelism().map_or(1, NonZero::get) / 2)
 }
@@ -98,10 +98,13 @@ mod tests {
     fn looks(expecting: &mut Expecting, expected: Expected, comes: Option<u32>) -> u32 {
         let mut looks = 0;
         expecting.set(expected);
-        let found = expecting.look_from(Some(1), || {
-            looks += 1;
-            Ok(Some(looks) == comes)
-        });
+        let found = expecting.look_from(
+            || Some(1),
+            || {
+                looks += 1;
+                Ok(Some(looks) == comes)
+            },
+        );
         assert_eq!(found.unwrap(), comes.is_some_and(|comes| comes == looks));
         looks
     }

@@ -169,14 +169,20 @@ impl<'o> MainThread<'_, '_, 'o> {
         drop(server);
         let calls = events.iter().map(|event| (event.data.u64(), event.flags));
         let calls: Vec<_> = calls.filter(|(token, _)| *token >= LISTENER_TOKENS).collect();
-        // A call finds the answers to what was sent before it.
+        // A call finds the answers to what was sent before it on sockets that this thread watches.
         self.leave_turn(rest);
         for (token, flags) in calls {
-            turn.ended |= self.serving.listener_ready(token - LISTENER_TOKENS, flags)?;
+            let ended = self.serving.listener_ready(token - LISTENER_TOKENS, flags);
             let rest = self.lock().end_turn();
             self.leave_turn(rest);
+            turn.ended |= ended?;
         }
         Ok(turn)
+    }
+
+    /// Something was done outside of a turn: the next one sees what is due.
+    pub(crate) fn look_again(&mut self) {
+        self.waiting.due = Some(Duration::ZERO);
     }
 
     fn leave_turn(&mut self, rest: Rest) {
@@ -232,6 +238,11 @@ impl Server<'_> {
     /// Does what is due and says what is left.
     fn end_turn(&mut self) -> Rest {
         self.perform();
+        if self.parked.rest().is_some() {
+            // What they wait for is perhaps among it.
+            let returned = self.answers.take().send();
+            self.take_back(returned);
+        }
         self.serve_parked();
         self.hand_out_tokens();
         self.tick();

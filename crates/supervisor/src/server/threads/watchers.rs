@@ -1,6 +1,7 @@
 //! Which thread watches which sockets.
 
 use super::WAKE_TOKEN;
+use super::expecting::places;
 use super::places::{Place, Places};
 use auditns_sys::placement::Placement;
 use rustix::event::epoll::{self, EventData, EventFlags};
@@ -66,6 +67,8 @@ impl Watchers {
     /// Those of `epoll_create(2)`.
     pub(in crate::server) fn new() -> io::Result<Watchers> {
         let main = Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?);
+        // Workers may run on one processor only.
+        let _ = places();
         let placement = Placement::of_this_thread().ok().filter(|placement| placement.processors() > 1);
         Ok(Watchers {
             main,

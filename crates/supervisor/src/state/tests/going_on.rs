@@ -112,3 +112,37 @@ fn who_takes_over_goes_on_with_the_journal_of_the_one_before() {
         assert_eq!(replayed.doubt.map(|doubt| doubt.action), action);
     }
 }
+
+#[test]
+fn a_late_answer_that_was_sent_is_not_sent_again_by_the_second_to_take_over() {
+    let rig = Rig::new();
+    let (ours, _theirs) = pair();
+    let process = Background::new(&["sleep", "60"]);
+    let owner = crate::identity::Owner::of_first_opener(process.pid(), 0).unwrap();
+    let opener = crate::identity::Resolver::new(1).learn(process.pid(), &owner).unwrap();
+    let mut state = ConnectionState::new(1, true, opener);
+    state.unsent.extend([b"one".to_vec(), b"two".to_vec()]);
+    rig.journal.note(&Entry::Connected(ENDPOINT, &state));
+    rig.journal.send_late(ENDPOINT, &ours, b"one", SentBy::Supervisor).0.unwrap();
+    let (journal, kept) = rig.state.left().unwrap();
+    let (_, replayed) = replay(&kept).unwrap();
+    assert_eq!((replayed.late, replayed.flushed), (Some((ENDPOINT, 1)), 1));
+    // What the one that takes over does, until it is killed as well.
+    journal.go_on_after_late(replayed.flushed);
+    journal.note(&Entry::Flushed(ENDPOINT, 1));
+    journal.send(&ours, b"another", SentBy::Supervisor).unwrap();
+    let (journal, kept) = rig.state.left().unwrap();
+    let (_, replayed) = replay(&kept).unwrap();
+    assert_eq!(replayed.connections[&ENDPOINT].unsent, [b"two".to_vec()]);
+    journal.go_on_after_late(replayed.flushed);
+    assert_eq!(journal.send_late(ENDPOINT, &ours, b"two", SentBy::Supervisor).1, 2, "numbers go on");
+}
+
+#[test]
+fn a_listener_s_number_means_the_last_one_that_had_it() {
+    let rig = Rig::new();
+    let listener = |proxied| ListenerState { number: 1, wait_killable: true, place: None, proxied };
+    rig.journal.note(&Entry::Listener(&listener(true)));
+    rig.journal.note(&Entry::Listener(&listener(false)));
+    assert_eq!(rig.found().1.frame.listeners, [listener(false)]);
+}
