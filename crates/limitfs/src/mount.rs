@@ -52,25 +52,27 @@ impl LimitFs {
             .open("/dev/fuse")
             .map_err(|source| MountError::OpenDevice { source })?;
         attach(&path, &device).map_err(|source| MountError::Mount { path: path.clone(), source })?;
-        let root = pin(&path).map_err(|source| {
+        serve(&path, device, limits).inspect_err(|_| {
             let _ = rustix::mount::unmount(&path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
-            MountError::Mount { path: path.clone(), source }
-        })?;
-        // From here on the mount goes when this is dropped.
-        let ended = Arc::new(AtomicBool::new(false));
-        let mut mounted = Mounted { path, root, ended: Arc::clone(&ended), session: None };
-        let mut config = Config::default();
-        config.acl = SessionACL::All;
-        config.n_threads = Some(THREADS);
-        let session = Session::from_fd(Tree::new(limits, ended), device.into(), SessionACL::All, config)
-            .map_err(|source| MountError::Handshake { path: mounted.path.clone(), source })?;
-        mounted.session = Some(
-            session
-                .spawn()
-                .map_err(|source| MountError::StartThread { path: mounted.path.clone(), source })?,
-        );
-        Ok(mounted)
+        })
     }
+}
+
+/// Serves what was mounted at the path, and opens it only then: where the kernel's audit has rules, opening the tree asks it
+/// for an attribute, and whoever does that before it is served waits for ever.
+fn serve(path: &Path, device: File, limits: Arc<dyn Limits>) -> Result<Mounted, MountError> {
+    let ended = Arc::new(AtomicBool::new(false));
+    let mut config = Config::default();
+    config.acl = SessionACL::All;
+    config.n_threads = Some(THREADS);
+    let session =
+        Session::from_fd(Tree::new(limits, Arc::clone(&ended)), device.into(), SessionACL::All, config)
+            .map_err(|source| MountError::Handshake { path: path.to_owned(), source })?;
+    let session =
+        session.spawn().map_err(|source| MountError::StartThread { path: path.to_owned(), source })?;
+    let root = pin(path).map_err(|source| MountError::Mount { path: path.to_owned(), source })?;
+    // From here on the mount goes when this is dropped.
+    Ok(Mounted { path: path.to_owned(), root, ended, session: Some(session) })
 }
 
 /// A mounted tree. It keeps a descriptor of its root, so others unmount it lazily (`umount -l`) or not at all.
