@@ -74,8 +74,9 @@ static inline int asked(int fd, uint16_t type, const void *body, size_t length)
         int ready = poll(&wait, 1, PATIENCE_MS);
         if (ready <= 0)
             return ready == 0 ? -ETIMEDOUT : -errno;
-        if (recv(fd, &answer, sizeof answer, 0) < 0)
-            return -errno;
+        ssize_t got = recv(fd, &answer, sizeof answer, 0);
+        if (got <= 0)
+            return got == 0 ? -ECONNRESET : -errno;
         if (answer.header.nlmsg_type == NLMSG_ERROR && answer.header.nlmsg_seq == mine)
             return answer.error.error;
     }
