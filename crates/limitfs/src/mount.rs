@@ -72,7 +72,7 @@ fn serve(path: &Path, device: File, limits: Arc<dyn Limits>) -> Result<Mounted, 
         session.spawn().map_err(|source| MountError::StartThread { path: path.to_owned(), source })?;
     let root = pin(path).map_err(|source| MountError::Mount { path: path.to_owned(), source })?;
     // From here on the mount goes when this is dropped.
-    Ok(Mounted { path: path.to_owned(), root, ended, session: Some(session) })
+    Ok(Mounted { path: path.to_owned(), root, ended, _session: session })
 }
 
 /// A mounted tree. It keeps a descriptor of its root, so others unmount it lazily (`umount -l`) or not at all.
@@ -86,7 +86,7 @@ pub struct Mounted {
     // Keeps the number of the file system's device from being given to another one, so that it tells whose mount it is.
     root: OwnedFd,
     ended: Arc<AtomicBool>,
-    session: Option<BackgroundSession>,
+    _session: BackgroundSession,
 }
 
 impl Mounted {
