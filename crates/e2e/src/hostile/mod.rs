@@ -42,8 +42,6 @@ const KEPT: u64 = 12 * 1024;
 pub struct Attack {
     /// As `hostile-container` knows it.
     pub name: &'static str,
-    /// How many processes it has, for the control.
-    pub processes: u32,
     /// So often must it succeed, or it has shown nothing.
     pub at_least: u64,
     /// What the supervisor's allocator may keep after each, in KiB.
@@ -130,10 +128,12 @@ impl Arena {
         let (mut well_during, mut well_after) = (false, false);
         for round in 0..ROUNDS {
             let quiet = self.quiet_times(|| std::thread::sleep(WINDOW));
-            let control = self.quiet_times(|| self.control(attack, mode));
-            let during = self.attack(attack, mode, round);
+            let (during, percent) = self.attack(attack, mode, round);
             let after = self.quiet_times(|| std::thread::sleep(WINDOW / 2));
-            seen.push(format!("quiet {quiet}, control {control}, during {during}, after {after}"));
+            let control = self.quiet_times(|| self.control(percent, mode));
+            seen.push(format!(
+                "quiet {quiet}, during {during}, after {after}, control with {percent} % of a processor {control}"
+            ));
             let bound = quiet.p99.max(control.p99) * 2;
             well_during |= during.p99 <= bound;
             well_after |= after.p99 <= bound;
@@ -165,17 +165,18 @@ impl Arena {
         words
     }
 
-    /// As many processes that use the machine without audit.
-    fn control(&self, attack: Attack, mode: Mode) {
-        let words = self.words(&format!("echo-{}", attack.processes), mode, 0);
+    /// A program that takes as much of the processors without audit.
+    fn control(&self, percent: u64, mode: Mode) {
+        let words = self.words(&format!("spin-{percent}"), mode, 0);
         process::must(Command::new(&words[0]).args(&words[1..]), SOON);
     }
 
-    fn attack(&self, attack: Attack, mode: Mode, round: u32) -> Times {
+    fn attack(&self, attack: Attack, mode: Mode, round: u32) -> (Times, u64) {
         let name = format!("{}-{}-{round}", attack.name, mode.name());
         self.attacks.set(self.attacks.get() + 1);
         let before = self.settings();
         let mut command = self.supervisor.namespace(&name);
+        let used_before = footprint::processor_ms(self.serving);
         let from = latency::now_us();
         let mut running = Running::start(command.args(self.words(attack.name, mode, round)));
         let mut most = self.start;
@@ -188,17 +189,20 @@ impl Arena {
             number = number.or_else(|| self.supervisor.shown_if_there(&name, "contid"));
             std::thread::sleep(Duration::from_millis(100));
         }
-        let during = Times::read(&self.times).between(from, latency::now_us());
+        let to = latency::now_us();
+        let during = Times::read(&self.times).between(from, to);
         let finished = running.finish_within(SOON);
+        let used = footprint::processor_ms(self.serving).saturating_sub(used_before);
+        let percent = used * 100_000 / u64::try_from(to - from).unwrap_or(u64::MAX).max(1);
         self.expect_done(attack, &finished);
-        most.expect_bounded(self.start);
+        most.expect_bounded(self.start, KEPT + attack.kept * (self.attacks.get() - 1));
         self.expect_as_before(attack);
         assert_eq!(self.settings(), before, "{name}: the settings of another namespace");
         let number = number.unwrap_or_else(|| panic!("{name} was never shown: {}", finished.report()));
         records::expect_own(&self.supervisor, &name, number, mode, &processes);
         self.expect_no_trace(&name);
         println!("{name}: {}, at most {most}", finished.stdout.trim());
-        during
+        (during, percent)
     }
 
     fn expect_done(&self, attack: Attack, finished: &Finished) {
