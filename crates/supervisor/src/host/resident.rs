@@ -14,7 +14,7 @@ use crate::server::calls::Calls;
 use crate::server::durable::Durable;
 use crate::server::restore::KeptDescriptors;
 use crate::server::storage::Storage;
-use crate::server::threads::{MainThread, Serving};
+use crate::server::threads::{AFTER_FAILURE, MainThread, Serving};
 use crate::server::{Parts, Server};
 use crate::settings::Settings;
 use crate::start;
@@ -37,9 +37,6 @@ use std::time::Duration;
 const ORDERS_TOKEN: u64 = 1;
 /// How long whoever gives an order waits for the answer.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// What is waited after a failure of the kernel's, before the next attempt.
-const AFTER_FAILURE: Duration = Duration::from_millis(100);
 
 /// Something that the host wants of a namespace.
 #[derive(Debug)]

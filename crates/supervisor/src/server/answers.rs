@@ -270,15 +270,9 @@ impl Server<'_> {
     }
 
     fn wait_with(&mut self, answer: &Answer) {
-        self.unsent_events += 1;
-        let now = self.unsent_events;
-        let Some(()) = self.with_answers(answer.endpoint, |connection| {
+        self.let_wait(answer.endpoint, |connection, now| {
             connection.wait_with(&answer.frame.bytes, answer.action, now);
-        }) else {
-            return;
-        };
-        self.bound_unsent();
-        self.update_interest(answer.endpoint);
+        });
     }
 
     /// Sends answers that were on their way when another process was killed.

@@ -163,18 +163,19 @@ impl Server<'_> {
     pub(super) fn reply(&mut self, endpoint: EndpointId, frame: Vec<u8>) {
         let Some(frame) = self.gather(endpoint, frame) else { return };
         self.send_gathered_before(endpoint);
-        self.unsent_events += 1;
-        let now = self.unsent_events;
-        self.with_answers(endpoint, |connection| connection.reply(frame, now));
-        self.bound_unsent();
-        self.update_interest(endpoint);
+        self.let_wait(endpoint, |connection, now| connection.reply(frame, now));
     }
 
-    /// Keeps what waits within bounds.
-    pub(super) fn bound_unsent(&mut self) {
+    /// Does something to a connection after which an answer may wait, since the event that it is given, and keeps what waits
+    /// within bounds.
+    pub(super) fn let_wait(&mut self, endpoint: EndpointId, work: impl FnOnce(&mut Connection, u64)) {
+        self.unsent_events += 1;
+        let now = self.unsent_events;
+        let Some(()) = self.with_answers(endpoint, |connection| work(connection, now)) else { return };
         while self.unsent_bytes > UNSENT_MAX {
             self.drop_longest_unsent();
         }
+        self.update_interest(endpoint);
     }
 
     /// Hands a record to an audit daemon.

@@ -208,16 +208,21 @@ fn a_message_that_was_received_is_there_until_it_is_handled() {
     assert!(rig.found().0.message.is_none());
 }
 
-#[test]
-fn late_answers_are_counted_once() {
-    let rig = Rig::new();
-    let (ours, _theirs) = pair();
+/// Notes a connection on which these answers wait.
+fn connect(rig: &Rig, unsent: &[&[u8]]) {
     let process = Background::new(&["sleep", "60"]);
     let owner = crate::identity::Owner::of_first_opener(process.pid(), 0).unwrap();
     let opener = crate::identity::Resolver::new(1).learn(process.pid(), &owner).unwrap();
     let mut state = ConnectionState::new(1, true, opener);
-    state.unsent.extend([b"one".to_vec(), b"two".to_vec()]);
+    state.unsent.extend(unsent.iter().map(|answer| answer.to_vec()));
     rig.journal.note(&Entry::Connected(ENDPOINT, &state));
+}
+
+#[test]
+fn late_answers_are_counted_once() {
+    let rig = Rig::new();
+    let (ours, _theirs) = pair();
+    connect(&rig, &[b"one", b"two"]);
     let waiting = |rig: &Rig| rig.found().1.connections[&ENDPOINT].unsent.len();
     assert_eq!(waiting(&rig), 2);
     let (sent, number) = rig.journal.send_late(ENDPOINT, &ours, b"one", SentBy::Supervisor);

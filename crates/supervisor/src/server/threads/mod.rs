@@ -41,6 +41,9 @@ use watchers::Start;
 /// less time than being put to sleep and woken.
 const TRIES: u32 = 2000;
 
+/// What is waited after a failure of the kernel's, before the next attempt.
+pub(crate) const AFTER_FAILURE: Duration = Duration::from_millis(100);
+
 /// Event data of what the main thread is woken with to see what is due. Workers end with it.
 const WAKE_TOKEN: u64 = 14;
 

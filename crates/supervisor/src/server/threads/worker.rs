@@ -1,7 +1,7 @@
 //! A thread that stays on a processor and serves the clients that run there.
 
 use super::watchers::Start;
-use super::{Serving, Waiting, Watcher};
+use super::{AFTER_FAILURE, Serving, Waiting, Watcher};
 use crate::server::Server;
 use crate::server::answers::Returned;
 use crate::state::Blame;
@@ -13,9 +13,6 @@ use std::time::Duration;
 
 /// A worker that has had nothing to do for so long ends.
 const IDLE: Duration = Duration::from_secs(1);
-
-/// What is waited after a failure of the kernel's, before the next attempt.
-const AFTER_FAILURE: Duration = Duration::from_millis(100);
 
 /// Starts a worker.
 ///

@@ -72,10 +72,7 @@ fn answers_on_their_way_outlive_a_snapshot() {
 #[test]
 fn an_answer_that_came_back_waits_and_is_not_lost() {
     let mut rig = opened();
-    let process = Background::new(&["sleep", "60"]);
-    let owner = crate::identity::Owner::of_first_opener(process.pid(), 0).unwrap();
-    let opener = crate::identity::Resolver::new(1).learn(process.pid(), &owner).unwrap();
-    rig.journal.note(&Entry::Connected(ENDPOINT, &ConnectionState::new(1, true, opener)));
+    connect(&rig, &[]);
     let (action, frame) = acknowledgement(&mut rig);
     let table = rig.state.answers();
     table.announce(0, action);
@@ -117,12 +114,7 @@ fn who_takes_over_goes_on_with_the_journal_of_the_one_before() {
 fn a_late_answer_that_was_sent_is_not_sent_again_by_the_second_to_take_over() {
     let rig = Rig::new();
     let (ours, _theirs) = pair();
-    let process = Background::new(&["sleep", "60"]);
-    let owner = crate::identity::Owner::of_first_opener(process.pid(), 0).unwrap();
-    let opener = crate::identity::Resolver::new(1).learn(process.pid(), &owner).unwrap();
-    let mut state = ConnectionState::new(1, true, opener);
-    state.unsent.extend([b"one".to_vec(), b"two".to_vec()]);
-    rig.journal.note(&Entry::Connected(ENDPOINT, &state));
+    connect(&rig, &[b"one", b"two"]);
     rig.journal.send_late(ENDPOINT, &ours, b"one", SentBy::Supervisor).0.unwrap();
     let (journal, kept) = rig.state.left().unwrap();
     let (_, replayed) = replay(&kept).unwrap();
