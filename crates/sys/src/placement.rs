@@ -1,11 +1,22 @@
 //! On which processor a thread runs, and for how long at a time.
 
 use crate::identity::process::last_cpu;
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
+use std::hint::spin_loop;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Numbers of processors that fit into a [`CpuSet`].
 const CPUS: usize = CpuSet::MAX_CPU;
+
+/// How long [`Placement::follow_to`] keeps a processor busy, and at most waits until it is.
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// Bytes of stack of a thread that does nothing.
+const STACK: usize = 64 * 1024;
 
 /// The slice that [`shorten_slice`] asks for, in nanoseconds; the least that the kernel takes (`sched_fair.c`).
 const SLICE: u64 = 100_000;
@@ -35,6 +46,34 @@ impl Placement {
         sched_setaffinity(None, &one).is_ok()
     }
 
+    /// As [`Placement::keep_on`], where the processor that is left stays busy for a millisecond: the scheduler wakes a thread
+    /// on the processor where it was before its last move, if that is idle (`select_idle_sibling`), so whoever follows a thread
+    /// would drive it away each time.
+    pub fn follow_to(&self, cpu: u32) -> bool {
+        let left = u32::try_from(sched_getcpu()).ok().filter(|left| *left != cpu);
+        let busy = left.and_then(|left| Busy::start(*self, left));
+        let kept = self.keep_on(cpu);
+        if let Some(busy) = busy {
+            busy.wait_for_it();
+        }
+        kept
+    }
+
+    /// Keeps the calling thread off one processor. Returns whether others are left on which it may run.
+    pub fn keep_off(&self, cpu: u32) -> bool {
+        let mut others = self.allowed;
+        if (cpu as usize) < CPUS {
+            others.unset(cpu as usize);
+        }
+        sched_setaffinity(None, &others).is_ok()
+    }
+
+    /// Lets the calling thread run where it could run before.
+    pub fn release(&self) {
+        // It fails only where all these processors were taken away since, and then the kernel has chosen others.
+        let _ = sched_setaffinity(None, &self.allowed);
+    }
+
     /// Whether it may run on that processor.
     pub fn allows(&self, cpu: u32) -> bool {
         let cpu = cpu as usize;
@@ -44,6 +83,35 @@ impl Placement {
     /// On how many processors it may run.
     pub fn processors(&self) -> usize {
         self.allowed.count() as usize
+    }
+}
+
+/// A thread that keeps a processor busy.
+struct Busy(Arc<AtomicBool>);
+
+impl Busy {
+    /// `None` if there can be none: everything works without.
+    fn start(placement: Placement, cpu: u32) -> Option<Busy> {
+        let runs = Arc::<AtomicBool>::default();
+        let tell = Arc::clone(&runs);
+        let spin = move || {
+            if placement.keep_on(cpu) {
+                tell.store(true, Ordering::Release);
+                let begin = Instant::now();
+                while begin.elapsed() < MOMENT {
+                    spin_loop();
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("follow".to_owned()).stack_size(STACK);
+        thread.spawn(spin).ok().map(|_| Busy(runs))
+    }
+
+    fn wait_for_it(self) {
+        let begin = Instant::now();
+        while !self.0.load(Ordering::Acquire) && begin.elapsed() < MOMENT {
+            spin_loop();
+        }
     }
 }
 
@@ -98,6 +166,14 @@ mod tests {
             assert!(placement.keep_on(number(cpu)));
             assert_eq!(rustix::thread::sched_getcpu(), cpu);
             assert_eq!(sched_getaffinity(None).unwrap().count(), 1);
+            assert!(placement.follow_to(number(cpu)));
+            assert_eq!(rustix::thread::sched_getcpu(), cpu);
+            if before.count() > 1 {
+                assert!(placement.keep_off(number(cpu)));
+                assert_ne!(rustix::thread::sched_getcpu(), cpu);
+            }
+            placement.release();
+            assert_eq!(sched_getaffinity(None).unwrap(), before);
         }
         assert!(cpu_of(std::process::id()).is_some());
         sched_setaffinity(None, &before).unwrap();

@@ -4,6 +4,7 @@ use super::Server;
 use super::connection::Connection;
 use super::limits::RAISED_BUFFERS;
 use super::line::Line;
+use super::threads::Busy;
 use crate::identity::{Opener, answers};
 use crate::observer::Event;
 use crate::state::{Entry, LookingUp};
@@ -135,10 +136,15 @@ impl Server<'_> {
     fn note_where(&mut self, endpoint: EndpointId, pid: u32, at: Duration) {
         let Some(connection) = self.connections.get_mut(&endpoint) else { return };
         let noted = connection.last_cpu();
-        if self.crowd.message(endpoint, noted, at)
-            && let Some(processor) = connection.course_mut().message(noted, pid, at)
-        {
-            self.move_to(endpoint, processor, at);
+        match self.crowd.message(endpoint, noted, at) {
+            Busy::Nobody => self.sharing.now_and_then(noted, at),
+            Busy::One => self.sharing.busy(noted, at),
+            Busy::Several => {
+                self.sharing.several();
+                if let Some(processor) = connection.course_mut().message(noted, pid, at) {
+                    self.move_to(endpoint, processor, at);
+                }
+            }
         }
     }
 
@@ -259,7 +265,11 @@ impl Server<'_> {
         self.closing.fetch_add(1, Ordering::Relaxed);
         let closing = Arc::clone(&self.closing);
         let (hand_over, handed_over) = channel::<Arc<Line>>();
+        let placement = self.watchers.placement();
         let close = move || {
+            if let Some(placement) = placement {
+                placement.release();
+            }
             if let Ok(line) = handed_over.recv() {
                 Line::close(line);
             }

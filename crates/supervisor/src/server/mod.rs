@@ -51,7 +51,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use storage::Storage;
-use threads::{Crowd, Watchers};
+use threads::{Crowd, Sharing, Watchers};
 use worked::Worked;
 
 /// Events taken from the kernel at once. They are handled under the namespace's lock, for which others may wait.
@@ -111,6 +111,7 @@ pub(crate) struct Server<'o> {
     storage: Storage,
     watchers: Watchers,
     crowd: Crowd,
+    sharing: Sharing,
     answers: Answers,
     bucket: Bucket,
     /// Notes senders, if it could be loaded.
@@ -194,6 +195,7 @@ impl<'o> Server<'o> {
             storage,
             watchers,
             crowd: Crowd::default(),
+            sharing: Sharing::default(),
             answers: Answers::new(answers),
             bucket,
             steering,

@@ -101,7 +101,7 @@ impl<W: Send + 'static> Aside<W> {
         let (channel, results) = channel();
         let ready = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         Ok(Aside {
-            pool: Pool::default(),
+            pool: Pool::new(),
             results,
             channel,
             ready,

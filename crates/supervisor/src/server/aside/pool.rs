@@ -1,6 +1,7 @@
 //! Threads that are kept for the next piece of work.
 
 use crate::state::Blame;
+use auditns_sys::placement::Placement;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -27,21 +28,33 @@ struct Shared {
 }
 
 /// Starts work at once: in a thread that has nothing to do, else in a new one. Whoever uses it bounds how much.
-#[derive(Default)]
-pub(super) struct Pool(Arc<Shared>);
+pub(super) struct Pool {
+    shared: Arc<Shared>,
+    /// Where its threads run, wherever the thread that starts them is kept by then.
+    placement: Option<Placement>,
+}
 
 impl Pool {
+    /// Its threads run where the calling thread may run now.
+    pub(super) fn new() -> Pool {
+        Pool { shared: Arc::default(), placement: Placement::of_this_thread().ok() }
+    }
+
     /// Returns whether a thread took the work.
     pub(super) fn start(&self, work: impl FnOnce() + Send + 'static) -> bool {
-        let mut state = self.0.lock();
+        let mut state = self.shared.lock();
         if state.idle > state.work.len() {
             state.work.push_back(Box::new(work));
-            self.0.more.notify_one();
+            self.shared.more.notify_one();
             return true;
         }
         drop(state);
-        let shared = Arc::clone(&self.0);
+        let shared = Arc::clone(&self.shared);
+        let placement = self.placement;
         let run = move || {
+            if let Some(placement) = placement {
+                placement.release();
+            }
             work();
             while let Some(work) = shared.next() {
                 work();
@@ -58,8 +71,8 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.0.lock().closed = true;
-        self.0.more.notify_all();
+        self.shared.lock().closed = true;
+        self.shared.more.notify_all();
     }
 }
 
@@ -89,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_thread_is_used_again_and_two_pieces_of_work_do_not_wait_for_each_other() {
-        let pool = Pool::default();
+        let pool = Pool::new();
         let (sender, receiver) = channel();
         let report = |sender: &std::sync::mpsc::Sender<_>| {
             let sender = sender.clone();
@@ -99,7 +112,7 @@ mod tests {
         for _ in 0..50 {
             assert!(pool.start(report(&sender)));
             seen.insert(receiver.recv_timeout(LIMIT).unwrap());
-            while pool.0.lock().idle == 0 {
+            while pool.shared.lock().idle == 0 {
                 thread::yield_now();
             }
         }
@@ -113,10 +126,10 @@ mod tests {
 
     #[test]
     fn threads_end_with_the_pool() {
-        let pool = Pool::default();
+        let pool = Pool::new();
         let (sender, receiver) = channel::<()>();
         // The thread drops its piece of work only when it ends or has done it; the pool's share it drops when it ends.
-        let shared = Arc::downgrade(&pool.0);
+        let shared = Arc::downgrade(&pool.shared);
         assert!(pool.start(move || drop(sender)));
         assert!(receiver.recv_timeout(LIMIT).is_err());
         drop(pool);

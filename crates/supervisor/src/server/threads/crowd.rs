@@ -22,6 +22,14 @@ pub(super) enum Expected {
     From(u32),
 }
 
+/// Who is busy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::server) enum Busy {
+    Nobody,
+    One,
+    Several,
+}
+
 /// What the last messages of a namespace tell of its clients.
 #[derive(Debug, Default)]
 pub(in crate::server) struct Crowd {
@@ -36,13 +44,13 @@ pub(in crate::server) struct Crowd {
 }
 
 impl Crowd {
-    /// A message came at that time, from the processor that was noted. Returns whether several clients are busy.
+    /// A message came at that time, from the processor that was noted. Returns who is busy.
     pub(in crate::server) fn message(
         &mut self,
         endpoint: EndpointId,
         noted: Option<u32>,
         at: Duration,
-    ) -> bool {
+    ) -> Busy {
         let busy = at.saturating_sub(self.at) < BUSY;
         let same = self.last == Some(endpoint);
         (self.last, self.at, self.processor) = (Some(endpoint), at, noted);
@@ -57,7 +65,13 @@ impl Crowd {
             self.in_a_row = 0;
             self.changes = self.changes.saturating_add(1);
         }
-        self.changes >= SURE
+        if self.changes >= SURE {
+            Busy::Several
+        } else if self.in_a_row >= EXPECTED {
+            Busy::One
+        } else {
+            Busy::Nobody
+        }
     }
 
     /// Whether one client alone is busy and will soon send again.
@@ -80,7 +94,7 @@ mod tests {
     /// Whether several clients are busy after each of these messages, with as many microseconds between them.
     fn several(crowd: &mut Crowd, endpoints: &[EndpointId], interval: u64) -> Vec<bool> {
         let message = |endpoint: &EndpointId| {
-            crowd.message(*endpoint, Some(1), crowd.at + Duration::from_micros(interval))
+            crowd.message(*endpoint, Some(1), crowd.at + Duration::from_micros(interval)) == Busy::Several
         };
         endpoints.iter().map(message).collect()
     }

@@ -1,9 +1,8 @@
 //! The threads that serve a namespace, and the lock that they share.
 //!
-//! The main thread takes calls off listeners, does what the host orders, and serves clients as long as one at a time is busy.
-//! When several are, the processor of each gets a worker: a thread that stays there and serves the clients that run there, so
-//! that neither has to wake the other's processor. Clients that send now and then stay where they are; moving them costs more
-//! than it gains.
+//! The main thread takes calls off listeners, does what the host orders, and serves clients as long as one at a time is busy;
+//! it goes to the processor of whoever sends. When several are busy, the processor of each gets a worker: a thread that stays
+//! there and serves the clients that run there, so that neither has to wake the other's processor.
 //!
 //! All that changes the namespace is done under one lock, so that the journal is one sequence, and the order on the wire is
 //! that of the journal. Taking calls off listeners is done without it: that can make the kernel wait.
@@ -12,12 +11,16 @@ mod course;
 mod crowd;
 mod expecting;
 mod places;
+mod sharing;
+mod stay;
 mod watchers;
 mod worker;
 
 pub(super) use course::Course;
-pub(super) use crowd::Crowd;
 use crowd::Expected;
+pub(super) use crowd::{Busy, Crowd};
+use sharing::Place;
+pub(super) use sharing::Sharing;
 pub(super) use watchers::{Watcher, Watchers};
 
 use super::answers::{Gathered, Returned};
@@ -29,6 +32,7 @@ use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, Event, EventFlags};
 use rustix::io::Errno;
 use rustix::time::Timespec;
+use stay::Stay;
 use std::hint::spin_loop;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -69,6 +73,7 @@ pub(crate) struct MainThread<'scope, 'env, 'o> {
     waiting: Waiting,
     /// What the last turn has sent, and nobody has taken back.
     returned: Returned,
+    stay: Stay,
 }
 
 /// What a turn leaves to be done without the lock.
@@ -79,6 +84,8 @@ pub(super) struct Rest {
     due: Option<Duration>,
     /// What will soon come.
     expected: Expected,
+    /// Where the main thread is to run.
+    place: Place,
     /// Workers that are to be started.
     start: Vec<Start>,
     /// Answers to be sent.
@@ -94,12 +101,15 @@ impl<'o> Serving<'o> {
     /// Runs the main thread: the calling one. Workers have ended when this returns.
     pub(crate) fn run<R>(&self, main: impl FnOnce(&mut MainThread<'_, '_, 'o>) -> R) -> R {
         thread::scope(|scope| {
-            let epoll = Arc::clone(self.lock().watchers.main());
+            let server = self.lock();
+            let (epoll, placement) = (Arc::clone(server.watchers.main()), server.watchers.placement());
+            drop(server);
             let mut thread = MainThread {
                 serving: self,
                 scope,
                 waiting: Waiting::new(epoll),
                 returned: Returned::default(),
+                stay: Stay::new(placement),
             };
             let result = main(&mut thread);
             self.lock().end_workers();
@@ -189,8 +199,10 @@ impl<'o> MainThread<'_, '_, 'o> {
     }
 
     fn leave_turn(&mut self, rest: Rest) {
+        let place = rest.place;
         let sent = self.serving.leave_turn(self.scope, rest, &mut self.waiting);
         self.returned.append(sent);
+        self.stay.go(place);
     }
 
     /// Ends the workers and handles what members left behind.
@@ -253,6 +265,7 @@ impl Server<'_> {
         Rest {
             due: self.due(),
             expected: self.crowd.expected(),
+            place: self.sharing.place(),
             start: self.watchers.take_start(),
             answers: self.answers.take(),
         }

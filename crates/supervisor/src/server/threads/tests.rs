@@ -44,7 +44,7 @@ fn exchange(client: &OwnedFd) {
 fn busy_clients_get_workers_that_end_when_they_rest() {
     const CLIENTS: usize = 4;
     with_server_for(|mut server| {
-        let several = server.watchers.may_have_workers();
+        let several = server.watchers.placement().is_some();
         let mut clients = Vec::new();
         for _ in 0..CLIENTS {
             let pair = server.make_pair(true).unwrap();

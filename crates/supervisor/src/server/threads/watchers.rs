@@ -44,7 +44,6 @@ pub(in crate::server) struct Watchers {
     main: Arc<OwnedFd>,
     workers: BTreeMap<u32, Arc<OwnedFd>>,
     start: Vec<Start>,
-    /// Where threads may run; `None` where there is one processor, or too many to tell.
     placement: Option<Placement>,
     without_until: Duration,
     over: bool,
@@ -85,10 +84,9 @@ impl Watchers {
         &self.main
     }
 
-    /// Whether there can be workers at all.
-    #[cfg(test)]
-    pub(super) fn may_have_workers(&self) -> bool {
-        self.placement.is_some()
+    /// Where threads may run; `None` where there is one processor, or too many to tell.
+    pub(in crate::server) fn placement(&self) -> Option<Placement> {
+        self.placement
     }
 
     /// What a thread watches.

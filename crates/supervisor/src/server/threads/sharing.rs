@@ -1,0 +1,233 @@
+//! Whether the main thread shares its client's processor.
+//!
+//! On the client's processor the two take turns, and nobody has to be woken on another one, which takes hundreds of
+//! microseconds in a virtual machine that has nothing else to do. So the thread goes where messages come from.
+//!
+//! Beside a client that is alone and busy the thread can also look for the next message while the client still reads its
+//! acknowledgement. Which takes less time depends on the machine, its hypervisor and on where the scheduler wakes the client.
+//! So both are tried for some messages now and then. Looking takes all of a processor: it must be worth that.
+
+use std::time::Duration;
+
+/// Messages for which a side is tried, after as many until everybody has found their place.
+const TRIED: u32 = 128;
+const SETTLING: u32 = 64;
+
+/// How long a side is kept before both are tried again, at first and at most: twice as long each time that the same was
+/// better.
+const KEPT: Duration = Duration::from_secs(1);
+const KEPT_MAX: Duration = Duration::from_secs(16);
+
+/// Looking beside the client is worth its processor if it takes at most so many percent of the time.
+const WORTH: u32 = 80;
+
+/// As many messages in a row from one processor, after the first, make it the client's.
+const SURE: u32 = 2;
+
+/// The least time between two moves to a client that has moved.
+const REST: Duration = Duration::from_millis(2);
+
+/// Where the main thread is to run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::server) enum Place {
+    /// Wherever the scheduler puts it.
+    #[default]
+    Anywhere,
+    /// On this processor.
+    On(u32),
+    /// There as well, with somebody who is busy and is not to be driven away.
+    With(u32),
+    /// On any other.
+    Beside(u32),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    On,
+    Beside,
+}
+
+/// What was tried, and what came of it.
+#[derive(Debug)]
+pub(in crate::server) struct Sharing {
+    side: Side,
+    /// Messages since the trial of this side began; `None` while it is kept.
+    trial: Option<u32>,
+    began: Duration,
+    /// What the trial on the client's processor took.
+    took_on: Duration,
+    kept: Option<Side>,
+    keep: Duration,
+    try_at: Duration,
+    /// The processor of the last message, and of how many before it in a row.
+    last: Option<u32>,
+    in_a_row: u32,
+    /// The client's processor, and since when.
+    client: Option<u32>,
+    since: Duration,
+    busy: bool,
+}
+
+impl Default for Sharing {
+    fn default() -> Sharing {
+        Sharing {
+            side: Side::On,
+            trial: Some(0),
+            began: Duration::ZERO,
+            took_on: Duration::ZERO,
+            kept: None,
+            keep: KEPT,
+            try_at: Duration::ZERO,
+            last: None,
+            in_a_row: 0,
+            client: None,
+            since: Duration::ZERO,
+            busy: false,
+        }
+    }
+}
+
+impl Sharing {
+    /// Several clients are busy.
+    pub(in crate::server) fn several(&mut self) {
+        self.client = None;
+        self.in_a_row = 0;
+        self.rest();
+    }
+
+    /// A client that is not busy sent a message at that time, from the processor that was noted.
+    pub(in crate::server) fn now_and_then(&mut self, noted: Option<u32>, at: Duration) {
+        self.follow(noted, at);
+        self.rest();
+    }
+
+    /// The one busy client sent a message at that time, from the processor that was noted.
+    pub(in crate::server) fn busy(&mut self, noted: Option<u32>, at: Duration) {
+        self.follow(noted, at);
+        self.busy = true;
+        if self.client.is_none() {
+            return;
+        }
+        match &mut self.trial {
+            None if at >= self.try_at => (self.side, self.trial) = (Side::On, Some(0)),
+            None => {}
+            Some(messages) => {
+                *messages += 1;
+                if *messages == SETTLING {
+                    self.began = at;
+                } else if *messages == SETTLING + TRIED {
+                    self.tried(at);
+                }
+            }
+        }
+    }
+
+    /// Where the main thread is to run by now.
+    pub(super) fn place(&self) -> Place {
+        match (self.client, self.side) {
+            (None, _) => Place::Anywhere,
+            (Some(processor), _) if !self.busy => Place::On(processor),
+            (Some(processor), Side::On) => Place::With(processor),
+            (Some(processor), Side::Beside) => Place::Beside(processor),
+        }
+    }
+
+    /// Nobody is busy alone. A trial begins anew.
+    fn rest(&mut self) {
+        self.busy = false;
+        if self.trial.is_some() {
+            (self.side, self.trial) = (Side::On, Some(0));
+        }
+    }
+
+    fn follow(&mut self, noted: Option<u32>, at: Duration) {
+        self.in_a_row = if self.last == noted { self.in_a_row.saturating_add(1) } else { 0 };
+        self.last = noted;
+        let moved = self.in_a_row >= SURE && self.client != noted;
+        if moved && (self.client.is_none() || at.saturating_sub(self.since) >= REST) {
+            (self.client, self.since) = (noted, at);
+        }
+    }
+
+    fn tried(&mut self, at: Duration) {
+        let took = at.saturating_sub(self.began);
+        if self.side == Side::On {
+            self.took_on = took;
+            (self.side, self.trial) = (Side::Beside, Some(0));
+            return;
+        }
+        let worth = took < self.took_on * WORTH / 100;
+        self.side = if worth { Side::Beside } else { Side::On };
+        self.keep = if self.kept == Some(self.side) { (2 * self.keep).min(KEPT_MAX) } else { KEPT };
+        (self.kept, self.trial, self.try_at) = (Some(self.side), None, at + self.keep);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Plays so many messages that take as long on the client's processor, and beside it. Returns the places.
+    fn play(sharing: &mut Sharing, at: &mut Duration, messages: u32, on: u64, beside: u64) -> Vec<Place> {
+        let mut places = Vec::new();
+        for _ in 0..messages {
+            let took = if sharing.place() == Place::With(1) { on } else { beside };
+            *at += Duration::from_micros(took);
+            sharing.busy(Some(1), *at);
+            places.push(sharing.place());
+        }
+        places
+    }
+
+    #[test]
+    fn what_takes_less_is_kept() {
+        let cases = [(8, 13, Place::With(1)), (13, 11, Place::With(1)), (40, 13, Place::Beside(1))];
+        for (on, beside, kept) in cases {
+            let (mut sharing, mut at) = (Sharing::default(), Duration::ZERO);
+            let trial = play(&mut sharing, &mut at, 2 * (SETTLING + TRIED) + SURE, on, beside);
+            for side in [Place::With(1), Place::Beside(1)] {
+                assert!(trial.iter().filter(|place| **place == side).count() > TRIED as usize);
+            }
+            let places = play(&mut sharing, &mut at, 10_000, on, beside);
+            assert!(places.iter().all(|place| *place == kept), "{kept:?}");
+        }
+    }
+
+    #[test]
+    fn both_are_tried_again_when_things_may_have_changed() {
+        let (mut sharing, mut at) = (Sharing::default(), Duration::ZERO);
+        play(&mut sharing, &mut at, 1000, 8, 13);
+        assert_eq!(sharing.place(), Place::With(1));
+        at += KEPT;
+        play(&mut sharing, &mut at, 1000, 40, 13);
+        assert_eq!(sharing.place(), Place::Beside(1));
+        let mut trials = 0;
+        let mut tried_at = sharing.try_at;
+        for _ in 0..4_000_000 {
+            play(&mut sharing, &mut at, 1, 40, 13);
+            trials += u32::from(sharing.try_at != tried_at);
+            tried_at = sharing.try_at;
+        }
+        assert_eq!(trials, 6, "after 1, 2, 4, 8, 16 and 16 seconds of 52");
+    }
+
+    #[test]
+    fn a_client_is_where_it_has_stayed_for_a_while() {
+        let mut sharing = Sharing::default();
+        let at = Duration::from_secs(1);
+        let seen = [0, 0, 0, 1, 1, 1].map(|cpu| {
+            sharing.now_and_then(Some(cpu), at);
+            sharing.place()
+        });
+        let (nowhere, there) = (Place::Anywhere, Place::On(0));
+        assert_eq!(seen, [nowhere, nowhere, there, there, there, there], "not so soon again");
+        sharing.now_and_then(Some(1), at + REST);
+        assert_eq!(sharing.place(), Place::On(1));
+        sharing.busy(Some(1), at + REST);
+        assert_eq!(sharing.place(), Place::With(1));
+        sharing.several();
+        assert_eq!(sharing.place(), Place::Anywhere);
+        (0..10).for_each(|_| sharing.busy(None, at));
+        assert_eq!(sharing.place(), Place::Anywhere, "it is not known");
+    }
+}
