@@ -9,6 +9,9 @@ use auditns_control::server::Peer;
 use auditns_sys::Listener;
 use auditns_sys::identity::Process;
 use auditns_wire::record::Ids;
+use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
+use std::io;
 use std::os::fd::AsFd;
 
 /// Why a listener is not served, and the listener, so that somebody else can answer for it.
@@ -28,11 +31,22 @@ pub(super) fn ids_of(peer: Peer) -> Ids {
 /// A process that the peer may speak of, and when it started. Nobody can name another user's.
 pub(super) fn process_of(peer: Peer, pid: u32, operation: &str) -> Result<(u32, u64), Refusal> {
     let refused = |why: &str| Refusal::NotPermitted { operation: operation.to_owned(), why: why.to_owned() };
-    let process = Process::open(pid).map_err(|_| refused("the process is gone"))?;
-    if peer.uid != 0 && !is_of_user(pid, peer.uid).map_err(|_| refused("the process is gone"))? {
+    let unseen = |error: io::Error| match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::SRCH | Errno::NOENT | Errno::INVAL) => refused("the process is gone"),
+        Some(Errno::MFILE) => open_files(),
+        _ => Refusal::Unavailable { why: format!("process {pid} cannot be looked at: {error}") },
+    };
+    let process = Process::open(pid).map_err(unseen)?;
+    if peer.uid != 0 && !is_of_user(pid, peer.uid).map_err(unseen)? {
         return Err(refused("the process is another user's"));
     }
     Ok((pid, process.start_time()))
+}
+
+/// There are no more descriptors, of which each namespace takes several.
+fn open_files() -> Refusal {
+    let value = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    Refusal::LimitReached { limit: "open files (LimitNOFILE= of its unit)".to_owned(), value }
 }
 
 /// Adds what is below a filter to a container's namespace, as far as it is where the container is.
@@ -62,5 +76,19 @@ pub(super) fn join_container(
     match entry.orders.give(order) {
         Ok(_) => Ok(()),
         Err(error) => Err((unavailable(&error), spare)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_cannot_be_looked_at_is_not_called_gone() {
+        let peer = Peer { pid: 1, uid: 0, gid: 0, login: (u32::MAX, u32::MAX) };
+        let gone = process_of(peer, 4_000_000, "Create").unwrap_err();
+        assert_eq!(gone.to_string(), "Create is not permitted: the process is gone");
+        assert!(process_of(peer, std::process::id(), "Create").is_ok());
+        assert!(open_files().to_string().contains("LimitNOFILE"));
     }
 }
