@@ -15,6 +15,7 @@ pub mod clock;
 pub mod descriptors;
 pub mod endpoint;
 pub mod filter;
+pub mod heap;
 pub mod identity;
 pub mod inherited;
 pub mod launch;

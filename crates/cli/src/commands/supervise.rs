@@ -11,11 +11,13 @@ use auditns_policy::{Forward, Policy};
 use auditns_sandbox::{Sandbox, Tasks};
 use auditns_supervisor::Store;
 use auditns_supervisor::host::{Host, HostOptions, end_at_panics};
+use auditns_sys::heap::Heap;
 use auditns_sys::signals::SignalFd;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FlockOperation, Mode, flock};
 use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::{DumpableBehavior, Signal};
+use rustix::time::Timespec;
 use std::env;
 use std::ffi::OsString;
 use std::fs::{DirBuilder, File};
@@ -37,6 +39,8 @@ const CONTROL: &str = "control";
 pub(crate) const OCI: &str = "oci.sock";
 /// The socket of the proxy of LXC's monitors, and under which name it is kept.
 pub(crate) const LXC: &str = "lxc.sock";
+/// How often freed memory is given back to the kernel.
+const HOUSEKEEPING: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 128;
 
@@ -162,8 +166,11 @@ fn serve(supervise: &Supervise, policy: Policy) -> Result<i32, SuperviseError> {
     let limits = mount_limits(&host, &run_folder.join("proc"));
     sandbox.seal()?;
     store.0.ready(&format!("serving {} namespaces", host.namespaces()))?;
+    let mut heap = Heap::default();
     loop {
-        match poll(&mut [PollFd::new(&signals, PollFlags::IN)], None) {
+        match poll(&mut [PollFd::new(&signals, PollFlags::IN)], Some(&HOUSEKEEPING)) {
+            // A host that cannot read its own size has other worries.
+            Ok(0) => drop(heap.give_back()),
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(SuperviseError::Signals(error.into())),
         }
