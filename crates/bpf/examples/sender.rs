@@ -2,6 +2,8 @@
 //!
 //! Each message is four numbers of 32 bits that say who sends it: process, real and effective user id, login uid.
 
+#![allow(unsafe_code, reason = "it changes who it is")]
+
 use auditns_bpf::Steering;
 use rustix::io::{read, write};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};

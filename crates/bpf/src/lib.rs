@@ -63,6 +63,8 @@
 //! members that are read, and the loader adapts their places to the running kernel, so one object serves all kernels and
 //! all little-endian machines.
 
+#![allow(unsafe_code, reason = "what loads BPF is apart from what makes other system calls")]
+
 mod error;
 mod host;
 mod identity;

@@ -1,6 +1,8 @@
 //! Every raw call of this crate, and its only unsafe code. Socket calls take addresses and option values as plain
 //! bytes, because a referee must be able to pass lengths and contents that no typed interface lets through.
 
+#![allow(unsafe_code, reason = "a referee shares no code with what it judges")]
+
 use std::os::fd::RawFd;
 
 /// An errno value as the kernel numbers it.

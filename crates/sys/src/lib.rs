@@ -9,6 +9,8 @@
 //! Functions return [`std::io::Error`] with the kernel's own error number where the caller has to tell numbers
 //! apart, and an error type of their own where a person reads the text.
 
+#![allow(unsafe_code, reason = "it is the place for it")]
+
 pub mod arch;
 pub mod call;
 pub mod clock;
