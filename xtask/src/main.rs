@@ -4,6 +4,7 @@ mod bench;
 mod bpf;
 mod command;
 mod demo;
+mod deny;
 mod dist;
 mod fuzz;
 mod packages;
@@ -44,7 +45,7 @@ enum Task {
     Bpf(bpf::Options),
     /// Short fuzzing of every decoder (needs cargo-fuzz), or random requests to the kernel and to a namespace
     Fuzz(fuzz::Options),
-    /// Licences and sources of all dependencies (needs cargo-deny)
+    /// Licences and sources of all dependencies (installs cargo-deny into target/tools if missing)
     Deny,
     /// Make a Debian package and a tarball of what is installed, in target/dist
     Dist(dist::Options),
@@ -62,7 +63,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::run(&options),
         Task::Bpf(options) => bpf::make(options),
         Task::Fuzz(options) => fuzz::fuzz(options),
-        Task::Deny => test::deny(),
+        Task::Deny => deny::check(),
         Task::Dist(options) => dist::run(options),
     };
     match result {

@@ -1,7 +1,7 @@
 //! The tests, from the fast ones to the real ones.
 
 use crate::command::{Failure, cargo, command, release_program, run, step};
-use crate::{bench, packages, sim, soak};
+use crate::{bench, deny, packages, sim, soak};
 use std::path::PathBuf;
 
 /// Packages whose tests need nothing but cargo and root.
@@ -15,6 +15,7 @@ const FAULTS: &str = "--features=faults";
 pub(crate) fn all() -> Result<(), Failure> {
     packages::install(packages::TESTS)?;
     unit()?;
+    deny::check()?;
     sim::check()?;
     conformance()?;
     end_to_end()?;
@@ -48,11 +49,6 @@ pub(crate) fn end_to_end() -> Result<(), Failure> {
     let mut test = command(env!("CARGO"), &["test", "--package", END_TO_END]);
     test.env("AUDITNS_BIN", program);
     run(test)
-}
-
-pub(crate) fn deny() -> Result<(), Failure> {
-    step("licences, duplicates and sources of dependencies");
-    cargo(&["deny", "check", "licenses", "bans", "sources"])
 }
 
 /// Builds the program as it is shipped.
