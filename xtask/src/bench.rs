@@ -3,6 +3,7 @@
 mod cases;
 mod goals;
 mod log;
+mod markdown;
 mod native;
 mod outcome;
 mod plot;
@@ -46,6 +47,9 @@ pub(crate) struct Options {
     /// Write everything into this file as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write tables into this file, for the documentation
+    #[arg(long, value_name = "FILE.md")]
+    markdown: Option<PathBuf>,
     /// Draw ratios into this file
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
@@ -92,6 +96,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if let Some(path) = &options.json {
         let text = serde_json::to_string_pretty(&outcome).map_err(|error| Failure::new(error.to_string()))?;
         write(path, &(text + "\n"))?;
+    }
+    if let Some(path) = &options.markdown {
+        write(path, &markdown::page(&outcome, &machine()))?;
     }
     if let Some(path) = &options.plot {
         write(path, &plot::svg(&outcome))?;
@@ -166,6 +173,18 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
 fn kernel() -> String {
     fs::read_to_string("/proc/sys/kernel/osrelease")
         .map_or_else(|_| "?".to_owned(), |text| text.trim().to_owned())
+}
+
+/// What its processors are called.
+fn machine() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let field = |name: &str| {
+        text.lines()
+            .find_map(|line| Some(line.strip_prefix(name)?.trim_start_matches(['\t', ' ', ':']).to_owned()))
+    };
+    let virtual_one = field("flags").is_some_and(|flags| flags.split(' ').any(|flag| flag == "hypervisor"));
+    let kind = if virtual_one { "a virtual machine" } else { "a machine" };
+    format!("{kind} ({})", field("model name").unwrap_or_else(|| "unknown processors".to_owned()))
 }
 
 fn processors() -> usize {

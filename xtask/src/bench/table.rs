@@ -44,9 +44,7 @@ impl Display for CaseOutcome {
 fn line(row: &Row) -> String {
     let metric = format!("{}, {}", row.metric.name, row.metric.unit);
     let base = row.base.as_ref().map(side).unwrap_or_default();
-    let ratio = row.ratio.map_or_else(String::new, |ratio| {
-        format!("{}x ({}..{})", number(ratio.median), number(ratio.min), number(ratio.max))
-    });
+    let ratio = ratio(row);
     let goals = row
         .goals
         .iter()
@@ -55,7 +53,13 @@ fn line(row: &Row) -> String {
     format!("  {metric:28} {base:42} {:42} {ratio:24} {goals}", side(&row.ours))
 }
 
-fn side(side: &Side) -> String {
+pub(super) fn ratio(row: &Row) -> String {
+    row.ratio.map_or_else(String::new, |ratio| {
+        format!("{}x ({}..{})", number(ratio.median), number(ratio.min), number(ratio.max))
+    })
+}
+
+pub(super) fn side(side: &Side) -> String {
     let spread = side.spread;
     format!("{} {} ({}..{})", side.variant, number(spread.median), number(spread.min), number(spread.max))
 }
