@@ -1,26 +1,34 @@
-//! The BPF program's object, which is committed so that nobody needs a compiler for it.
+//! The object of the BPF programs and its skeleton, which are committed so that nobody needs what makes them.
 
-use crate::command::{Failure, command, output, root, run, step};
+use crate::command::{Failure, command, output, root, run, step, target};
 use crate::packages::{self, Package};
 use clap::Args;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The compiler, as Debian 12 has it.
 const COMPILER: &str = "clang-14";
 const PACKAGES: &[Package] = &[(COMPILER, "/usr/bin/clang-14")];
+/// What both are called, with their endings.
+const OBJECT: &str = "auditns.bpf.o";
+const SKELETON: &str = "skeleton.rs";
 
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Options {
-    /// Only compare: fail if the committed object is another
+    /// Only compare: fail if the committed object or skeleton is another
     #[arg(long)]
     check: bool,
+}
+
+impl Options {
+    /// What tests want.
+    pub(crate) const CHECK: Options = Options { check: true };
 }
 
 pub(crate) fn make(options: Options) -> Result<(), Failure> {
     packages::install(PACKAGES)?;
     let program = root().join("crates/bpf/program");
-    let object = root().join("crates/bpf/src/steering.bpf.o");
+    let source = root().join("crates/bpf/src");
     let recorded = program.join("compiler.txt");
     let installed = version()?;
     let known = String::from_utf8_lossy(&read(&recorded)?).trim().to_owned();
@@ -29,32 +37,55 @@ pub(crate) fn make(options: Options) -> Result<(), Failure> {
             "the object was made with {known}, and {COMPILER} is {installed}, which gives other instructions"
         )));
     }
-    step("compiling the BPF program");
-    let before = read(&object)?;
-    let made = compile(&program)?;
-    match (before == made, options.check) {
-        (true, _) => println!("the object is what the source compiles to"),
-        (false, true) => {
-            return Err(Failure::new("the object is not what the source compiles to; run `cargo xtask bpf`"));
+    step("compiling the BPF programs");
+    let object = compile(&program)?;
+    step("making the skeleton");
+    let skeleton = describe(&object)?;
+    let mut same = true;
+    for (made, name) in [(&object, OBJECT), (&skeleton, SKELETON)] {
+        let committed = source.join(name);
+        let made = read(made)?;
+        if fs::read(&committed).is_ok_and(|before| before == made) {
+            continue;
         }
-        (false, false) => {
-            write(&object, &made)?;
-            write(&recorded, format!("{installed}\n").as_bytes())?;
-            println!("the object has changed; commit {}", object.display());
+        same = false;
+        if options.check {
+            return Err(Failure::new(format!(
+                "{} is not what the source comes to; run `cargo xtask bpf`",
+                committed.display()
+            )));
         }
+        write(&committed, &made)?;
+        println!("it has changed; commit {}", committed.display());
+    }
+    write(&recorded, format!("{installed}\n").as_bytes())?;
+    if same {
+        println!("the object and its skeleton are what the source comes to");
     }
     Ok(())
 }
 
 /// The object that the source compiles to.
-fn compile(program: &Path) -> Result<Vec<u8>, Failure> {
+fn compile(program: &Path) -> Result<PathBuf, Failure> {
     let arguments = read(&program.join("arguments.txt"))?;
     let arguments = String::from_utf8_lossy(&arguments).into_owned();
-    let made = crate::command::target().join("steering.bpf.o");
+    let made = target().join(OBJECT);
     let mut compiler = command(COMPILER, &arguments.split_whitespace().collect::<Vec<_>>());
     compiler.arg("-o").arg(&made).current_dir(program);
     run(compiler)?;
-    read(&made)
+    Ok(made)
+}
+
+/// The skeleton of an object, by libbpf's own generator.
+fn describe(object: &Path) -> Result<PathBuf, Failure> {
+    let made = target().join(SKELETON);
+    let manifest = root().join("crates/bpf/skeleton/Cargo.toml");
+    let mut generator = command(env!("CARGO"), &["run", "--quiet", "--locked", "--manifest-path"]);
+    generator.arg(manifest).arg("--").arg(object).arg(&made);
+    // Beside the workspace's own, since the lock file and the features are others.
+    generator.env("CARGO_TARGET_DIR", target().join("skeleton"));
+    run(generator)?;
+    Ok(made)
 }
 
 /// The first line of what the compiler says of itself.

@@ -41,7 +41,7 @@ enum Task {
     Soak(soak::Options),
     /// What audit sockets cost, in ratio to the kernel's own (root)
     Bench(bench::Options),
-    /// Compile the BPF program again and compare with the object that is committed (installs clang-14 if missing)
+    /// Compile the BPF programs again and compare with the object and the skeleton that are committed (installs clang-14)
     Bpf(bpf::Options),
     /// Short fuzzing of every decoder (needs cargo-fuzz), or random requests to the kernel and to a namespace
     Fuzz(fuzz::Options),
@@ -52,7 +52,19 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    let result = match Xtask::parse().task {
+    let task = Xtask::parse().task;
+    let result = packages::install(packages::BUILD).and_then(|()| run(task));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<(), command::Failure> {
+    match task {
         Task::Demo => demo::run(),
         Task::Test => test::all(),
         Task::Unit => test::unit(),
@@ -65,12 +77,5 @@ fn main() -> ExitCode {
         Task::Fuzz(options) => fuzz::fuzz(options),
         Task::Deny => deny::check(),
         Task::Dist(options) => dist::run(options),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("xtask: {failure}");
-            ExitCode::FAILURE
-        }
     }
 }

@@ -7,6 +7,15 @@ use std::process::Stdio;
 /// A package, and a file by which it is known to be installed.
 pub(crate) type Package = (&'static str, &'static str);
 
+/// What a build needs besides Rust: libbpf is compiled, and reads the kernel's types by libelf.
+pub(crate) const BUILD: &[Package] = &[
+    ("gcc", "/usr/bin/gcc"),
+    ("make", "/usr/bin/make"),
+    ("pkg-config", "/usr/bin/pkg-config"),
+    ("libelf-dev", "/usr/include/libelf.h"),
+    ("zlib1g-dev", "/usr/include/zlib.h"),
+];
+
 /// What the demonstration runs.
 pub(crate) const DEMO: &[Package] = &[("auditd", "/usr/sbin/auditd")];
 

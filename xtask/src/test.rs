@@ -1,7 +1,7 @@
 //! The tests, from the fast ones to the real ones.
 
 use crate::command::{Failure, cargo, command, release_program, run, step};
-use crate::{bench, deny, packages, sim, soak};
+use crate::{bench, bpf, deny, packages, sim, soak};
 use std::path::PathBuf;
 
 /// Packages whose tests need nothing but cargo and root.
@@ -16,6 +16,7 @@ pub(crate) fn all() -> Result<(), Failure> {
     packages::install(packages::TESTS)?;
     unit()?;
     deny::check()?;
+    bpf::make(bpf::Options::CHECK)?;
     sim::check()?;
     conformance()?;
     end_to_end()?;

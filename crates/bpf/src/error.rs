@@ -1,7 +1,5 @@
 //! Why senders cannot be noted.
 
-use aya::EbpfError;
-use aya::programs::ProgramError;
 use std::io;
 
 /// Why the program could not be loaded. Without it everything works, slower.
@@ -36,17 +34,38 @@ pub enum LoadError {
     },
     /// The program's file does not fit this kernel, or its memory was refused.
     #[error(
-        "the BPF program could not be prepared for this kernel ({0}); report this with the kernel's version"
+        "the BPF program could not be prepared for this kernel ({error}; {said}); report this with the kernel's version"
     )]
-    Prepare(#[source] EbpfError),
-    /// A part is missing from the program's file.
-    #[error("the BPF program has no {0:?}; rebuild its object with `cargo xtask bpf`")]
-    Part(&'static str),
+    Prepare {
+        /// What failed.
+        #[source]
+        error: libbpf_rs::Error,
+        /// What libbpf complained of first.
+        said: String,
+    },
     /// The kernel's verifier or a security module refused the program.
     #[error(
-        "the kernel refused the BPF program ({0}); see whether a security module or lockdown forbids BPF"
+        "the kernel refused the BPF program ({error}; {said}); see whether a security module or lockdown forbids BPF"
     )]
-    Refused(#[source] ProgramError),
+    Refused {
+        /// What failed.
+        #[source]
+        error: libbpf_rs::Error,
+        /// What libbpf complained of first.
+        said: String,
+    },
+    /// A program does not run where it should.
+    #[error("the BPF program {program:?} could not be attached ({error}); report this with the kernel's version")]
+    Attach {
+        /// Which one.
+        program: &'static str,
+        /// Why.
+        #[source]
+        error: libbpf_rs::Error,
+    },
+    /// Where the kernel keeps tags was not found.
+    #[error("the kernel's storage of tasks could not be found ({0}); report this with the kernel's version")]
+    Storage(String),
     /// No descriptor for the program.
     #[error("the BPF program's descriptor could not be copied ({0}); raise the limit of open files")]
     Descriptor(#[source] io::Error),

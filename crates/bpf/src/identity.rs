@@ -1,5 +1,7 @@
 //! Who sent a message.
 
+use crate::Tag;
+
 /// Who sent a message, as the kernel knew the sending thread at that moment.
 ///
 /// Ids are those of the first user namespace and process numbers those of the first PID namespace.
@@ -26,4 +28,6 @@ pub struct Identity {
     pub user_namespace: u32,
     /// Effective capabilities in that user namespace: bit n is capability number n.
     pub capabilities: u64,
+    /// What the thread has besides its filters.
+    pub tag: Tag,
 }

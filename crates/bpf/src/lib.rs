@@ -68,6 +68,20 @@
 mod error;
 mod host;
 mod identity;
+pub mod membership;
+mod object;
+// Generated: see `cargo xtask bpf`.
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    clippy::undocumented_unsafe_blocks,
+    clippy::multiple_unsafe_ops_per_block,
+    single_use_lifetimes,
+    unreachable_pub,
+    reason = "generated"
+)]
+#[rustfmt::skip]
+mod skeleton;
 mod slot;
 mod slots;
 mod steering;
@@ -76,5 +90,9 @@ mod watched;
 
 pub use error::{AttachError, LoadError};
 pub use identity::Identity;
+pub use membership::{
+    Count, Keeper, Login, Losses, Member, Membership, MembershipError, MembershipOptions, Moved, Observer,
+    Start, Tag,
+};
 pub use steering::{Parts, SLOTS_MAX, Steering};
 pub use watched::{Mark, Watched};

@@ -1,6 +1,6 @@
 //! What the program and this crate share about a connection.
 
-use crate::Identity;
+use crate::{Identity, Tag};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 /// Bytes of a slot: two cache lines of its own, so that connections do not slow each other down.
@@ -11,7 +11,7 @@ const FREE: u64 = 0;
 /// Cookie of a slot that is being prepared. The kernel counts cookies up from one.
 const CLAIMED: u64 = u64::MAX;
 
-/// As `struct slot` in `program/steering.bpf.c`.
+/// As `struct slot` in `program/steering.bpf.h`.
 #[repr(C, align(64))]
 #[derive(Debug)]
 pub(crate) struct Slot {
@@ -33,11 +33,13 @@ pub(crate) struct Slot {
     loginuid: AtomicU32,
     sessionid: AtomicU32,
     user_namespace: AtomicU32,
+    namespace: AtomicU64,
+    login: AtomicU64,
     /// Held by the program while it changes the slot.
     lock: AtomicU32,
     /// One more than the CPU; zero is none yet.
     cpu: AtomicU32,
-    unused: [u64; 5],
+    unused: [u64; 3],
 }
 
 const _: () = assert!(size_of::<Slot>() == SLOT_SIZE);
@@ -114,6 +116,10 @@ impl Slot {
             sessionid: self.sessionid.load(Ordering::Relaxed),
             user_namespace: self.user_namespace.load(Ordering::Relaxed),
             capabilities: self.capabilities.load(Ordering::Relaxed),
+            tag: Tag::from_numbers(
+                self.namespace.load(Ordering::Relaxed),
+                self.login.load(Ordering::Relaxed),
+            ),
         };
         fence(Ordering::Acquire);
         (certain && self.version.load(Ordering::Relaxed) == version).then_some(identity)
@@ -140,9 +146,11 @@ mod tests {
             loginuid: AtomicU32::new(0),
             sessionid: AtomicU32::new(0),
             user_namespace: AtomicU32::new(0),
+            namespace: AtomicU64::new(0),
+            login: AtomicU64::new(0),
             lock: AtomicU32::new(0),
             cpu: AtomicU32::new(3),
-            unused: [0; 5],
+            unused: [0; 3],
         }
     }
 

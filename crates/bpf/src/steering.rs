@@ -1,22 +1,17 @@
 //! Loading the program, and attaching it to connections.
 
+use crate::object::{self, Programs, SLOTS_MIN, slots_for};
+use crate::skeleton::AuditnsSkel;
 use crate::slots::{NoSlot, Slots};
-use crate::{AttachError, LoadError, Watched, host, trial};
-use aya::EbpfLoader;
-use aya::maps::Map;
-use aya::programs::SocketFilter;
+use crate::{AttachError, LoadError, Watched, trial};
 use rustix::net::sockopt::socket_cookie;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 /// Most connections that can be noted, and the kernel memory that takes in bytes: 128 times as many.
 pub const SLOTS_MAX: u32 = 65_536;
-/// Fewest slots: few enough for a page or two, and more than are searched for one socket.
-const SLOTS_MIN: u32 = 64;
-
-/// The program, made from `program/steering.bpf.c` by `cargo xtask bpf`.
-static OBJECT: &[u8] = aya::include_bytes_aligned!("steering.bpf.o");
 
 /// The loaded program, which can be attached to connections.
 ///
@@ -45,25 +40,19 @@ impl Steering {
     ///
     /// Twice as many slots are made, up to [`SLOTS_MAX`]: 256 bytes of kernel memory for each connection, at most 8 MiB.
     pub fn load(connections: u32) -> Result<Steering, LoadError> {
-        host::check()?;
-        let count = connections.saturating_mul(2).clamp(SLOTS_MIN, SLOTS_MAX).next_power_of_two();
-        let mask = count - 1;
-        let mut object = EbpfLoader::new()
-            .map_max_entries("slots", count)
-            .override_global("slot_mask", &mask, true)
-            .load(OBJECT)
-            .map_err(LoadError::Prepare)?;
-        let Some(Map::Array(map)) = object.map("slots") else { return Err(LoadError::Part("slots")) };
-        let map = map.fd().as_fd().try_clone_to_owned().map_err(LoadError::Descriptor)?;
-        let slots = Slots::map(map.as_fd(), count).map_err(LoadError::Map)?;
-        let program = object.program_mut("steering").ok_or(LoadError::Part("steering"))?;
-        let program: &mut SocketFilter = program.try_into().map_err(LoadError::Refused)?;
-        program.load().map_err(LoadError::Refused)?;
-        let program = program.fd().map_err(LoadError::Refused)?.as_fd().try_clone_to_owned();
-        let program = program.map_err(LoadError::Descriptor)?;
-        let steering = Steering { program, map, slots: Arc::new(slots) };
+        let count = slots_for(connections);
+        let mut storage = MaybeUninit::uninit();
+        let steering = Steering::of(&object::load(&mut storage, Programs::Steering, count)?, count)?;
         trial::run(&steering)?;
         Ok(steering)
+    }
+
+    /// That of a loaded object with so many slots.
+    pub(crate) fn of(object: &AuditnsSkel<'_>, count: u32) -> Result<Steering, LoadError> {
+        let copy = |fd: BorrowedFd<'_>| fd.try_clone_to_owned().map_err(LoadError::Descriptor);
+        let (program, map) = (copy(object.progs.steering.as_fd())?, copy(object.maps.slots.as_fd())?);
+        let slots = Slots::map(map.as_fd(), count).map_err(LoadError::Map)?;
+        Ok(Steering { program, map, slots: Arc::new(slots) })
     }
 
     /// Hands the program over: a process that loads it reads megabytes of type information, and needs capabilities that one

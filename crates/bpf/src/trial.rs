@@ -1,6 +1,6 @@
 //! Tries the loaded program: what it notes rests on how the kernel accounts for messages, which a kernel may change.
 
-use crate::{Identity, LoadError, Steering, Watched};
+use crate::{Identity, LoadError, Login, Steering, Tag, Watched};
 use rustix::io::{read, write};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::os::fd::{AsFd, OwnedFd};
@@ -27,6 +27,25 @@ pub(crate) fn run(steering: &Steering) -> Result<(), LoadError> {
         sender.is_some_and(|sender| sender.tgid == tgid && sender.uid == uid)
     })?;
     expect("a CPU", watched.cpu(), Option::is_some)
+}
+
+/// Gives this thread a login and looks whether it is noted.
+pub(crate) fn tags(
+    steering: Option<&Steering>,
+    mut give: impl FnMut(Option<Login>) -> std::io::Result<bool>,
+) -> Result<(), LoadError> {
+    let login = Login { loginuid: 1, sessionid: 2 };
+    let failed = |error: std::io::Error| LoadError::Storage(error.to_string());
+    expect("a task that gets a tag", give(Some(login)).map_err(failed)?, |given| *given)?;
+    let noted = steering.map(|steering| {
+        let trial = Trial::new()?;
+        let watched = steering.attach(trial.receiver.as_fd()).map_err(LoadError::TrialAttach)?;
+        trial.exchange(&watched)
+    });
+    let noted = noted.transpose()?.map(|noted| noted.map(|noted| noted.tag));
+    expect("a task that loses a tag", give(None).map_err(failed)?, |given| *given)?;
+    let tag = Tag { namespace: None, login: Some(login) };
+    expect(&format!("{tag:?}"), noted, |noted| noted.is_none_or(|noted| noted == Some(tag)))
 }
 
 impl Trial {

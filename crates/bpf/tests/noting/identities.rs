@@ -1,7 +1,7 @@
 //! What is noted of one sender is what `/proc` says of it.
 
 use crate::world::{Connection, ends_well};
-use auditns_bpf::Identity;
+use auditns_bpf::{Identity, Tag};
 use rustix::io::write;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::fs;
@@ -28,6 +28,7 @@ fn looked_up(pid: u32) -> Identity {
         sessionid: number("sessionid"),
         user_namespace: u32::try_from(fs::metadata(format!("{folder}/ns/user")).unwrap().ino()).unwrap(),
         capabilities: u64::from_str_radix(&field("CapEff:", 0), 16).unwrap(),
+        tag: Tag::default(),
     }
 }
 

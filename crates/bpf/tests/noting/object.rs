@@ -27,6 +27,6 @@ fn the_object_is_made_from_the_source() {
         .status()
         .unwrap();
     assert!(status.success(), "{status}");
-    let committed = fs::read(folder.join("src/steering.bpf.o")).unwrap();
-    assert!(fs::read(object.path()).unwrap() == committed, "run `cargo xtask bpf` and commit the object");
+    let committed = fs::read(folder.join("src/auditns.bpf.o")).unwrap();
+    assert!(fs::read(object.path()).unwrap() == committed, "run `cargo xtask bpf` and commit what changes");
 }

@@ -1,87 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0 OR GPL-2.0-only
-/* Notes who sends on an audit socket, and from which CPU. See the crate's documentation for why it can be relied upon.
- *
- * Only the members of kernel structures that are read are declared; the loader puts in where they are in the running
- * kernel.
- */
-
-typedef unsigned char u8;
-typedef unsigned int u32;
-typedef unsigned long long u64;
-
-#define SECTION(name) __attribute__((section(name), used))
-#define KERNEL __attribute__((preserve_access_index))
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-
-char LICENSE[] SECTION("license") = "Dual MIT/GPL";
-
-typedef struct {
-	u32 val;
-} kuid_t;
-
-typedef struct {
-	u32 val;
-} kgid_t;
-
-typedef struct {
-	int counter;
-} atomic_t;
-
-typedef struct {
-	atomic_t refs;
-} refcount_t;
-
-/* Two words up to Linux 6.2, one afterwards: read as bytes. */
-typedef struct {
-	u64 val;
-} kernel_cap_t;
-
-struct ns_common {
-	u32 inum;
-} KERNEL;
-
-struct user_namespace {
-	struct ns_common ns;
-} KERNEL;
-
-struct cred {
-	kuid_t uid;
-	kgid_t gid;
-	kuid_t euid;
-	kgid_t egid;
-	kernel_cap_t cap_effective;
-	struct user_namespace *user_ns;
-} KERNEL;
-
-struct task_struct {
-	int tgid;
-	struct task_struct *group_leader;
-	u64 start_boottime;
-	const struct cred *cred;
-	kuid_t loginuid;
-	u32 sessionid;
-} KERNEL;
-
-struct sock {
-	refcount_t sk_wmem_alloc;
-} KERNEL;
-
-struct unix_sock {
-	struct sock *peer;
-} KERNEL;
-
-struct sk_buff {
-	struct sock *sk;
-	u32 truesize;
-} KERNEL;
-
-struct __sk_buff;
-
-static void *(*const map_lookup_elem)(void *map, const void *key) = (void *)1;
-static u32 (*const get_smp_processor_id)(void) = (void *)8;
-static u64 (*const get_socket_cookie)(void *context) = (void *)46;
-static long (*const probe_read_kernel)(void *to, u32 size, const void *from) = (void *)113;
-static struct task_struct *(*const get_current_task_btf)(void) = (void *)158;
+/* Notes who sends on an audit socket, and from which CPU. */
 
 /* As struct Slot in src/slot.rs. */
 struct identity {
@@ -95,6 +13,9 @@ struct identity {
 	u32 loginuid;
 	u32 sessionid;
 	u32 user_namespace;
+	/* Of the tag. */
+	u64 namespace;
+	u64 login;
 };
 
 struct slot {
@@ -105,12 +26,11 @@ struct slot {
 	struct identity identity;
 	u32 lock;
 	u32 cpu;
-	u64 unused[5];
+	u64 unused[3];
 };
 
-#define BPF_MAP_TYPE_ARRAY 2
-#define BPF_F_MMAPABLE (1 << 10)
 #define PROBES 8
+#define ENOMEM 12
 #define ACCEPT_WHOLE 0xffffffff
 
 /* The loader sets the number of slots, and the mask to one less. */
@@ -123,11 +43,8 @@ struct {
 } slots SECTION(".maps");
 
 const volatile u32 slot_mask = 63;
-
-#define NOW(member) (*(volatile __typeof__(member) *)&(member))
-/* Their results are used, or the compiler would choose instructions that order nothing on arm64. */
-#define COUNT(member) asm volatile("" : : "r"(__sync_fetch_and_add(&(member), 1)))
-#define SET(member, value) asm volatile("" : : "r"(__sync_lock_test_and_set(&(member), (value))))
+/* The loader sets it where socket filters may read the storage of tasks by a call: from Linux 6.16 on. */
+const volatile u32 has_storage_call = 0;
 
 ALWAYS_INLINE struct slot *find(u64 cookie)
 {
@@ -139,6 +56,65 @@ ALWAYS_INLINE struct slot *find(u64 cookie)
 		if (slot && NOW(slot->cookie) == cookie)
 			return slot;
 	}
+	return 0;
+}
+
+/* Maps whose values one task has. Those of others come to a handful. */
+#define STORAGES_MAX 64
+
+/* Finds the tag where the kernel keeps it. The element is freed with the task, which is the one that runs this. */
+ALWAYS_INLINE void search_tag(struct task_struct *task, u64 storage, struct identity *identity)
+{
+	struct hlist_node *node = READ(READ(task->bpf_storage)->list.first);
+
+	for (u32 at = 0; at < STORAGES_MAX && node; at++) {
+		u64 data = (u64)node - OFFSET(bpf_local_storage_elem, snode) + OFFSET(bpf_local_storage_elem, sdata);
+		struct bpf_local_storage_data *known = (void *)data;
+
+		if ((u64)READ(known->smap) == storage) {
+			struct tag tag = {};
+
+			probe_read_kernel(&tag, sizeof(tag), (void *)(data + OFFSET(bpf_local_storage_data, data)));
+			identity->namespace = tag.namespace;
+			identity->login = tag.login;
+			return;
+		}
+		node = READ(node->next);
+	}
+}
+
+ALWAYS_INLINE void read_tag(struct task_struct *task, struct identity *identity)
+{
+	struct state *state = the_state();
+
+	if (!state || !NOW(state->in_use))
+		return;
+	if (has_storage_call) {
+		struct tag *tag = tag_of(task);
+
+		if (tag) {
+			identity->namespace = NOW(tag->namespace);
+			identity->login = NOW(tag->login);
+		}
+	} else {
+		search_tag(task, state->storage, identity);
+	}
+}
+
+/* Has the kernel's structure of `tags` known to search_tag(). */
+SECTION("syscall")
+int find_storage(u32 *unused)
+{
+	struct tag first = {};
+	struct tag *tag = new_tag(get_current_task_btf(), &first);
+	struct bpf_local_storage_data *known;
+	struct state *state = the_state();
+
+	(void)unused;
+	if (!tag || !state)
+		return -ENOMEM;
+	known = (void *)tag - OFFSET(bpf_local_storage_data, data);
+	state->storage = (u64)READ(known->smap);
 	return 0;
 }
 
@@ -166,6 +142,7 @@ ALWAYS_INLINE int read_current(struct identity *identity)
 	identity->loginuid = task->loginuid.val;
 	identity->sessionid = task->sessionid;
 	identity->user_namespace = user_namespace->ns.inum;
+	read_tag(task, identity);
 	return 1;
 }
 
@@ -174,7 +151,8 @@ ALWAYS_INLINE int equal(const struct identity *one, const struct identity *other
 	return one->start == other->start && one->capabilities == other->capabilities &&
 	       one->tgid == other->tgid && one->uid == other->uid && one->gid == other->gid &&
 	       one->euid == other->euid && one->egid == other->egid && one->loginuid == other->loginuid &&
-	       one->sessionid == other->sessionid && one->user_namespace == other->user_namespace;
+	       one->sessionid == other->sessionid && one->user_namespace == other->user_namespace &&
+	       one->namespace == other->namespace && one->login == other->login;
 }
 
 /* Whether no other message of the peer exists, be it queued or on its way here: each is charged to the peer's socket
