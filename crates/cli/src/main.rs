@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         Command::Profile(profile) => commands::profile::run(&profile),
         Command::Probe(probe) => commands::probe::run(&probe),
         Command::Completions { shell } => commands::completions::run(shell),
-        Command::LoadSteering => commands::steering::load(),
+        Command::Membership { serve } => commands::membership::run(serve),
         Command::Man { dir } => commands::man::run(dir.as_deref()),
     }
 }

@@ -67,9 +67,13 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
-    /// Load the program that notes senders, for the process at standard input
+    /// Ask the kernel which task is in which namespace, for the process at standard input
     #[command(hide = true)]
-    LoadSteering,
+    Membership {
+        /// Do it; else have another process do it, and replace that when it ends
+        #[arg(long)]
+        serve: bool,
+    },
     /// Print the manual page, or write one for each command
     #[command(after_help = "Examples:\n  auditns man > /usr/share/man/man8/auditns.8\n  \
                             auditns man --dir /usr/share/man/man8")]

@@ -177,6 +177,10 @@ impl Observer for Terminal {
             Event::NotAccepted { reason } => {
                 self.line(&format!("what a container manager sent is not taken up: {reason}"));
             }
+            Event::MembershipLost { why } => self.line(&format!(
+                "which process is in which namespace is told by descent from now on ({}); see auditns probe",
+                escaped(why)
+            )),
             Event::GivenUp { panics } => self.line(&format!(
                 "a namespace is given up, since serving it has ended the supervisor {panics} times; its members have no \
                  audit, please report what was printed then"

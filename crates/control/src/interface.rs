@@ -22,6 +22,17 @@ pub enum Policy {
     Strict,
 }
 
+/// How members of a namespace are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Membership {
+    /// The kernel is asked, and knows of every task.
+    Exact,
+    /// By descent from the first member, and by filters in the container's own pid namespace.
+    #[default]
+    Descent,
+}
+
 /// A namespace and how it is doing. Identifiers are the host's; counters count since it began.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamespaceInfo {
@@ -103,6 +114,9 @@ pub struct NamespaceInfo {
     pub log_files: u32,
     /// Processes in it, if they can be counted.
     pub members: Option<u32>,
+    /// How they are told.
+    #[serde(default)]
+    pub membership: Membership,
     /// Sockets that listen to the multicast group.
     pub listeners: u32,
     /// How often the supervisor was replaced while the namespace lived.
@@ -295,6 +309,12 @@ pub struct SupervisorInfo {
     /// The kernel notes who sends (`auditns_bpf`). Otherwise senders are looked up, with the same result.
     #[serde(default)]
     pub senders_noted: bool,
+    /// How members are told; of namespaces whose calls come through a proxy always by descent.
+    #[serde(default)]
+    pub membership: Membership,
+    /// Tasks for which the kernel had no memory to note what they inherit (a nested namespace, a login).
+    #[serde(default)]
+    pub tags_lost: u64,
     /// Folder of the logs.
     pub log_folder: String,
 }

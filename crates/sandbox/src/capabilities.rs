@@ -72,9 +72,9 @@ fn needed(tasks: Tasks) -> impl Iterator<Item = &'static Kept> {
 
 /// Leaves this thread no others. Returns what could not be done.
 pub(crate) fn reduce(tasks: Tasks) -> Result<Vec<Shortcoming>, SandboxError> {
-    let before = capabilities(None).map_err(|errno| SandboxError::Read(errno.into()))?;
+    let before = own()?;
     let mut shortcomings = Vec::new();
-    if !clear_bounding_set()? {
+    if !clear_bounding_set(CapabilitySet::empty())? {
         shortcomings.push(Shortcoming::BoundingSet);
     }
     clear_ambient_capability_set().map_err(|errno| SandboxError::Ambient(errno.into()))?;
@@ -94,9 +94,14 @@ pub(crate) fn reduce(tasks: Tasks) -> Result<Vec<Shortcoming>, SandboxError> {
     Ok(shortcomings)
 }
 
-/// Returns whether the kernel allowed it.
-fn clear_bounding_set() -> Result<bool, SandboxError> {
-    for number in 0..u64::BITS {
+/// Those of this thread.
+pub(crate) fn own() -> Result<CapabilitySets, SandboxError> {
+    capabilities(None).map_err(|errno| SandboxError::Read(errno.into()))
+}
+
+/// Leaves those in it that are in the other one. Returns whether the kernel allowed it.
+pub(crate) fn clear_bounding_set(but: CapabilitySet) -> Result<bool, SandboxError> {
+    for number in (0..u64::BITS).filter(|number| but.bits() & 1 << number == 0) {
         match remove_capability_from_bounding_set(CapabilitySet::from_bits_retain(1 << number)) {
             Ok(()) => {}
             // This kernel has no more.

@@ -10,10 +10,12 @@
 mod calls;
 mod capabilities;
 mod error;
+mod membership;
 mod thread;
 
 pub use capabilities::{CAPABILITIES, Kept};
 pub use error::SandboxError;
+pub use membership::{BPF_CAPABILITIES, confine_to_bpf, keep_bpf_capabilities};
 pub use thread::confine_thread;
 
 use std::fmt;

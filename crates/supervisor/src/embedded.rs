@@ -16,6 +16,7 @@ use crate::server::{Parts, Server};
 use crate::settings::Settings;
 use crate::start::{self, First};
 use crate::time::now;
+use auditns_bpf::Membership;
 use auditns_core::{Config, Namespace, Policy};
 use auditns_sys::launch::{self, LaunchError, LaunchOptions, Launched, LoginuidReset};
 use auditns_sys::signals::SignalFd;
@@ -167,6 +168,7 @@ pub fn run(options: &Options, observer: &mut (dyn Observer + Send)) -> Result<Ex
         settings,
         keeping: None,
         steering: Arc::default(),
+        membership: Membership::absent("this process serves one namespace alone"),
     };
     let mut server = Server::new(parts, observer).map_err(serve("the event loop"))?;
     server.add_listener(listener, wait_killable, None).map_err(serve("watching the listener"))?;

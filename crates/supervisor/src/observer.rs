@@ -62,6 +62,11 @@ pub enum Event<'a> {
         /// How often.
         panics: u64,
     },
+    /// The kernel cannot be asked, or not any more, which task is in which namespace.
+    MembershipLost {
+        /// Why.
+        why: &'a str,
+    },
     /// A namespace could not be served for now; said once per disturbance.
     NotServed {
         /// Why.

@@ -191,6 +191,11 @@ impl Membership {
         }
     }
 
+    /// The processes with the lowest numbers of all that are in any namespace or have a login.
+    pub fn all_members(&self, most: usize) -> Result<Vec<u32>, MembershipError> {
+        self.members(0, most)
+    }
+
     /// Moves all threads of a process, those that are just being made too, into a nested namespace. What they make later is
     /// in it as well; what they have made before stays where it is. `start` is that of the process.
     ///

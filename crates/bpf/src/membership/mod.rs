@@ -12,8 +12,19 @@ pub use client::{Membership, MembershipError, MembershipOptions, Observer};
 pub use server::{ServeError, serve};
 pub use tag::{Count, Login, Losses, Member, Moved, Start, Tag};
 
+use libbpf_rs::libbpf_sys;
 use std::fmt::Debug;
 use std::os::fd::BorrowedFd;
+
+/// Commands of `bpf(2)` that [`serve`] needs once everything is loaded.
+pub const COMMANDS: [u32; 6] = [
+    libbpf_sys::BPF_MAP_LOOKUP_ELEM,
+    libbpf_sys::BPF_MAP_UPDATE_ELEM,
+    libbpf_sys::BPF_MAP_DELETE_ELEM,
+    libbpf_sys::BPF_MAP_GET_NEXT_KEY,
+    libbpf_sys::BPF_PROG_TEST_RUN,
+    libbpf_sys::BPF_ITER_CREATE,
+];
 
 /// Whoever keeps descriptors by name while no supervisor runs, and hands them to the next one.
 pub trait Keeper: Debug + Send {

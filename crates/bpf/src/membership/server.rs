@@ -40,7 +40,7 @@ pub enum ServeError {
 }
 
 /// Loads the programs and answers whoever holds the other end of the socket pair, until that is closed. `confine` is called
-/// when everything is loaded: from then on only `bpf(2)` with the commands of [`crate::COMMANDS`] is needed, and waiting,
+/// when everything is loaded: from then on only `bpf(2)` with the commands of [`super::COMMANDS`] is needed, and waiting,
 /// reading and messages.
 ///
 /// # Errors

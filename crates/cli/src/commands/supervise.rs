@@ -1,10 +1,10 @@
 //! `auditns supervise`: the keeper, and the supervisor that it keeps.
 
 use super::OWN_FAILURE;
-use super::steering::Loader;
+use super::membership;
 use crate::options::Supervise;
 use crate::terminal::{Terminal, line};
-use auditns_bpf::Steering;
+use auditns_bpf::{Membership, Steering};
 use auditns_control::interface;
 use auditns_keeper::{FdStore, KeepOptions, inherited, is_heir, keep};
 use auditns_policy::{Forward, Policy};
@@ -136,7 +136,7 @@ fn serve(supervise: &Supervise, policy: Policy) -> Result<i32, SuperviseError> {
     let log_folder = supervise.log_dir.clone().unwrap_or_else(|| policy.log_folder().to_owned());
     let config = supervise.config.clone();
     // It can be started from outside of the sandbox only.
-    let loader = Loader::start();
+    let looker = membership::start();
     // Every thread inherits it.
     let sandbox = Sandbox::enter(Tasks { forwards: policy.forward() == Forward::Kernel })?;
     for shortcoming in sandbox.shortcomings() {
@@ -144,11 +144,12 @@ fn serve(supervise: &Supervise, policy: Policy) -> Result<i32, SuperviseError> {
     }
     end_at_panics();
     let steering = Arc::<OnceLock<Steering>>::default();
-    if let Err(error) = loader.and_then(|loader| loader.wait(Arc::clone(&steering))) {
-        line(&format!(
-            "senders are looked up in /proc, since nothing could be started that loads BPF ({error})"
-        ));
-    }
+    let keeper = Box::new(Kept(FdStore::from_environment()?));
+    let begun = looker.and_then(|looker| looker.begin(keeper, Arc::clone(&steering), &mut kept));
+    // Whoever asks is told why; a line says it as well.
+    let membership = begun.unwrap_or_else(|error| {
+        Membership::absent(&format!("nothing could be started that loads BPF ({error})"))
+    });
     let host = Host::start(HostOptions {
         policy,
         read_policy: Box::new(move || Policy::load(&config).map_err(|error| error.to_string())),
@@ -160,6 +161,7 @@ fn serve(supervise: &Supervise, policy: Policy) -> Result<i32, SuperviseError> {
         kept,
         restarts: env::var("AUDITNS_RESTARTS").ok().and_then(|text| text.parse().ok()).unwrap_or(0),
         steering,
+        membership,
         observer: Box::new(|name| Box::new(Terminal::of(name))),
     })?;
     // Without it everything works; the limit can be set by command.
@@ -279,5 +281,16 @@ impl Store for Kept {
 
     fn capacity(&self) -> Option<usize> {
         self.0.capacity()
+    }
+}
+
+impl auditns_bpf::Keeper for Kept {
+    // What is not kept is lost with this process, and nothing else is.
+    fn keep(&self, name: &str, fd: BorrowedFd<'_>) {
+        let _ = self.0.keep(name, &[fd]);
+    }
+
+    fn forget(&self, name: &str) {
+        let _ = self.0.forget(name);
     }
 }

@@ -86,6 +86,8 @@ fn types_have_the_fields_of_the_file() {
         namespaces: 1,
         sockets: 1,
         senders_noted: true,
+        membership: crate::interface::Membership::Exact,
+        tags_lost: 0,
         log_folder: text(),
     };
     method_agrees("GetSupervisor", &BTreeMap::<String, String>::new(), &supervisor);

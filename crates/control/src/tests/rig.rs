@@ -125,6 +125,8 @@ impl Host for FakeHost {
             namespaces: 7,
             sockets: 8,
             senders_noted: true,
+            membership: crate::interface::Membership::Exact,
+            tags_lost: 0,
             log_folder: "/logs".to_owned(),
         })
     }

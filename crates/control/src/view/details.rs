@@ -2,7 +2,7 @@
 
 use super::table::policy;
 use super::time::date;
-use crate::interface::NamespaceInfo;
+use crate::interface::{Membership, NamespaceInfo};
 use auditns_wire::text::escape;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -49,6 +49,7 @@ pub fn details(namespace: &NamespaceInfo) -> String {
         log_bytes_max,
         log_files,
         members,
+        membership: of_membership,
         listeners,
         restarts,
         unkept,
@@ -92,6 +93,7 @@ pub fn details(namespace: &NamespaceInfo) -> String {
         ("log_bytes_max", log_bytes_max.to_string()),
         ("log_files", log_files.to_string()),
         ("members", members.map_or_else(|| "unknown".to_owned(), |members| members.to_string())),
+        ("membership", membership(*of_membership).to_owned()),
         ("listeners", listeners.to_string()),
         ("restarts", restarts.to_string()),
         ("unkept", unkept.to_string()),
@@ -101,6 +103,13 @@ pub fn details(namespace: &NamespaceInfo) -> String {
         let _ = writeln!(text, "{key}: {value}");
     }
     text
+}
+
+fn membership(membership: Membership) -> &'static str {
+    match membership {
+        Membership::Exact => "exact",
+        Membership::Descent => "descent",
+    }
 }
 
 fn labels_of(labels: &BTreeMap<String, String>) -> String {

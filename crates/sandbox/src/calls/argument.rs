@@ -4,14 +4,14 @@ use seccompiler::{BackendError, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition
 use std::collections::BTreeMap;
 
 /// Calls by number, each with the alternatives of what its arguments have to be; none: whatever they are.
-pub(super) type Rules = BTreeMap<libc::c_long, Vec<Alternative>>;
+pub(crate) type Rules = BTreeMap<libc::c_long, Vec<Alternative>>;
 
 /// All of it has to hold.
-pub(super) type Alternative = Vec<Argument>;
+pub(crate) type Alternative = Vec<Argument>;
 
 /// What an argument has to be. The kernel takes it for a number of 32 bits.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Argument {
+pub(crate) struct Argument {
     /// From 0 on.
     pub(super) at: u8,
     /// The bits that count.
@@ -21,17 +21,17 @@ pub(super) struct Argument {
 }
 
 /// The argument has exactly this value.
-pub(super) const fn is(at: u8, value: u32) -> Argument {
+pub(crate) const fn is(at: u8, value: u32) -> Argument {
     Argument { at, mask: u32::MAX, value }
 }
 
 /// The argument has none of these bits.
-pub(super) const fn without(at: u8, bits: u32) -> Argument {
+pub(crate) const fn without(at: u8, bits: u32) -> Argument {
     Argument { at, mask: bits, value: 0 }
 }
 
 /// An alternative for each value.
-pub(super) fn one_of(at: u8, values: &[u32]) -> Vec<Alternative> {
+pub(crate) fn one_of(at: u8, values: &[u32]) -> Vec<Alternative> {
     values.iter().map(|value| vec![is(at, *value)]).collect()
 }
 

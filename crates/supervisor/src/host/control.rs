@@ -1,14 +1,14 @@
 //! What the control interface is answered.
 
-use super::asking::{checked, described, marks, unavailable};
+use super::asking::{checked, described, unavailable};
 use super::directory::Entry;
-use super::members::Processes;
+use super::membership::Members;
 use super::naming::container_of;
 use super::resident::{Description, Joining, Order};
 use super::{Shared, creation, joining};
 use auditns_control::Refusal;
 use auditns_control::interface::{
-    Container, CreateReply, CreateRequest, IntroduceRequest, JoinReply, JoinRequest, NamespaceInfo, SetReply,
+    self, Container, CreateReply, CreateRequest, IntroduceRequest, JoinReply, JoinRequest, NamespaceInfo, SetReply,
     SetRequest, SupervisorInfo, Which,
 };
 use auditns_control::server::{Host, Peer};
@@ -48,24 +48,24 @@ impl Control {
 
 impl Host for Control {
     fn list(&self, peer: Peer) -> Result<Vec<NamespaceInfo>, Refusal> {
-        let processes = Processes::now();
         let described = self.visible(peer).into_iter().filter_map(|entry| described(&entry).ok());
-        Ok(described.map(|description| with_members(description, &processes)).collect())
+        let described: Vec<Description> = described.collect();
+        let members = Members::now(&self.0);
+        Ok(described.into_iter().map(|description| members.fill_in(description)).collect())
     }
 
     fn show(&self, peer: Peer, which: Which) -> Result<NamespaceInfo, Refusal> {
-        let processes = Processes::now();
+        let members = || Members::now(&self.0);
         let description = match which {
             Which::Name(name) => described(&self.named(peer, &name)?)?,
             Which::Container(container) => described(&self.of_container(peer, &container)?)?,
             Which::Contid(contid) => described(&self.named(peer, &contid.to_string())?)?,
             Which::Pid(pid) => {
-                let descriptions = self.visible(peer).into_iter().filter_map(|entry| described(&entry).ok());
-                let mut members = descriptions.filter(|found| processes.is_member(pid, marks(found)));
-                members.next().ok_or_else(|| Refusal::NoSuchNamespace { which: format!("pid {pid}") })?
+                let found = members().namespace_of(pid, self.visible(peer)).map(|(_, description)| description);
+                found.ok_or_else(|| Refusal::NoSuchNamespace { which: format!("pid {pid}") })?
             }
         };
-        Ok(with_members(description, &processes))
+        Ok(members().fill_in(description))
     }
 
     fn set(&self, peer: Peer, request: SetRequest) -> Result<SetReply, Refusal> {
@@ -132,6 +132,8 @@ impl Host for Control {
     fn supervisor(&self, _: Peer) -> Result<SupervisorInfo, Refusal> {
         let entries = self.0.directory.all();
         let sockets = entries.iter().filter_map(|entry| described(entry).ok());
+        let membership = &self.0.surroundings.membership;
+        let losses = membership.losses();
         Ok(SupervisorInfo {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -139,16 +141,15 @@ impl Host for Control {
             restarts: self.0.restarts,
             namespaces: u32::try_from(entries.len()).unwrap_or(u32::MAX),
             sockets: sockets.map(|description| description.info.open_sockets).sum(),
+            membership: match membership.is_exact() {
+                true => interface::Membership::Exact,
+                false => interface::Membership::Descent,
+            },
+            tags_lost: losses.map_or(0, |losses| losses.untagged),
             senders_noted: self.0.surroundings.steering.get().is_some(),
             log_folder: self.0.log_folder.to_string_lossy().into_owned(),
         })
     }
-}
-
-fn with_members(description: Description, processes: &Processes) -> NamespaceInfo {
-    let marks = marks(&description);
-    let members = u32::try_from(processes.count(marks)).ok();
-    NamespaceInfo { members, pid: marks.first, ..description.info }
 }
 
 fn order(request: &SetRequest, before: &Description) -> Result<Order, Refusal> {
@@ -183,8 +184,8 @@ fn shown(key: &str, description: &Description) -> String {
         "backlog-limit" => description.info.backlog_limit.to_string(),
         "rate-limit" => description.info.rate_limit.to_string(),
         "policy" => match description.info.policy {
-            auditns_control::interface::Policy::Normal => "normal".to_owned(),
-            auditns_control::interface::Policy::Strict => "strict".to_owned(),
+            interface::Policy::Normal => "normal".to_owned(),
+            interface::Policy::Strict => "strict".to_owned(),
         },
         "read-rate" => description.settings.read_rate.to_string(),
         "log-size" => description.settings.rotation.size.to_string(),

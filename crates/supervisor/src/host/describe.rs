@@ -55,6 +55,7 @@ pub(crate) fn description(server: &Server<'_>) -> Description {
         log_bytes_max: settings.rotation.size,
         log_files: settings.rotation.files,
         members: None,
+        membership: interface::Membership::Descent,
         listeners: count(namespace.listeners_count()),
         restarts: origin.served_before,
         unkept: server.unkept(),
@@ -65,5 +66,6 @@ pub(crate) fn description(server: &Server<'_>) -> Description {
         pid_namespace: server.own_pid_namespace(),
         place: server.settled_place(),
         first_started: origin.pid_started,
+        noted: server.all_noted(),
     }
 }

@@ -1,9 +1,8 @@
 //! The backlog limits behind `RUN-DIR/proc/PID/audit_backlog_limit`.
 
 use super::Shared;
-use super::asking::{described, marks};
 use super::directory::Entry;
-use super::members::Processes;
+use super::membership::Members;
 use super::resident::Order;
 use auditns_limitfs::{Limits, Refusal};
 use std::io;
@@ -16,12 +15,8 @@ pub(super) struct LimitTree(pub(super) Arc<Shared>);
 
 impl LimitTree {
     fn namespace_of(&self, pid: u32) -> Result<Entry, Refusal> {
-        let processes = Processes::now();
-        let entries = self.0.directory.all();
-        let mut members = entries.into_iter().filter(|entry| {
-            described(entry).is_ok_and(|description| processes.is_member(pid, marks(&description)))
-        });
-        if let Some(entry) = members.next() {
+        let found = Members::now(&self.0).namespace_of(pid, self.0.directory.all());
+        if let Some((entry, _)) = found {
             return Ok(entry);
         }
         let lives = Path::new("/proc").join(pid.to_string()).exists();
@@ -42,13 +37,7 @@ impl Limits for LimitTree {
     }
 
     fn pids(&self) -> Vec<u32> {
-        let processes = Processes::now();
-        let descriptions = self.0.directory.all().into_iter().filter_map(|entry| described(&entry).ok());
-        let all_marks: Vec<_> = descriptions.map(|description| marks(&description)).collect();
-        processes
-            .pids()
-            .filter(|pid| all_marks.iter().any(|marks| processes.is_member(*pid, *marks)))
-            .collect()
+        Members::now(&self.0).pids(self.0.directory.all())
     }
 }
 

@@ -10,6 +10,7 @@ mod inherited;
 mod joining;
 mod limit_tree;
 mod members;
+mod membership;
 mod naming;
 mod resident;
 #[cfg(test)]
@@ -23,7 +24,7 @@ use crate::observer::Observer;
 pub use crate::state::end_at_panics;
 use crate::time::now;
 use agents::{Agent, Agents, Refusing};
-use auditns_bpf::Steering;
+use auditns_bpf::{Membership, Steering};
 use auditns_limitfs::{LimitFs, MountError, Mounted};
 use auditns_policy::{Forward, Policy};
 use auditns_sys::Endpoints;
@@ -67,6 +68,8 @@ pub struct HostOptions {
     pub restarts: u32,
     /// What notes senders, from when it is loaded on.
     pub steering: Arc<OnceLock<Steering>>,
+    /// Tells which task is in which namespace.
+    pub membership: Arc<Membership>,
     /// Shows events.
     pub observer: Box<ObserverOf>,
 }
@@ -167,6 +170,7 @@ impl Host {
             kept,
             restarts,
             steering,
+            membership,
             observer,
         } = options;
         let host_log = Arc::new(HostLog::new(&log_folder, Rotation::default()));
@@ -178,6 +182,8 @@ impl Host {
         let endpoints = Arc::new(Mutex::new(Endpoints::new()));
         let keep = Keep::new(store, kept.iter().map(|(name, _)| name.as_str()));
         let (refusing, kept) = Refusing::start(Arc::clone(&keep), kept).map_err(HostError::Agents)?;
+        let surroundings =
+            Surroundings { host_log, forwarder, descriptors, steering, membership, endpoints };
         let shared = Arc::new(Shared {
             directory: Arc::default(),
             policy: Mutex::new(Arc::new(policy)),
@@ -185,13 +191,14 @@ impl Host {
             log_folder,
             keep,
             refusing,
-            surroundings: Arc::new(Surroundings { host_log, forwarder, descriptors, steering, endpoints }),
+            surroundings: Arc::new(surroundings),
             observer,
             started: now().seconds,
             restarts,
         });
         let (connections, kept) = kept.into_iter().partition(|(name, _)| agents::is_connection(name));
         inherited::take_up(&shared, kept);
+        membership::watch(&shared);
         let control = auditns_control::server::serve(listener, Arc::new(Control(Arc::clone(&shared))));
         let agents = Agents::new(Arc::clone(&shared));
         let oci = Agents::serve_oci(&agents, oci.into()).map_err(HostError::Agents)?;

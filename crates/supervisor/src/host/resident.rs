@@ -20,7 +20,7 @@ use crate::settings::Settings;
 use crate::start;
 use crate::state::{Journal, KeptMessage, Replayed, State};
 use crate::time::now;
-use auditns_bpf::Steering;
+use auditns_bpf::{Membership, Steering};
 use auditns_control::interface::NamespaceInfo;
 use auditns_core::{Config, Entrance, Input, Namespace, Policy};
 use auditns_sys::{Endpoints, Listener, Notification, placement};
@@ -43,6 +43,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) enum Order {
     /// Say how it is.
     Describe,
+    /// Whoever asks the kernel about tasks has to be told of the listeners.
+    NoteListeners,
     /// See [`Input::HostSetsBacklogLimit`].
     SetBacklogLimit(u32),
     /// See [`Input::HostSetsRateLimit`].
@@ -97,6 +99,8 @@ pub(crate) struct Description {
     pub(crate) place: Option<Place>,
     /// When the first member started, in clock ticks since boot.
     pub(crate) first_started: u64,
+    /// As of which process of [`Membership`] all listeners are noted.
+    pub(crate) noted: Option<u32>,
 }
 
 type Answer = io::Result<Description>;
@@ -109,6 +113,14 @@ pub(crate) struct Orders {
 }
 
 impl Orders {
+    /// Gives an order whose outcome nobody waits for.
+    pub(crate) fn leave(&self, order: Order) {
+        let (answer, _) = sync_channel(1);
+        if self.channel.send((order, answer)).is_ok() {
+            let _ = rustix::io::write(&self.ready, &1_u64.to_ne_bytes());
+        }
+    }
+
     /// Gives an order. Returns how the namespace is afterwards.
     ///
     /// # Errors
@@ -162,6 +174,8 @@ pub(crate) struct Surroundings {
     pub(crate) descriptors: usize,
     /// What notes senders, from when it is loaded on.
     pub(crate) steering: Arc<OnceLock<Steering>>,
+    /// Tells which task is in which namespace.
+    pub(crate) membership: Arc<Membership>,
     /// Makes the sockets of all.
     pub(crate) endpoints: Arc<Mutex<Endpoints>>,
 }
@@ -326,6 +340,7 @@ fn parts(
         settings,
         keeping: Some(keeping),
         steering: Arc::clone(&surroundings.steering),
+        membership: Arc::clone(&surroundings.membership),
     }
 }
 
@@ -349,6 +364,9 @@ fn obey(server: &mut Server<'_>, order: Order) -> Answer {
             let fields = start::process(pid);
             server.order(Input::LetIn { operation: Entrance::First, by, fields: &fields });
         }
+        Order::NoteListeners => server.note_listeners(),
+        // When it was told to everybody, this one may not have been known.
+        Order::Describe if server.has_to_note() => server.note_listeners(),
         Order::Describe | Order::Introduce { .. } => {}
     }
     Ok(describe::description(server))

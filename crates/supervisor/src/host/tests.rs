@@ -60,6 +60,7 @@ impl World {
             kept,
             restarts: 1,
             steering: Arc::default(),
+            membership: Membership::absent("this is a test"),
             observer: Box::new(move |_| Box::new(observer.clone())),
         })
         .unwrap()

@@ -11,6 +11,7 @@ pub(crate) mod durable;
 mod endpoints;
 pub(crate) mod limits;
 mod line;
+mod membership;
 mod notifications;
 mod numbers;
 mod on_socket;
@@ -31,7 +32,7 @@ use crate::settings::Settings;
 use crate::state::{AnswerTable, Entry, ListenerState, LookingUp};
 use answers::Answers;
 use aside::{Aside, Done, LAST_WAIT};
-use auditns_bpf::Steering;
+use auditns_bpf::{Membership, Steering};
 use auditns_core::{EndpointId, Input};
 use auditns_sys::{Endpoints, Listener, Notification, clock};
 use bucket::Bucket;
@@ -116,6 +117,10 @@ pub(crate) struct Server<'o> {
     bucket: Bucket,
     /// Notes senders, if it could be loaded.
     steering: Arc<OnceLock<Steering>>,
+    /// Tells which task is in which namespace.
+    membership: Arc<Membership>,
+    /// As of which process of [`Membership`] listeners are noted, by their numbers.
+    noted: BTreeMap<u32, u32>,
     observer: &'o mut (dyn Observer + Send),
     buffer: Vec<u8>,
 }
@@ -140,6 +145,8 @@ pub(crate) struct Parts {
     pub(crate) keeping: Option<Keeping>,
     /// What notes senders, from when it is loaded on.
     pub(crate) steering: Arc<OnceLock<Steering>>,
+    /// Tells which task is in which namespace.
+    pub(crate) membership: Arc<Membership>,
 }
 
 impl<'o> Server<'o> {
@@ -156,6 +163,7 @@ impl<'o> Server<'o> {
             settings,
             keeping,
             steering,
+            membership,
         } = parts;
         let watchers = Watchers::new()?;
         let bucket = Bucket::new(settings.read_rate);
@@ -199,6 +207,8 @@ impl<'o> Server<'o> {
             answers: Answers::new(answers),
             bucket,
             steering,
+            membership,
+            noted: BTreeMap::new(),
             observer,
             buffer: Vec::new(),
         })
@@ -234,7 +244,8 @@ impl<'o> Server<'o> {
             listener.enable_sync_wake_up();
         }
         self.calls_are_ours &= state.wait_killable;
-        self.calls.add(state.number as usize, listener);
+        let listener = self.calls.add(state.number as usize, listener);
+        self.note_listener(&listener, state.number);
         self.listeners.push(state);
         self.namespace.note(&Entry::Listener(&state));
         Ok(())
@@ -337,6 +348,7 @@ impl<'o> Server<'o> {
         if self.calls.count() <= 1 {
             return true;
         }
+        self.forget_listener(listener, number);
         self.calls.remove(number);
         self.listeners.retain(|state| state.number as usize != number);
         if let Some(keeping) = &self.keeping {

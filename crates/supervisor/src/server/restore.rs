@@ -116,6 +116,7 @@ impl Server<'_> {
     /// Nothing of the namespace is to be kept any more.
     pub(crate) fn forget_kept(&mut self) {
         self.storage.write_later(self.observer);
+        self.forget_membership();
         let Some(keeping) = &self.keeping else { return };
         for endpoint in self.connections.keys() {
             keeping.forget_endpoint(*endpoint);
