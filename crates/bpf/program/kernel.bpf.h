@@ -121,6 +121,7 @@ struct bpf_local_storage_elem {
 } KERNEL;
 
 struct task_struct {
+	u32 __state;
 	u32 flags;
 	int pid;
 	int tgid;
@@ -134,7 +135,9 @@ struct task_struct {
 	struct bpf_local_storage *bpf_storage;
 } KERNEL;
 
-/* Set before the tracepoint of a task's exit. */
+/* In a task's state from before it is on the lists until it runs for the first time. */
+#define TASK_NEW 0x800
+/* In its flags from before the tracepoint of its exit. */
 #define PF_EXITING 4
 
 struct sock {

@@ -69,6 +69,7 @@ int report(struct bpf_iter__task *context)
 	struct pass *pass = this_pass();
 	struct member member = {};
 	struct task_struct *leader;
+	u32 is_new;
 
 	if (!task || !state || !pass)
 		return 0;
@@ -76,6 +77,8 @@ int report(struct bpf_iter__task *context)
 	member.tgid = task->tgid;
 	if (pass->tid && member.tid != pass->tid && member.tgid != pass->tid)
 		return 0;
+	/* Before its tag is looked for: what runs has inherited. */
+	is_new = READ(task->__state) & TASK_NEW;
 	member.chain = chain_of(task);
 	if (NOW(state->in_use)) {
 		struct tag *tag = tag_of(task);
@@ -83,9 +86,12 @@ int report(struct bpf_iter__task *context)
 		if (tag) {
 			member.namespace = NOW(tag->namespace);
 			member.login = NOW(tag->login);
+		} else if (is_new) {
+			return 0;
 		}
 	}
-	if (!member.chain && !member.namespace && !member.login)
+	/* Of the one that is asked for it is told that it is in nothing. */
+	if (!member.chain && !member.namespace && !member.login && member.tid != pass->tid)
 		return 0;
 	if (pass->only_namespace && pass->only_namespace != (member.namespace ? member.namespace : member.chain))
 		return 0;

@@ -55,7 +55,9 @@ pub enum LoadError {
         said: String,
     },
     /// A program does not run where it should.
-    #[error("the BPF program {program:?} could not be attached ({error}); report this with the kernel's version")]
+    #[error(
+        "the BPF program {program:?} could not be attached ({error}); report this with the kernel's version"
+    )]
     Attach {
         /// Which one.
         program: &'static str,

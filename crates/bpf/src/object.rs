@@ -32,6 +32,7 @@ pub(crate) struct Maps<'k> {
     pub(crate) tags: BorrowedFd<'k>,
     pub(crate) tagged: BorrowedFd<'k>,
     pub(crate) state: BorrowedFd<'k>,
+    pub(crate) events: BorrowedFd<'k>,
 }
 
 /// Twice as many slots as connections.
@@ -59,10 +60,11 @@ pub(crate) fn load<'o>(
     said().clear();
     match programs {
         Programs::Steering => leave_out(&mut open).map_err(prepare)?,
-        Programs::All(Some(Maps { tags, tagged, state })) => {
+        Programs::All(Some(Maps { tags, tagged, state, events })) => {
             open.maps.tags.reuse_fd(tags).map_err(prepare)?;
             open.maps.tagged.reuse_fd(tagged).map_err(prepare)?;
             open.maps.state.reuse_fd(state).map_err(prepare)?;
+            open.maps.events.reuse_fd(events).map_err(prepare)?;
         }
         Programs::All(None) => {}
     }

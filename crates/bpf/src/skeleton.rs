@@ -600,10 +600,10 @@ mod imp {
         #[derive(Debug, Copy, Clone)]
         #[repr(C)]
         pub struct task_struct {
+            pub __state: u32,
             pub flags: u32,
             pub pid: i32,
             pub tgid: i32,
-            pub __pad_12: [u8; 4],
             pub group_leader: *mut task_struct,
             pub start_boottime: u64,
             pub cred: *mut cred,
@@ -616,10 +616,10 @@ mod imp {
         impl Default for task_struct {
             fn default() -> Self {
                 Self {
+                    __state: u32::default(),
                     flags: u32::default(),
                     pid: i32::default(),
                     tgid: i32::default(),
-                    __pad_12: [u8::default(); 4],
                     group_leader: std::ptr::null_mut(),
                     start_boottime: u64::default(),
                     cred: std::ptr::null_mut(),
@@ -1013,5 +1013,5 @@ mod imp {
         }
     }
     #[unsafe(link_section = ".bpf.objs")]
-    static DATA: [u8; 73584] = *include_bytes!("auditns.bpf.o");
+    static DATA: [u8; 74432] = *include_bytes!("auditns.bpf.o");
 }

@@ -5,13 +5,13 @@ use super::kept::{Kept, Shelf};
 use super::message::{Asked, Reply, Request, Said, receive, send};
 use super::tag::{Count, Login, Losses, Member, Moved, Start};
 use crate::steering::{Parts, Steering};
-use rustix::net::SendFlags;
+use rustix::net::{SendFlags, Shutdown, shutdown};
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -30,7 +30,9 @@ pub enum MembershipError {
         why: String,
     },
     /// No answer in time.
-    #[error("which task is in which namespace was not answered within {PATIENCE:?}; see whether the machine is overloaded")]
+    #[error(
+        "which task is in which namespace was not answered within {PATIENCE:?}; see whether the machine is overloaded"
+    )]
     TimedOut,
     /// The task is gone, or its number is another's.
     #[error("there is no task {0} that started then; it may have ended")]
@@ -120,10 +122,10 @@ impl Membership {
         let state = Mutex::new(State::new("it has not been loaded yet"));
         let membership = Arc::new(Membership { socket: Some(socket), state });
         let (happened, happenings) = channel();
-        let told = Arc::clone(&membership);
-        thread::Builder::new().name("membership".to_owned()).spawn(move || told.tell(&happenings))?;
+        let told = Arc::downgrade(&membership);
+        thread::Builder::new().name("membership".to_owned()).spawn(move || tell(&told, &happenings))?;
         let reader =
-            Reader { membership: Arc::clone(&membership), shelf, kept, connections, steering, happened };
+            Reader { membership: Arc::downgrade(&membership), shelf, kept, connections, steering, happened };
         thread::Builder::new().name("membership".to_owned()).spawn(move || reader.run(&reading))?;
         Ok(membership)
     }
@@ -202,7 +204,12 @@ impl Membership {
     /// # Errors
     /// [`MembershipError::Refused`] without memory for all tags, and for a process that makes threads for half a second as
     /// fast as they are found; some of its threads have been moved then.
-    pub fn move_thread_group(&self, tgid: u32, start: Start, namespace: u64) -> Result<Moved, MembershipError> {
+    pub fn move_thread_group(
+        &self,
+        tgid: u32,
+        start: Start,
+        namespace: u64,
+    ) -> Result<Moved, MembershipError> {
         match self.ask(Request::Move { tgid, start, namespace }, None, PATIENCE)? {
             Reply::Moved(moved) => Ok(moved),
             other => Err(unexpected(other, tgid)),
@@ -297,19 +304,6 @@ impl Membership {
         state.waiting.clear();
     }
 
-    fn tell(&self, happenings: &Receiver<Happened>) {
-        while let Ok(happened) = happenings.recv() {
-            let observers = self.lock().observers.clone();
-            for observer in observers {
-                match &happened {
-                    Happened::Renewed => observer.renewed(),
-                    Happened::Lost(why) => observer.lost(why),
-                    Happened::Emptied(namespace) => observer.emptied(*namespace),
-                }
-            }
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -323,6 +317,31 @@ impl State {
             waiting: HashMap::new(),
             observers: Vec::new(),
             renewals: 0,
+        }
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        if let Some(socket) = &self.socket {
+            // The threads and the process see that nobody asks any more.
+            let _ = shutdown(socket, Shutdown::Both);
+        }
+    }
+}
+
+fn tell(membership: &Weak<Membership>, happenings: &Receiver<Happened>) {
+    while let Ok(happened) = happenings.recv() {
+        let Some(observers) = membership.upgrade().map(|membership| membership.lock().observers.clone())
+        else {
+            return;
+        };
+        for observer in observers {
+            match &happened {
+                Happened::Renewed => observer.renewed(),
+                Happened::Lost(why) => observer.lost(why),
+                Happened::Emptied(namespace) => observer.emptied(*namespace),
+            }
         }
     }
 }
@@ -358,7 +377,7 @@ fn join(before: Reply, next: Reply) -> Reply {
 
 /// Hears what the process says.
 struct Reader {
-    membership: Arc<Membership>,
+    membership: Weak<Membership>,
     shelf: Shelf,
     kept: Option<Kept>,
     connections: u32,
@@ -369,19 +388,20 @@ struct Reader {
 impl Reader {
     fn run(mut self, socket: &OwnedFd) {
         while let Ok(Some((said, descriptors))) = receive(socket) {
-            self.hear(socket, said, descriptors);
+            let Some(membership) = self.membership.upgrade() else { return };
+            self.hear(&membership, socket, said, descriptors);
         }
-        if self.membership.is_exact() {
-            self.lose("the process that looks at tasks has ended");
+        if let Some(membership) = self.membership.upgrade().filter(|membership| membership.is_exact()) {
+            self.lose(&membership, "the process that looks at tasks has ended");
         }
     }
 
-    fn hear(&mut self, socket: &OwnedFd, said: Said, descriptors: Vec<OwnedFd>) {
+    fn hear(&mut self, membership: &Membership, socket: &OwnedFd, said: Said, descriptors: Vec<OwnedFd>) {
         let mut descriptors = descriptors.into_iter();
         match said {
             Said::Hello => {
-                if self.membership.is_exact() {
-                    self.lose(&replaced());
+                if membership.is_exact() {
+                    self.lose(membership, &replaced());
                 }
                 // What notes senders goes on with what it has.
                 let connections = self.steering.get().is_none().then_some(self.connections);
@@ -395,28 +415,30 @@ impl Reader {
                     self.kept = Some(kept);
                 }
                 self.steer(slots, &mut descriptors);
-                self.membership.set_unavailable(None);
-                self.membership.lock().renewals += 1;
+                membership.set_unavailable(None);
+                membership.lock().renewals += 1;
                 let _ = self.happened.send(Happened::Renewed);
             }
             Said::CannotServe { why, slots } => {
                 self.steer(slots, &mut descriptors);
-                self.lose(&why);
+                self.lose(membership, &why);
             }
-            Said::Reply { number, reply, more } => self.membership.answered(number, reply, more),
+            Said::Reply { number, reply, more } => membership.answered(number, reply, more),
             Said::Emptied { namespace } => {
                 let _ = self.happened.send(Happened::Emptied(namespace));
             }
         }
     }
 
-    fn lose(&self, why: &str) {
-        self.membership.set_unavailable(Some(why.to_owned()));
+    fn lose(&self, membership: &Membership, why: &str) {
+        membership.set_unavailable(Some(why.to_owned()));
         let _ = self.happened.send(Happened::Lost(why.to_owned()));
     }
 
     fn steer(&self, slots: Option<u32>, descriptors: &mut impl Iterator<Item = OwnedFd>) {
-        let (Some(slots), Some(program), Some(map)) = (slots, descriptors.next(), descriptors.next()) else { return };
+        let (Some(slots), Some(program), Some(map)) = (slots, descriptors.next(), descriptors.next()) else {
+            return;
+        };
         if let Ok(steering) = Steering::from_parts(Parts { program, map, slots }) {
             let _ = self.steering.set(steering);
         }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// What the names of kept descriptors begin with. A program that keeps something else under them has another number.
 const NAMES: &str = "tags1-";
 /// How many descriptors there are.
-pub(super) const DESCRIPTORS: usize = 5;
+pub(super) const DESCRIPTORS: usize = 6;
 
 /// Descriptors of the maps and links. As long as somebody has them, tags stay and are inherited.
 #[derive(Debug)]
@@ -14,6 +14,7 @@ pub(super) struct Kept {
     pub(super) tags: OwnedFd,
     pub(super) tagged: OwnedFd,
     pub(super) state: OwnedFd,
+    pub(super) events: OwnedFd,
     /// The program of new tasks is attached as long as this is open.
     pub(super) inherit: OwnedFd,
     /// That of tasks that end.
@@ -23,7 +24,7 @@ pub(super) struct Kept {
 impl Kept {
     /// In the order in which they travel.
     pub(super) fn descriptors(&self) -> [BorrowedFd<'_>; DESCRIPTORS] {
-        [&self.tags, &self.tagged, &self.state, &self.inherit, &self.leave].map(AsFd::as_fd)
+        [&self.tags, &self.tagged, &self.state, &self.events, &self.inherit, &self.leave].map(AsFd::as_fd)
     }
 
     /// The first ones of those that came. `None` if there are too few.
@@ -32,6 +33,7 @@ impl Kept {
             tags: descriptors.next()?,
             tagged: descriptors.next()?,
             state: descriptors.next()?,
+            events: descriptors.next()?,
             inherit: descriptors.next()?,
             leave: descriptors.next()?,
         })
@@ -48,7 +50,7 @@ pub(super) struct Shelf {
     place: Option<usize>,
 }
 
-const MAPS: [&str; 3] = ["tags", "tagged", "state"];
+const MAPS: [&str; 4] = ["tags", "tagged", "state", "events"];
 const LINKS: [[&str; 2]; 2] = [["inherit0", "leave0"], ["inherit1", "leave1"]];
 
 impl Shelf {
@@ -68,13 +70,20 @@ impl Shelf {
         let mut shelf = Shelf { keeper, has_maps: false, place: None };
         let whole = |pair: &[Option<OwnedFd>; 2]| pair.iter().all(Option::is_some);
         let place = links.iter().position(whole);
-        let [tags, tagged, state] = maps;
+        let [tags, tagged, state, events] = maps;
         let [inherit, leave] = match (place, links) {
             (Some(0), [pair, _]) | (Some(1), [_, pair]) => pair,
             _ => [None, None],
         };
         let kept = (|| {
-            Some(Kept { tags: tags?, tagged: tagged?, state: state?, inherit: inherit?, leave: leave? })
+            Some(Kept {
+                tags: tags?,
+                tagged: tagged?,
+                state: state?,
+                events: events?,
+                inherit: inherit?,
+                leave: leave?,
+            })
         })();
         if kept.is_some() {
             (shelf.has_maps, shelf.place) = (true, place);
@@ -86,9 +95,9 @@ impl Shelf {
 
     /// Keeps what a process has loaded, in the place of what was kept before.
     pub(super) fn keep(&mut self, kept: &Kept) {
-        let [tags, tagged, state, inherit, leave] = kept.descriptors();
+        let [tags, tagged, state, events, inherit, leave] = kept.descriptors();
         if !self.has_maps {
-            MAPS.iter().zip([tags, tagged, state]).for_each(|(name, fd)| self.put(name, fd));
+            MAPS.iter().zip([tags, tagged, state, events]).for_each(|(name, fd)| self.put(name, fd));
             self.has_maps = true;
         }
         let place = self.place.map_or(0, |place| 1 - place);

@@ -64,8 +64,7 @@ impl Pass {
 
     fn to_bytes(self) -> Vec<u8> {
         let longs = [self.start, self.start_unit, self.only_namespace, self.namespace, self.login];
-        let words =
-            [self.tid, self.tgid, self.gives_namespace, self.found, self.changed, self.failed];
+        let words = [self.tid, self.tgid, self.gives_namespace, self.found, self.changed, self.failed];
         let longs = longs.into_iter().flat_map(u64::to_ne_bytes);
         longs.chain(words.into_iter().flat_map(u32::to_ne_bytes)).collect()
     }

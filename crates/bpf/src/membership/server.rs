@@ -4,11 +4,13 @@ use super::kept::Kept;
 use super::message::{Asked, ENTRIES_MAX, Reply, Request, Said, receive, send};
 use super::number::Numbers;
 use super::passes::{ONLY, Pass, Passes};
-use super::tag::{Count, Losses, Member, Moved, Start};
+use super::tag::{Count, Losses, Member, Moved, Start, Tag};
 use crate::object::{self, Maps, Programs, slots_for};
 use crate::skeleton::{AuditnsMaps, AuditnsProgs, AuditnsSkel};
 use crate::{LoadError, Steering, trial};
-use libbpf_rs::{ErrorKind, Link, MapCore, MapFlags, ProgramInput, ProgramMut, RingBuffer, RingBufferBuilder};
+use libbpf_rs::{
+    ErrorKind, Link, MapCore, MapFlags, ProgramInput, ProgramMut, RingBuffer, RingBufferBuilder,
+};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
@@ -47,8 +49,13 @@ pub enum ServeError {
 /// See [`ServeError`]. The other side has been told why nothing can be loaded.
 pub fn serve(socket: &OwnedFd, confine: impl FnOnce() -> Result<(), String>) -> Result<(), ServeError> {
     send(socket, &Said::Hello, &[], SendFlags::empty()).map_err(ServeError::Socket)?;
-    let Some((Asked::Kept { connections }, descriptors)) = receive(socket).map_err(ServeError::Socket)? else {
-        return Ok(());
+    let (connections, descriptors) = loop {
+        match receive(socket).map_err(ServeError::Socket)? {
+            Some((Asked::Kept { connections }, descriptors)) => break (connections, descriptors),
+            // It was meant for a process before this one. Whoever asked has been told that there is no answer.
+            Some((Asked::Request { .. }, _)) => {}
+            None => return Ok(()),
+        }
     };
     let kept = Kept::take(&mut descriptors.into_iter());
     let mut storage = MaybeUninit::uninit();
@@ -58,7 +65,8 @@ pub fn serve(socket: &OwnedFd, confine: impl FnOnce() -> Result<(), String>) -> 
             // What notes senders needs less of the kernel.
             let steering = connections.and_then(|connections| Steering::load(connections).ok());
             let parts = steering.map(Steering::into_parts);
-            let said = Said::CannotServe { why: error.to_string(), slots: parts.as_ref().map(|parts| parts.slots) };
+            let said =
+                Said::CannotServe { why: error.to_string(), slots: parts.as_ref().map(|parts| parts.slots) };
             let descriptors = parts.as_ref().map(|parts| [parts.program.as_fd(), parts.map.as_fd()]);
             let descriptors = descriptors.as_ref().map_or(&[][..], |both| &both[..]);
             send(socket, &said, descriptors, SendFlags::empty()).map_err(ServeError::Socket)?;
@@ -98,6 +106,7 @@ impl<'o> Loaded<'o> {
             tags: kept.tags.as_fd(),
             tagged: kept.tagged.as_fd(),
             state: kept.state.as_fd(),
+            events: kept.events.as_fd(),
         });
         let slots = slots_for(connections.unwrap_or(0));
         let object = object::load(storage, Programs::All(maps), slots)?;
@@ -148,10 +157,11 @@ impl<'o> Loaded<'o> {
 
     /// What is to be kept, and after it what notes senders.
     fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
-        let AuditnsMaps { tags, tagged, state, slots, .. } = &self.object.maps;
+        let AuditnsMaps { tags, tagged, state, events, slots, .. } = &self.object.maps;
         let AuditnsProgs { steering, .. } = &self.object.progs;
-        let mut descriptors =
-            vec![tags.as_fd(), tagged.as_fd(), state.as_fd(), self.inherit.as_fd(), self.leave.as_fd()];
+        let maps = [tags.as_fd(), tagged.as_fd(), state.as_fd(), events.as_fd()];
+        let mut descriptors = maps.to_vec();
+        descriptors.extend([self.inherit.as_fd(), self.leave.as_fd()]);
         if self.steering.is_some() {
             descriptors.extend([steering.as_fd(), slots.as_fd()]);
         }
@@ -295,7 +305,9 @@ impl Server<'_, '_> {
         // What is removed while it is gone through would make it begin again.
         let own: Vec<Vec<u8>> = chains
             .keys()
-            .filter(|key| chains.lookup(key, MapFlags::ANY).is_ok_and(|found| found.as_deref() == Some(&value)))
+            .filter(|key| {
+                chains.lookup(key, MapFlags::ANY).is_ok_and(|found| found.as_deref() == Some(&value))
+            })
             .collect();
         for key in own {
             remove(chains, &key)?;
@@ -308,11 +320,11 @@ impl Server<'_, '_> {
     fn task(&self, pid: u32) -> io::Result<Option<Member>> {
         let mut found: Option<Member> = None;
         self.loaded.passes.report(self.maps(), Pass::of_task(pid), |member| {
-            if member.tid == pid || found.is_none() {
+            if member.tid == pid || found.is_none_or(|found| found.tid != pid) {
                 found = Some(member);
             }
         })?;
-        Ok(found)
+        Ok(found.filter(|member| member.chain.is_some() || member.tag != Tag::default()))
     }
 
     fn counts(&self) -> io::Result<Vec<Count>> {
@@ -351,14 +363,17 @@ impl Server<'_, '_> {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) if error.kind() == ErrorKind::TooBig => {
                 let most = tagged.max_entries();
-                return Ok(Reply::Refused(format!("there are {most} nested namespaces already, the most there can be")));
+                return Ok(Reply::Refused(format!(
+                    "there are {most} nested namespaces already, the most there can be"
+                )));
             }
             Err(error) => return Err(io::Error::other(error)),
         }
         let until = Instant::now() + MOVING_MAX;
         let mut moved = Moved { threads: 0, passes: 0 };
         loop {
-            let after = self.loaded.passes.give(self.maps(), Pass::gives_namespace(tgid, start, namespace))?;
+            let after =
+                self.loaded.passes.give(self.maps(), Pass::gives_namespace(tgid, start, namespace))?;
             moved.passes += 1;
             moved.threads += after.changed;
             match after {

@@ -1,18 +1,215 @@
-//! Tags.
+//! Nested namespaces and logins: what tasks have besides their filters.
 
-use crate::world::World;
-use auditns_bpf::{Start};
-use std::process::Command;
+use crate::process::{Process, WAYS};
+use crate::world::{PATIENCE, Store, World, wait_until};
+use auditns_bpf::{Count, Login, MembershipError, Moved, Start, Tag};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use std::os::fd::AsFd;
+use std::process::{Command, Stdio};
+
+const LOGIN: Login = Login { loginuid: 1000, sessionid: 3 };
+
+fn moved(world: &World, process: &Process, namespace: u64) -> Moved {
+    world.membership.move_thread_group(process.pid(), Start::Any, namespace).unwrap()
+}
+
+fn tag_of(world: &World, task: u32) -> Tag {
+    world.membership.of_task(task).unwrap().map_or(Tag::default(), |member| member.tag)
+}
 
 #[test]
-fn a_child_inherits() {
+fn however_a_task_is_made_it_inherits() {
     let world = World::new();
-    let mut child = Command::new("sleep").arg("100").spawn().unwrap();
-    let moved = world.membership.move_thread_group(child.id(), Start::Any, 77).unwrap();
-    println!("{moved:?} {:?}", world.membership.of_task(child.id()));
-    println!("{:?} {:?}", world.membership.counts(), world.membership.tagged());
-    child.kill().unwrap();
+    let tag = Tag { namespace: Some(7), login: Some(LOGIN) };
+    for way in WAYS {
+        let mut process = Process::new(way);
+        moved(&world, &process, 7);
+        world.membership.set_login(process.pid(), Start::Any, Some(LOGIN)).unwrap();
+        let task = process.make();
+        // The thread was made before it executed, and inherited then.
+        assert_eq!(tag_of(&world, task), tag, "{way}");
+        process.end();
+    }
+    wait_until("nobody is counted any more", || world.membership.tagged().unwrap() == [(7, 0)]);
+    assert_eq!(world.membership.losses().unwrap().untagged, 0);
+}
+
+#[test]
+fn children_from_before_stay_where_they_are() {
+    let world = World::new();
+    let mut process = Process::filtered("fork");
+    world.membership.note_listener(process.listener.as_ref().unwrap().as_fd(), 5).unwrap();
+    let older = process.make();
+    moved(&world, &process, 7);
+    let namespace = |task| world.membership.of_task(task).unwrap().unwrap().namespace();
+    assert_eq!((namespace(process.pid()), namespace(older)), (Some(7), Some(5)));
+    let counts = world.membership.counts().unwrap();
+    let one = |namespace| Count { namespace, processes: 1, threads: 1 };
+    assert_eq!(counts, [one(5), one(7)]);
+    // And from there on.
+    moved(&world, &process, 8);
+    assert_eq!(namespace(process.pid()), Some(8));
+    assert_eq!(world.emptied.recv_timeout(PATIENCE), Ok(7));
+    assert_eq!(world.membership.tagged().unwrap(), [(7, 0), (8, 1)]);
+}
+
+#[test]
+fn all_threads_are_moved_also_those_that_are_just_being_made() {
+    let world = World::new();
+    let mut process = Process::new("threads");
+    process.make();
+    (1..20).for_each(|_| _ = process.next());
+    assert_eq!(moved(&world, &process, 7), Moved { threads: 21, passes: 2 });
+    assert_eq!(moved(&world, &process, 7), Moved { threads: 0, passes: 1 }, "they are there");
+    for number in 0..20 {
+        let mut restless = Process::new("restless");
+        restless.make();
+        let namespace = 100 + number;
+        moved(&world, &restless, namespace);
+        for _ in 0..5 {
+            let counts = world.membership.counts().unwrap();
+            let threads = |counts: &[Count]| {
+                counts.iter().find(|count| count.namespace == namespace).map(|count| count.threads)
+            };
+            assert!(threads(&counts).is_some_and(|threads| threads > 0));
+            // None was left where the process was before.
+            let tasks = std::fs::read_dir(format!("/proc/{}/task", restless.pid())).unwrap().flatten();
+            for task in tasks {
+                let task = task.file_name().to_string_lossy().parse().unwrap();
+                let found = world.membership.of_task(task).unwrap();
+                let lives = |tid: u32| found.is_none_or(|member| member.tid == tid);
+                if lives(task)
+                    && std::path::Path::new(&format!("/proc/{}/task/{task}", restless.pid())).exists()
+                {
+                    let again = world.membership.of_task(task).unwrap();
+                    let left = again.is_none_or(|member| member.namespace() != Some(namespace));
+                    assert!(!left || has_ended(restless.pid(), task), "{task}: {again:?}");
+                }
+            }
+        }
+        restless.kill();
+        let emptied = world.emptied.recv_timeout(PATIENCE);
+        assert_eq!(emptied, Ok(namespace));
+    }
+    assert_eq!(world.membership.losses().unwrap().untagged, 0);
+}
+
+fn has_ended(tgid: u32, tid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{tgid}/task/{tid}/stat"));
+    // Whoever exits is in nothing before it is off the lists.
+    stat.is_err() || {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        !std::path::Path::new(&format!("/proc/{tgid}/task/{tid}")).exists()
+    }
+}
+
+#[test]
+fn a_number_that_is_another_tasks_by_now_is_not_meant() {
+    let world = World::new();
+    let process = Process::new("own");
+    let start = |member: Option<auditns_bpf::Member>| member.unwrap().start;
+    let gone = MembershipError::NoSuchTask(process.pid());
+    let membership = &world.membership;
+    let as_before = |start| membership.move_thread_group(process.pid(), start, 7);
+    assert_eq!(as_before(Start::Nanoseconds(1)), Err(gone.clone()));
+    let ticks = ticks_of(process.pid());
+    assert_eq!(as_before(Start::Ticks(ticks - 1)), Err(gone.clone()));
+    as_before(Start::Ticks(ticks)).unwrap();
+    let started = start(membership.of_task(process.pid()).unwrap());
+    assert_eq!(started / 10_000_000, ticks);
+    as_before(Start::Nanoseconds(started)).unwrap();
+    assert_eq!(membership.set_login(process.pid(), Start::Nanoseconds(started + 1), Some(LOGIN)), Err(gone));
+    membership.set_login(process.pid(), Start::Nanoseconds(started), Some(LOGIN)).unwrap();
+}
+
+fn ticks_of(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_login_is_one_tasks_own() {
+    let world = World::new();
+    let mut process = Process::new("threads");
+    let thread = process.make();
+    let login = |task| tag_of(&world, task).login;
+    let unset = Login { loginuid: u32::MAX, sessionid: u32::MAX };
+    for own in [Some(LOGIN), Some(unset), None, Some(LOGIN)] {
+        world.membership.set_login(thread, Start::Any, own).unwrap();
+        assert_eq!((login(thread), login(process.pid())), (own, None));
+    }
+    let refused = world.membership.set_login(thread, Start::Any, Some(Login { loginuid: 0, sessionid: 0 }));
+    assert!(matches!(refused, Err(MembershipError::Refused(_))), "{refused:?}");
+    // It is in no namespace by that.
+    assert_eq!(world.membership.counts().unwrap(), []);
+    assert_eq!(world.membership.all_members(5).unwrap(), [process.pid()]);
+}
+
+#[test]
+fn senders_are_noted_with_their_tags() {
+    let world = World::new();
+    let steering = world.steering.get().unwrap();
+    let (receiver, sender) =
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+    let watched = steering.attach(receiver.as_fd()).unwrap();
+    // Sends a byte for each line.
+    let mut child = Command::new("bash")
+        .args(["-c", "exec 3<&0; while read -u 3 line; do printf x >&1; done"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::from(sender.try_clone().unwrap()))
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut sent = || {
+        std::io::Write::write_all(&mut input, b"\n").unwrap();
+        rustix::event::poll(&mut [rustix::event::PollFd::new(&receiver, rustix::event::PollFlags::IN)], None)
+            .unwrap();
+        let mark = watched.mark();
+        rustix::io::read(&receiver, &mut [0; 1]).unwrap();
+        watched.sender(mark).unwrap()
+    };
+    let pid = child.id();
+    assert_eq!((sent().tgid, sent().tag), (pid, Tag::default()));
+    world.membership.set_login(pid, Start::Any, Some(LOGIN)).unwrap();
+    assert_eq!(sent().tag, Tag { namespace: None, login: Some(LOGIN) });
+    let start = Start::Nanoseconds(sent().start);
+    world.membership.move_thread_group(pid, start, u64::MAX).unwrap();
+    assert_eq!(sent().tag, Tag { namespace: Some(u64::MAX), login: Some(LOGIN) });
+    world.membership.set_login(pid, start, None).unwrap();
+    assert_eq!(sent().tag, Tag { namespace: Some(u64::MAX), login: None });
+    drop(input);
     child.wait().unwrap();
-    println!("{:?}", world.emptied.recv_timeout(crate::world::PATIENCE));
-    println!("{:?} {:?}", world.membership.counts(), world.membership.tagged());
+}
+
+#[test]
+fn tags_outlive_whoever_looks_at_tasks() {
+    let store = Store::default();
+    let world = World::after(&store);
+    let mut process = Process::new("fork");
+    moved(&world, &process, 7);
+    let mut short = Process::new("own");
+    moved(&world, &short, 8);
+    let child = process.make();
+    drop(world);
+    // Nobody hears of this one's end.
+    short.kill();
+    let mut later = Process::new("own");
+    let world = World::after(&store);
+    assert_eq!(world.emptied.recv_timeout(PATIENCE), Ok(8), "it is said to the next one");
+    assert_eq!(
+        (tag_of(&world, process.pid()).namespace, tag_of(&world, child).namespace),
+        (Some(7), Some(7))
+    );
+    assert_eq!(world.membership.tagged().unwrap(), [(7, 2), (8, 0)]);
+    world.membership.forget(8).unwrap();
+    moved(&world, &later, 7);
+    for _ in 0..3 {
+        drop(World::after(&store));
+    }
+    let world = World::after(&store);
+    assert_eq!(world.membership.tagged().unwrap(), [(7, 3)]);
+    later.kill();
+    process.end();
+    assert_eq!(world.emptied.recv_timeout(PATIENCE), Ok(7));
+    assert_eq!(world.membership.losses().unwrap(), auditns_bpf::Losses::default());
 }

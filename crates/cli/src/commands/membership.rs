@@ -11,6 +11,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Resource, getrlimit, nice, setpriority_process, setrlimit};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -47,7 +48,7 @@ pub(crate) struct Started {
 pub(crate) fn start() -> io::Result<Started> {
     let (socket, other) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     let mut command = Command::new(SAME_PROGRAM);
-    command.arg("membership").env_remove(NOTIFY_VARIABLE);
+    command.arg0("auditns").arg("membership").env_remove(NOTIFY_VARIABLE);
     let child = command.stdin(Stdio::from(other)).stdout(Stdio::null()).spawn()?;
     Ok(Started { child, socket })
 }
@@ -86,7 +87,7 @@ pub(crate) fn run(serves: bool) -> ExitCode {
     let mut pause = FIRST_PAUSE;
     loop {
         let begun = Instant::now();
-        let status = Command::new(SAME_PROGRAM).args(["membership", "--serve"]).status();
+        let status = Command::new(SAME_PROGRAM).arg0("auditns").args(["membership", "--serve"]).status();
         match &status {
             Ok(status) if status.success() => return ExitCode::SUCCESS,
             Ok(status) if status.code() == Some(IN_VAIN.into()) => return ExitCode::from(IN_VAIN),

@@ -8,8 +8,8 @@ use super::resident::{Description, Joining, Order};
 use super::{Shared, creation, joining};
 use auditns_control::Refusal;
 use auditns_control::interface::{
-    self, Container, CreateReply, CreateRequest, IntroduceRequest, JoinReply, JoinRequest, NamespaceInfo, SetReply,
-    SetRequest, SupervisorInfo, Which,
+    self, Container, CreateReply, CreateRequest, IntroduceRequest, JoinReply, JoinRequest, NamespaceInfo,
+    SetReply, SetRequest, SupervisorInfo, Which,
 };
 use auditns_control::server::{Host, Peer};
 use auditns_core::Policy;
@@ -61,7 +61,8 @@ impl Host for Control {
             Which::Container(container) => described(&self.of_container(peer, &container)?)?,
             Which::Contid(contid) => described(&self.named(peer, &contid.to_string())?)?,
             Which::Pid(pid) => {
-                let found = members().namespace_of(pid, self.visible(peer)).map(|(_, description)| description);
+                let found =
+                    members().namespace_of(pid, self.visible(peer)).map(|(_, description)| description);
                 found.ok_or_else(|| Refusal::NoSuchNamespace { which: format!("pid {pid}") })?
             }
         };

@@ -56,7 +56,8 @@ impl<'s> Members<'s> {
             }
         }
         let may_be = |description: &Description| found.is_err() || description.noted != Some(renewals);
-        let described = entries.into_iter().filter_map(|entry| described(&entry).ok().map(|found| (entry, found)));
+        let described =
+            entries.into_iter().filter_map(|entry| described(&entry).ok().map(|found| (entry, found)));
         described
             .filter(|(_, description)| may_be(description))
             .find(|(_, description)| self.processes().is_member(pid, marks(description)))

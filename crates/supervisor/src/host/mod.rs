@@ -182,8 +182,7 @@ impl Host {
         let endpoints = Arc::new(Mutex::new(Endpoints::new()));
         let keep = Keep::new(store, kept.iter().map(|(name, _)| name.as_str()));
         let (refusing, kept) = Refusing::start(Arc::clone(&keep), kept).map_err(HostError::Agents)?;
-        let surroundings =
-            Surroundings { host_log, forwarder, descriptors, steering, membership, endpoints };
+        let surroundings = Surroundings { host_log, forwarder, descriptors, steering, membership, endpoints };
         let shared = Arc::new(Shared {
             directory: Arc::default(),
             policy: Mutex::new(Arc::new(policy)),

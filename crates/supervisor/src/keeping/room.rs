@@ -12,7 +12,7 @@ const NAMES_MAX: usize = 120 * 1024;
 /// Descriptors that are kept where whoever keeps them does not say for how many there is room.
 const DESCRIPTORS_MAX: usize = 8192;
 /// Descriptors of the supervisor itself.
-const OWN: usize = 8;
+const OWN: usize = 16;
 
 /// Whoever has sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
