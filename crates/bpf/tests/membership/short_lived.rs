@@ -70,13 +70,16 @@ fn no_answer_is_wrong() {
                         }
                         process.begin();
                     }
+                    // It stays until the others are done, and is counted.
+                    process
                 })
             })
             .collect();
         let results: Vec<_> = threads.into_iter().map(std::thread::ScopedJoinHandle::join).collect();
         over.store(true, Ordering::Relaxed);
         let passes = counts.join().unwrap();
-        results.into_iter().for_each(Result::unwrap);
+        let ended: Vec<Process> = results.into_iter().map(Result::unwrap).collect();
+        drop(ended);
         println!("{} processes, {passes} counts in {:?}", asked.load(Ordering::Relaxed), begun.elapsed());
     });
     assert!(asked.load(Ordering::Relaxed) >= processes);
