@@ -69,10 +69,12 @@ pub fn confine_to_bpf(commands: &[u32]) -> Result<(), SandboxError> {
     thread::confine_thread()?;
     let executable = libc::PROT_EXEC.cast_unsigned();
     let own = std::process::id();
-    let restricted: [(libc::c_long, Vec<Alternative>); 4] = [
+    let restricted: [(libc::c_long, Vec<Alternative>); 5] = [
         (libc::SYS_bpf, calls::one_of(0, commands)),
         (libc::SYS_mmap, vec![vec![calls::without(2, executable)]]),
         (libc::SYS_mprotect, vec![vec![calls::without(2, executable)]]),
+        // Programs that are built to be debugged look whether what they close is open.
+        (libc::SYS_fcntl, vec![vec![calls::is(1, libc::F_GETFD.cast_unsigned())]]),
         // To abort.
         (libc::SYS_tgkill, vec![vec![calls::is(0, own)]]),
     ];

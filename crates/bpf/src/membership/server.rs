@@ -48,7 +48,10 @@ pub enum ServeError {
 /// # Errors
 /// See [`ServeError`]. The other side has been told why nothing can be loaded.
 pub fn serve(socket: &OwnedFd, confine: impl FnOnce() -> Result<(), String>) -> Result<(), ServeError> {
-    send(socket, &Said::Hello, &[], SendFlags::empty()).map_err(ServeError::Socket)?;
+    match send(socket, &Said::Hello, &[], SendFlags::empty()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+        said => said.map_err(ServeError::Socket)?,
+    }
     let (connections, descriptors) = loop {
         match receive(socket).map_err(ServeError::Socket)? {
             Some((Asked::Kept { connections }, descriptors)) => break (connections, descriptors),
