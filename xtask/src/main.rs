@@ -7,6 +7,7 @@ mod demo;
 mod deny;
 mod dist;
 mod fuzz;
+mod old_kernel;
 mod packages;
 mod sim;
 mod soak;
@@ -43,6 +44,8 @@ enum Task {
     Bench(bench::Options),
     /// Compile the BPF programs again and compare with the object and the skeleton that are committed (installs clang-14)
     Bpf(bpf::Options),
+    /// The tests of BPF on Debian 12's kernel, in an emulator (installs qemu-system-x86 and others if missing)
+    OldKernel,
     /// Short fuzzing of every decoder (needs cargo-fuzz), or random requests to the kernel and to a namespace
     Fuzz(fuzz::Options),
     /// Licences and sources of all dependencies (installs cargo-deny into target/tools if missing)
@@ -74,6 +77,7 @@ fn run(task: Task) -> Result<(), command::Failure> {
         Task::Soak(options) => soak::run(options),
         Task::Bench(options) => bench::run(&options),
         Task::Bpf(options) => bpf::make(options),
+        Task::OldKernel => old_kernel::run(),
         Task::Fuzz(options) => fuzz::fuzz(options),
         Task::Deny => deny::check(),
         Task::Dist(options) => dist::run(options),

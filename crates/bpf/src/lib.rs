@@ -1,12 +1,15 @@
-//! Notes by BPF who sends on an audit socket, and from which CPU.
+//! What the kernel runs for auditns, by BPF: notes of who sends on an audit socket and from which CPU, and answers to the
+//! question which task is in which namespace ([`membership`]).
+//!
+//! # Senders
 //!
 //! A program of a few instructions is attached as a socket filter to the supervisor's end of an audit socket pair. It runs
 //! in the sender's own context, inside its `sendmsg(2)`, accepts every message whole, and notes in memory shared with the
 //! supervisor
 //!
 //! - the CPU, so that a thread on that CPU can serve the connection ([`Watched::cpu`]), and
-//! - who the sending thread is: what else is read from several files of `/proc`, later, when the sender may have ended
-//!   ([`Watched::sender`]).
+//! - who the sending thread is, and its tag: what else is read from several files of `/proc`, later, when the sender may have
+//!   ended ([`Watched::sender`]).
 //!
 //! It is optional: needs Linux 5.17, its type information (BTF), `CAP_BPF`, `CAP_PERFMON` and the first PID namespace;
 //! [`LoadError`] says what is missing. Loading reads some megabytes of type information and takes tens of milliseconds. Once
@@ -58,8 +61,8 @@
 //!
 //! # The object
 //!
-//! `src/steering.bpf.o` is made from `program/steering.bpf.c` by `cargo xtask bpf`, with the compiler named in
-//! `program/compiler.txt`; a build of auditns needs no compiler for BPF. The kernel's structures are described by the
+//! `src/auditns.bpf.o` is made from `program/auditns.bpf.c` by `cargo xtask bpf`, with the compiler named in
+//! `program/compiler.txt`, and `src/skeleton.rs` from the object, by libbpf's generator; a build of auditns needs neither. The kernel's structures are described by the
 //! members that are read, and the loader adapts their places to the running kernel, so one object serves all kernels and
 //! all little-endian machines.
 

@@ -94,6 +94,7 @@ fn said() -> std::sync::MutexGuard<'static, String> {
     SAID.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "as libbpf wants it")]
 fn hear(_: PrintLevel, text: String) {
     let mut said = said();
     if said.is_empty() {

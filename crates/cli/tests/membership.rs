@@ -61,8 +61,8 @@ fn shown(supervisor: &Supervisor, pid: &str) -> Option<(String, String)> {
     Some((text("name"), text("membership")))
 }
 
-fn exact(name: &str) -> Option<(String, String)> {
-    Some((name.to_owned(), "exact".to_owned()))
+fn exact(name: &str) -> (String, String) {
+    (name.to_owned(), "exact".to_owned())
 }
 
 fn is_exact(supervisor: &Supervisor) {
@@ -97,7 +97,7 @@ fn every_task_leads_to_its_namespace_and_is_counted() {
         is_exact(&supervisor);
         for (family, name) in [(&one, "one"), (&two, "two")] {
             for pid in [&family.main, &family.thread, &family.daemon] {
-                assert_eq!(shown(&supervisor, pid), exact(name), "{pid}");
+                assert_eq!(shown(&supervisor, pid), Some(exact(name)), "{pid}");
             }
             let info = supervisor.json(&["show", name, "--json"]);
             assert_eq!(info["members"], 2, "the daemon is one of them");

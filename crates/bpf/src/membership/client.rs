@@ -141,9 +141,9 @@ impl Membership {
     }
 
     /// Has everything told to somebody, also that the kernel can be asked by now.
-    pub fn observe(&self, observer: Arc<dyn Observer>) {
+    pub fn observe(&self, observer: &Arc<dyn Observer>) {
         let mut state = self.lock();
-        state.observers.push(Arc::clone(&observer));
+        state.observers.push(Arc::clone(observer));
         let renewed = state.unavailable.is_none();
         drop(state);
         if renewed {

@@ -158,8 +158,8 @@ fn member(bytes: &[u8]) -> Member {
     let mut numbers = Numbers(bytes);
     let (start, leader_start, chain) = (numbers.long(), numbers.long(), numbers.long());
     let tag = Tag::from_numbers(numbers.long(), numbers.long());
-    let (tid, tgid) = (numbers.word(), numbers.word());
-    Member { tid, tgid, start, leader_start, chain: (chain != 0).then_some(chain), tag }
+    let chain = (chain != 0).then_some(chain);
+    Member { tid: numbers.word(), tgid: numbers.word(), start, leader_start, chain, tag }
 }
 
 #[cfg(test)]

@@ -24,6 +24,14 @@ use std::time::{Duration, Instant};
 /// How long a process is followed that makes threads as fast as they are found.
 const MOVING_MAX: Duration = Duration::from_millis(500);
 
+/// Loads, attaches and tries everything, and gives it up again. Takes some tens of milliseconds.
+///
+/// # Errors
+/// Why that is not possible on this host or for this process.
+pub fn try_out() -> Result<(), LoadError> {
+    Loaded::load(&mut MaybeUninit::uninit(), None, Some(0)).map(drop)
+}
+
 /// Why the process ends.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {

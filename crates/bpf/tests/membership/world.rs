@@ -72,7 +72,8 @@ impl World {
         };
         let membership = Membership::start(options, &mut store.all()).unwrap();
         let (tell, emptied) = channel();
-        membership.observe(Arc::new(Ear(tell)));
+        let ear: Arc<dyn Observer> = Arc::new(Ear(tell));
+        membership.observe(&ear);
         let world = World { membership, steering, emptied };
         wait_until("the programs are loaded", || world.membership.is_exact());
         world

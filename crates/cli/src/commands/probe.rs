@@ -2,6 +2,7 @@
 
 use crate::options::Probe;
 use crate::terminal::line;
+use auditns_bpf::membership::try_out;
 use auditns_sys::probe::{Finding, Report, Support};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -28,6 +29,14 @@ struct JsonFeature<'a> {
     reason: Option<&'a str>,
 }
 
+/// One line of the table.
+struct Row {
+    name: &'static str,
+    required: bool,
+    /// Why not; `None` when supported.
+    reason: Option<String>,
+}
+
 pub(crate) fn run(options: &Probe) -> ExitCode {
     let report = match auditns_sys::probe::run() {
         Ok(report) => report,
@@ -37,7 +46,9 @@ pub(crate) fn run(options: &Probe) -> ExitCode {
         }
     };
     let usable = report.obstacles().next().is_none();
-    let written = if options.json { write_json(&report, usable) } else { write_table(&report, usable) };
+    let rows: Vec<Row> = report.findings.iter().map(row).chain([membership()]).collect();
+    let written =
+        if options.json { write_json(&report, &rows, usable) } else { write_table(&report, &rows, usable) };
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             line(&format!("the report could not be written ({error}); check where stdout leads"));
@@ -48,22 +59,36 @@ pub(crate) fn run(options: &Probe) -> ExitCode {
     }
 }
 
-fn reason(finding: &Finding) -> Option<&str> {
-    match &finding.support {
+fn row(finding: &Finding) -> Row {
+    let reason = match &finding.support {
         Support::Supported => None,
-        Support::Missing { reason } => Some(reason),
-    }
+        Support::Missing { reason } => Some(reason.clone()),
+    };
+    Row { name: finding.feature.name(), required: finding.feature.required(), reason }
 }
 
-fn write_json(report: &Report, usable: bool) -> io::Result<()> {
-    let features = report
-        .findings
+/// Whether a supervisor could have the kernel tell which task is in which namespace.
+fn membership() -> Row {
+    let reason = try_out().err().map(|error| {
+        let mut why = error.to_string();
+        if let Some(first) = why.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        format!(
+            "{why}. Without it a supervisor tells members by descent and looks senders up in /proc; records are the same."
+        )
+    });
+    Row { name: "exact-membership", required: false, reason }
+}
+
+fn write_json(report: &Report, rows: &[Row], usable: bool) -> io::Result<()> {
+    let features = rows
         .iter()
-        .map(|finding| JsonFeature {
-            name: finding.feature.name(),
-            required: finding.feature.required(),
-            supported: finding.support.is_supported(),
-            reason: reason(finding),
+        .map(|row| JsonFeature {
+            name: row.name,
+            required: row.required,
+            supported: row.reason.is_none(),
+            reason: row.reason.as_deref(),
         })
         .collect();
     let unset = report.login.uid == u32::MAX;
@@ -77,18 +102,17 @@ fn write_json(report: &Report, usable: bool) -> io::Result<()> {
     writeln!(io::stdout(), "{text}")
 }
 
-fn write_table(report: &Report, usable: bool) -> io::Result<()> {
+fn write_table(report: &Report, rows: &[Row], usable: bool) -> io::Result<()> {
     let mut out = io::stdout();
     writeln!(out, "kernel {}", report.kernel.release)?;
-    let width = report.findings.iter().map(|finding| finding.feature.name().len()).max().unwrap_or(0);
-    for finding in &report.findings {
-        let (name, required) = (finding.feature.name(), finding.feature.required());
-        let verdict = match (finding.support.is_supported(), required) {
-            (true, _) => "yes",
-            (false, true) => "NO",
-            (false, false) => "no",
+    let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
+    for Row { name, required, reason } in rows {
+        let verdict = match (reason, required) {
+            (None, _) => "yes",
+            (Some(_), true) => "NO",
+            (Some(_), false) => "no",
         };
-        writeln!(out, "{name:width$}  {verdict:3}  {}", reason(finding).unwrap_or_default())?;
+        writeln!(out, "{name:width$}  {verdict:3}  {}", reason.as_deref().unwrap_or_default())?;
     }
     writeln!(out, "{}", if usable { "auditns can run here." } else { "auditns cannot run here." })
 }

@@ -142,9 +142,10 @@ impl Host for Control {
             restarts: self.0.restarts,
             namespaces: u32::try_from(entries.len()).unwrap_or(u32::MAX),
             sockets: sockets.map(|description| description.info.open_sockets).sum(),
-            membership: match membership.is_exact() {
-                true => interface::Membership::Exact,
-                false => interface::Membership::Descent,
+            membership: if membership.is_exact() {
+                interface::Membership::Exact
+            } else {
+                interface::Membership::Descent
             },
             tags_lost: losses.map_or(0, |losses| losses.untagged),
             senders_noted: self.0.surroundings.steering.get().is_some(),

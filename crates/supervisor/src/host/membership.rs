@@ -103,7 +103,8 @@ impl<'s> Members<'s> {
 
 /// Has every namespace told whoever asks the kernel of its listeners, when that begins.
 pub(super) fn watch(shared: &Arc<Shared>) {
-    shared.surroundings.membership.observe(Arc::new(Watch(Arc::downgrade(shared))));
+    let watch: Arc<dyn Observer> = Arc::new(Watch(Arc::downgrade(shared)));
+    shared.surroundings.membership.observe(&watch);
 }
 
 struct Watch(Weak<Shared>);
