@@ -102,11 +102,13 @@ fn kernel(folder: &Path) -> Result<PathBuf, Failure> {
 
 /// The executables of the tests, by the names that they get in the machine.
 fn tests() -> Result<Vec<(String, PathBuf)>, Failure> {
-    let mut build =
-        command(env!("CARGO"), &["test", "--no-run", "--package", "auditns-bpf", "--message-format", "json"]);
-    TESTS.iter().for_each(|test| _ = build.args(["--test", test]));
-    build.args(["--examples"]).stderr(Stdio::inherit());
-    let built = build.output().map_err(|error| Failure::new(format!("cargo cannot be started ({error})")))?;
+    let what = ["test", "--no-run", "--package", "auditns-bpf", "--message-format", "json", "--examples"];
+    let mut cargo = command(env!("CARGO"), &what);
+    for test in TESTS {
+        cargo.args(["--test", test]);
+    }
+    let built = cargo.stderr(Stdio::inherit()).output();
+    let built = built.map_err(|error| Failure::new(format!("cargo cannot be started ({error})")))?;
     let text = String::from_utf8_lossy(&built.stdout).into_owned();
     let mut found = Vec::new();
     for path in text.split("\"executable\":\"").skip(1).filter_map(|rest| rest.split('"').next()) {

@@ -53,7 +53,7 @@ pub trait Observer: Debug + Send + Sync {
     /// The kernel cannot be asked any more.
     fn lost(&self, why: &str);
 
-    /// No task has the tag of this namespace any more. It is said again to the next supervisor until
+    /// No task has the tag of this namespace any more. It is said again every other second, and to the next supervisor, until
     /// [`Membership::forget`].
     fn emptied(&self, namespace: u64);
 }

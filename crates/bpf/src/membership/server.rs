@@ -11,7 +11,7 @@ use crate::{LoadError, Steering, trial};
 use libbpf_rs::{
     ErrorKind, Link, MapCore, MapFlags, ProgramInput, ProgramMut, RingBuffer, RingBufferBuilder,
 };
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
 use std::cell::RefCell;
@@ -31,6 +31,10 @@ const MOVING_MAX: Duration = Duration::from_millis(500);
 pub fn try_out() -> Result<(), LoadError> {
     Loaded::load(&mut MaybeUninit::uninit(), None, Some(0)).map(drop)
 }
+
+/// How often it is looked whether nested namespaces are empty, beside the events that tell: one may have got lost, for want of
+/// room or with a process before this one.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Why the process ends.
 #[derive(Debug, thiserror::Error)]
@@ -89,13 +93,7 @@ pub fn serve(socket: &OwnedFd, confine: impl FnOnce() -> Result<(), String>) -> 
     confine().map_err(ServeError::Confine)?;
     let said = Said::Serves { slots: loaded.steering.as_ref().map(Steering::slots) };
     send(socket, &said, &loaded.descriptors(), SendFlags::empty()).map_err(ServeError::Socket)?;
-    let server = Server { socket, loaded: &loaded };
-    // Of these a process before this one may not have told.
-    let tagged = server.tagged().map_err(ServeError::Events)?;
-    for (namespace, _) in tagged.into_iter().filter(|(_, tasks)| *tasks == 0) {
-        server.say(&Said::Emptied { namespace })?;
-    }
-    server.run(&events, &emptied)
+    Server { socket, loaded: &loaded }.run(&events, &emptied)
 }
 
 /// The programs, loaded and attached.
@@ -213,11 +211,17 @@ struct Server<'s, 'o> {
 
 impl Server<'_, '_> {
     fn run(&self, events: &RingBuffer<'_>, emptied: &RefCell<Vec<u64>>) -> Result<(), ServeError> {
+        let mut look = Some(Instant::now());
         loop {
+            if look.is_some_and(|due| due <= Instant::now()) {
+                look = self.look()?.then(|| Instant::now() + LOOK);
+            }
             // SAFETY: the ring buffer lives longer than the borrow, and has this descriptor as long as it lives.
             let ready = unsafe { BorrowedFd::borrow_raw(events.epoll_fd()) };
             let mut waiting = [PollFd::new(self.socket, PollFlags::IN), PollFd::new(&ready, PollFlags::IN)];
-            match poll(&mut waiting, None) {
+            let rest = look.map(|due| due.saturating_duration_since(Instant::now()));
+            let rest = rest.and_then(|rest| Timespec::try_from(rest).ok());
+            match poll(&mut waiting, rest.as_ref()) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(ServeError::Socket(error.into())),
             }
@@ -236,11 +240,23 @@ impl Server<'_, '_> {
                     None => return Ok(()),
                     Some((Asked::Kept { .. }, _)) => {}
                     Some((Asked::Request { number, request }, descriptors)) => {
+                        if matches!(request, Request::Move { .. }) {
+                            look.get_or_insert_with(|| Instant::now() + LOOK);
+                        }
                         self.reply(number, self.answer(request, descriptors.first()))?;
                     }
                 }
             }
         }
+    }
+
+    /// Tells of nested namespaces that have no tasks. Returns whether there are any nested ones.
+    fn look(&self) -> Result<bool, ServeError> {
+        let tagged = self.tagged().map_err(ServeError::Events)?;
+        for (namespace, _) in tagged.iter().filter(|(_, tasks)| *tasks == 0) {
+            self.say(&Said::Emptied { namespace: *namespace })?;
+        }
+        Ok(!tagged.is_empty())
     }
 
     fn say(&self, said: &Said) -> Result<(), ServeError> {

@@ -1,7 +1,7 @@
 //! Nested namespaces and logins: what tasks have besides their filters.
 
 use crate::process::{Process, WAYS};
-use crate::world::{PATIENCE, Store, World, wait_until};
+use crate::world::{Store, World, wait_until};
 use auditns_bpf::{Count, Login, MembershipError, Moved, Start, Tag};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::os::fd::AsFd;
@@ -49,8 +49,8 @@ fn children_from_before_stay_where_they_are() {
     // And from there on.
     moved(&world, &process, 8);
     assert_eq!(namespace(process.pid()), Some(8));
-    assert_eq!(world.emptied.recv_timeout(PATIENCE), Ok(7));
-    assert_eq!(world.membership.tagged().unwrap(), [(7, 0), (8, 1)]);
+    assert_eq!(world.next_emptied(), 7);
+    assert_eq!(world.membership.tagged().unwrap(), [(8, 1)]);
 }
 
 #[test]
@@ -88,8 +88,7 @@ fn all_threads_are_moved_also_those_that_are_just_being_made() {
             }
         }
         restless.kill();
-        let emptied = world.emptied.recv_timeout(PATIENCE);
-        assert_eq!(emptied, Ok(namespace));
+        assert_eq!(world.next_emptied(), namespace);
     }
     assert_eq!(world.membership.losses().unwrap().untagged, 0);
 }
@@ -195,13 +194,12 @@ fn tags_outlive_whoever_looks_at_tasks() {
     short.kill();
     let mut later = Process::new("own");
     let world = World::after(&store);
-    assert_eq!(world.emptied.recv_timeout(PATIENCE), Ok(8), "it is said to the next one");
+    assert_eq!(world.next_emptied(), 8, "it is said to the next one");
     assert_eq!(
         (tag_of(&world, process.pid()).namespace, tag_of(&world, child).namespace),
         (Some(7), Some(7))
     );
-    assert_eq!(world.membership.tagged().unwrap(), [(7, 2), (8, 0)]);
-    world.membership.forget(8).unwrap();
+    assert_eq!(world.membership.tagged().unwrap(), [(7, 2)]);
     moved(&world, &later, 7);
     for _ in 0..3 {
         drop(World::after(&store));
@@ -210,6 +208,6 @@ fn tags_outlive_whoever_looks_at_tasks() {
     assert_eq!(world.membership.tagged().unwrap(), [(7, 3)]);
     later.kill();
     process.end();
-    assert_eq!(world.emptied.recv_timeout(PATIENCE), Ok(7));
+    assert_eq!(world.next_emptied(), 7);
     assert_eq!(world.membership.losses().unwrap(), auditns_bpf::Losses::default());
 }

@@ -80,6 +80,19 @@ impl World {
     }
 }
 
+impl World {
+    /// The next namespace whose tasks are gone; from then on nothing is known of it.
+    pub(crate) fn next_emptied(&self) -> u64 {
+        let told = self.emptied.recv_timeout(PATIENCE);
+        let namespace = told.unwrap_or_else(|_| panic!("nothing is emptied: {:?}", self.membership.tagged()));
+        self.membership.forget(namespace).unwrap();
+        // What was on its way.
+        let mut more = self.emptied.try_iter();
+        assert!(more.all(|other| other == namespace), "no other one is empty");
+        namespace
+    }
+}
+
 pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let until = Instant::now() + PATIENCE;
     while !holds() {
