@@ -1,6 +1,6 @@
 //! Enters the sandbox and tries one thing, for the tests: `sandboxed TASK ATTEMPT FILE`. Prints `done` or the error.
 
-use auditns_sandbox::{Sandbox, Tasks, confine_thread};
+use auditns_sandbox::{Sandbox, Tasks, confine_thread, confine_to_bpf, keep_bpf_capabilities};
 use rustix::mount::{MountFlags, UnmountFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, netlink, socket_with};
 use rustix::process::{Pid, Signal, kill_process};
@@ -10,6 +10,10 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
 
+/// Commands of `bpf(2)`.
+const LOOK_UP: i64 = 1;
+const LOAD_PROGRAM: i64 = 5;
+
 type Attempt = Result<(), Box<dyn Error>>;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -17,6 +21,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [task, attempt, file] = arguments.as_slice() else { return Err("three arguments".into()) };
     if attempt == "late" {
         late();
+        return Ok(());
+    }
+    if task == "membership" {
+        keep_bpf_capabilities()?;
+        confine_to_bpf(&[LOOK_UP.try_into()?])?;
+        say(attempt, Path::new(file));
         return Ok(());
     }
     let sandbox = Sandbox::enter(Tasks { forwards: task == "forward" })?;
@@ -64,7 +74,7 @@ fn try_it(attempt: &str, file: &Path) -> Attempt {
         socket_with(family, SocketType::RAW, SocketFlags::CLOEXEC, protocol)?;
         Ok(())
     };
-    let parent = rustix::process::getppid().ok_or("no parent")?;
+    let parent = || rustix::process::getppid().ok_or("no parent");
     match attempt {
         "nothing" => {}
         "status" => {
@@ -72,6 +82,14 @@ fn try_it(attempt: &str, file: &Path) -> Attempt {
             let wanted = ["Cap", "NoNewPrivs:", "Seccomp:"];
             let lines = status.lines().filter(|line| wanted.iter().any(|start| line.starts_with(start)));
             lines.for_each(|line| println!("{line}"));
+        }
+        "look-up" | "load-program" => {
+            let command = if attempt == "look-up" { LOOK_UP } else { LOAD_PROGRAM };
+            // SAFETY: with no bytes of attributes nothing is read.
+            let result = unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::null::<u8>(), 0) };
+            if result < 0 {
+                return Err(std::io::Error::last_os_error().into());
+            }
         }
         "write" => std::fs::write(file, "x")?,
         "execute" => return Err(Command::new("/bin/true").exec().into()),
@@ -90,7 +108,7 @@ fn try_it(attempt: &str, file: &Path) -> Attempt {
         "chmod" => rustix::fs::chmod(file, rustix::fs::Mode::empty())?,
         "chown" => rustix::fs::chown(file, None, Some(rustix::fs::Gid::from_raw(1)))?,
         "symlink" => std::os::unix::fs::symlink(file, file.with_extension("link"))?,
-        "kill" => kill_process(parent, Signal::WINCH)?,
+        "kill" => kill_process(parent()?, Signal::WINCH)?,
         "inet" => return socket(AddressFamily::INET, None),
         "route" => return socket(AddressFamily::NETLINK, None),
         "audit" => return socket(AddressFamily::NETLINK, Some(netlink::AUDIT)),
@@ -101,18 +119,18 @@ fn try_it(attempt: &str, file: &Path) -> Attempt {
         "new-network-namespace" => rustix::thread::unshare(rustix::thread::UnshareFlags::NEWNET)?,
         "executable-memory" => auditns_sys::probe::map_code(File::open("/proc/self/exe")?)?,
         "limits-of-another" => drop(rustix::process::prlimit(
-            Some(parent),
+            Some(parent()?),
             rustix::process::Resource::Core,
             rustix::process::Rlimit { current: Some(0), maximum: Some(0) },
         )?),
-        "look-at-another" => drop(File::open(namespace_of(parent))?),
+        "look-at-another" => drop(File::open(namespace_of(parent()?))?),
         "confined-reads" => {
             confined()?;
             drop(File::open("/etc/passwd")?);
         }
         "confined-looks-at-another" => {
             confined()?;
-            drop(File::open(namespace_of(parent))?);
+            drop(File::open(namespace_of(parent()?))?);
         }
         "confined-writes-to-what-is-open" => {
             let mut open = File::create(file)?;

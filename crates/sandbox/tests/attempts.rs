@@ -141,6 +141,18 @@ fn less_than_the_table_is_said_and_is_no_failure() {
 }
 
 #[test]
+fn who_asks_the_kernel_about_tasks_makes_the_calls_for_that_and_ends_at_others() {
+    // There are no attributes, which is found out by the kernel itself.
+    assert_eq!(attempt("membership", "look-up").said(), "Invalid argument (os error 22)\n");
+    for name in
+        ["load-program", "write", "execute", "look-at-another", "unix", "kill", "mount", "become-another"]
+    {
+        let tried = attempt("membership", name);
+        assert_eq!(tried.output.status.signal(), Some(31), "{name}: {}", tried.said());
+    }
+}
+
+#[test]
 fn it_is_entered_before_the_first_thread() {
     let said = attempt("", "late").said();
     assert!(said.contains("before the first thread, and there are 2"), "{said}");

@@ -44,7 +44,8 @@ fn no_answer_is_wrong() {
                 let counts = membership.counts().unwrap();
                 let mut found: Vec<u64> = counts.iter().map(|count| count.namespace).collect();
                 let mut expected = all.clone();
-                (found.sort_unstable(), expected.sort_unstable());
+                found.sort_unstable();
+                expected.sort_unstable();
                 assert_eq!(found, expected);
                 // Its first process is always there, and two batches at most while one is ending.
                 assert!(
