@@ -10,8 +10,8 @@ const DOCUMENT: &str = include_str!("../../docs/security.md");
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
-        let is_test = path.file_stem().is_some_and(|stem| stem == "tests" || stem == "testing");
-        if is_test {
+        let left_out = ["tests", "testing", "skeleton"];
+        if path.file_stem().is_some_and(|stem| left_out.iter().any(|out| stem == *out)) {
             continue;
         }
         if path.is_dir() {

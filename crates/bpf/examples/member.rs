@@ -1,6 +1,8 @@
 //! Waits for a line, makes a task in some way, prints the number of that task in the first PID namespace, and stays until its
 //! standard input ends: `member WAY`. For the tests.
 
+#![allow(unsafe_code, reason = "it makes tasks in every way that there is")]
+
 use std::error::Error;
 use std::ffi::CString;
 use std::io::{BufRead, Read, stdin};

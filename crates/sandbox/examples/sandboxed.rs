@@ -1,5 +1,7 @@
 //! Enters the sandbox and tries one thing, for the tests: `sandboxed TASK ATTEMPT FILE`. Prints `done` or the error.
 
+#![allow(unsafe_code, reason = "it makes calls that nothing else here makes")]
+
 use auditns_sandbox::{Sandbox, Tasks, confine_thread, confine_to_bpf, keep_bpf_capabilities};
 use rustix::mount::{MountFlags, UnmountFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, netlink, socket_with};
