@@ -74,6 +74,8 @@ struct State {
     waiting: HashMap<u64, Waiting>,
     observers: Vec<Arc<dyn Observer>>,
     renewals: u32,
+    /// That is so since a process has ended or could not begin.
+    lost: bool,
 }
 
 #[derive(Debug)]
@@ -105,7 +107,8 @@ pub struct MembershipOptions {
 impl Membership {
     /// Nobody to ask, for this reason.
     pub fn absent(why: &str) -> Arc<Membership> {
-        Arc::new(Membership { socket: None, state: Mutex::new(State::new(why)) })
+        let state = State { lost: true, ..State::new(why) };
+        Arc::new(Membership { socket: None, state: Mutex::new(state) })
     }
 
     /// Begins to talk to the process. What it needs of `kept` is taken out.
@@ -140,14 +143,16 @@ impl Membership {
         self.lock().unavailable.clone()
     }
 
-    /// Has everything told to somebody, also that the kernel can be asked by now.
+    /// Has everything told to somebody, also that the kernel can be asked by now, or is known not to be there.
     pub fn observe(&self, observer: &Arc<dyn Observer>) {
         let mut state = self.lock();
         state.observers.push(Arc::clone(observer));
-        let renewed = state.unavailable.is_none();
+        let (unavailable, lost) = (state.unavailable.clone(), state.lost);
         drop(state);
-        if renewed {
-            observer.renewed();
+        match unavailable {
+            None => observer.renewed(),
+            Some(why) if lost => observer.lost(&why),
+            Some(_) => {}
         }
     }
 
@@ -299,6 +304,7 @@ impl Membership {
 
     fn set_unavailable(&self, why: Option<String>) {
         let mut state = self.lock();
+        state.lost = why.is_some();
         state.unavailable = why;
         // They hear that there is no answer.
         state.waiting.clear();
@@ -317,6 +323,7 @@ impl State {
             waiting: HashMap::new(),
             observers: Vec::new(),
             renewals: 0,
+            lost: false,
         }
     }
 }

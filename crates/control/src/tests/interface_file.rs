@@ -35,7 +35,7 @@ fn agrees(heading: &str, declared: &str, value: &impl Serialize) {
         let kind = declared[name].trim_start_matches('?');
         let fits = match kind {
             "int" => value.is_u64(),
-            "string" | "Policy" => value.is_string(),
+            "string" | "Policy" | "Membership" => value.is_string(),
             "bool" => value.is_boolean(),
             "[]string" => value.is_array(),
             "[string]string" | "Container" | "?Container" => value.is_object(),

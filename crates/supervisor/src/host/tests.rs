@@ -32,7 +32,7 @@ impl Store for World {
 
 impl Observer for World {
     fn observe(&mut self, event: &Event<'_>) {
-        if !matches!(event, Event::Record(_) | Event::Notice(_)) {
+        if !matches!(event, Event::Record(_) | Event::Notice(_) | Event::MembershipLost { .. }) {
             self.said.lock().unwrap().push(format!("{event:?}"));
         }
     }
