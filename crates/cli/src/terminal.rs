@@ -177,10 +177,13 @@ impl Observer for Terminal {
             Event::NotAccepted { reason } => {
                 self.line(&format!("what a container manager sent is not taken up: {reason}"));
             }
-            Event::MembershipLost { why } => self.line(&format!(
-                "which process is in which namespace is told by descent from now on ({}); see auditns probe",
-                escaped(why)
-            )),
+            Event::MembershipLost { why, senders_noted } => {
+                let senders = if *senders_noted { "" } else { "senders are looked up in /proc, which takes longer, and " };
+                self.line(&format!(
+                    "{senders}which process is in which namespace is told by descent from now on: {}",
+                    escaped(why)
+                ));
+            }
             Event::GivenUp { panics } => self.line(&format!(
                 "a namespace is given up, since serving it has ended the supervisor {panics} times; its members have no \
                  audit, please report what was printed then"

@@ -127,7 +127,7 @@ fn without_capabilities_members_are_told_by_descent_and_it_is_said() {
     assert_eq!((&info["membership"], &info["members"]), (&"descent".into(), &1.into()));
     assert_eq!(shown(&supervisor, &family.main), Some(("one".to_owned(), "descent".to_owned())));
     assert_eq!(shown(&supervisor, &family.daemon), None, "it has left its parents");
-    let said = "which process is in which namespace is told by descent from now on (loading the BPF program needs CAP_PERFMON";
+    let said = "which process is in which namespace is told by descent from now on: loading the BPF program needs CAP_PERFMON";
     until("it is said", || supervisor.stderr().contains(said));
     family.member.finish().succeeded();
 }

@@ -66,6 +66,8 @@ pub enum Event<'a> {
     MembershipLost {
         /// Why.
         why: &'a str,
+        /// Whether it tells who sends all the same.
+        senders_noted: bool,
     },
     /// A namespace could not be served for now; said once per disturbance.
     NotServed {

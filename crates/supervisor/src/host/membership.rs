@@ -125,7 +125,9 @@ impl Observer for Watch {
 
     fn lost(&self, why: &str) {
         if let Some(shared) = self.0.upgrade() {
-            (shared.observer)("supervisor").observe(&Event::MembershipLost { why });
+            let senders_noted = shared.surroundings.steering.get().is_some();
+            let event = Event::MembershipLost { why, senders_noted };
+            (shared.observer)("supervisor").observe(&event);
         }
     }
 
