@@ -33,6 +33,7 @@ pub(crate) const TESTS: &[Package] = &[
     ("systemd-container", "/usr/bin/systemd-nspawn"),
     ("bubblewrap", "/usr/bin/bwrap"),
     ("runc", "/usr/sbin/runc"),
+    ("busybox-static", "/bin/busybox"),
     ("crun", "/usr/bin/crun"),
     ("podman", "/usr/bin/podman"),
     ("docker.io", "/usr/sbin/dockerd"),
