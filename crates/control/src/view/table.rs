@@ -2,14 +2,17 @@
 
 use super::columns::{Side, align};
 use super::time::age;
-use crate::interface::{NamespaceInfo, Policy};
+use crate::interface::{Membership, NamespaceInfo, Policy};
 use auditns_wire::text::escape;
 
-const HEADINGS: [&str; 11] =
-    ["NAME", "CONTID", "PID", "USER", "POLICY", "LIMIT", "BACKLOG", "LOST", "RECORDS", "DAEMON", "AGE"];
+const HEADINGS: [&str; 12] = [
+    "NAME", "CONTID", "PID", "MEMBERS", "USER", "POLICY", "LIMIT", "BACKLOG", "LOST", "RECORDS", "DAEMON",
+    "AGE",
+];
 
-const SIDES: [Side; 11] = [
+const SIDES: [Side; 12] = [
     Side::Left,
+    Side::Right,
     Side::Right,
     Side::Right,
     Side::Right,
@@ -29,11 +32,12 @@ pub fn table(namespaces: &[NamespaceInfo], now: u64) -> String {
     align(&rows, SIDES).into_iter().map(|line| line + "\n").collect()
 }
 
-fn row(namespace: &NamespaceInfo, now: u64) -> [String; 11] {
+fn row(namespace: &NamespaceInfo, now: u64) -> [String; 12] {
     [
         escape(namespace.name.as_bytes()),
         namespace.contid.to_string(),
         pid(namespace.pid),
+        members(namespace),
         namespace.uid.to_string(),
         policy(namespace.policy).to_owned(),
         namespace.backlog_limit.to_string(),
@@ -47,6 +51,15 @@ fn row(namespace: &NamespaceInfo, now: u64) -> [String; 11] {
 
 fn pid(pid: u32) -> String {
     if pid == 0 { "-".to_owned() } else { pid.to_string() }
+}
+
+/// How many processes are in a namespace; with a mark where they are told by descent.
+pub(super) fn members(namespace: &NamespaceInfo) -> String {
+    match (namespace.members, namespace.membership) {
+        (None, _) => "-".to_owned(),
+        (Some(members), Membership::Exact) => members.to_string(),
+        (Some(members), Membership::Descent) => format!("~{members}"),
+    }
 }
 
 pub(super) fn policy(policy: Policy) -> &'static str {

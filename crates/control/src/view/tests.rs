@@ -1,6 +1,6 @@
 use super::time::{age, date};
 use super::*;
-use crate::interface::{NamespaceInfo, Policy};
+use crate::interface::{Membership, NamespaceInfo, Policy};
 use std::time::Duration;
 
 const HOSTILE: &str = "a\u{1b}[2J\nb\u{202e}";
@@ -31,13 +31,18 @@ fn the_table_has_a_line_for_each_namespace_in_columns() {
         records: 123_456,
         daemon_pid: 77,
         started: 1000,
+        members: Some(12),
+        membership: Membership::Exact,
         ..named("web", 7)
     };
-    let text = table(&[web, named("a-longer-name", 123_456_789)], 1000 + 3 * 60 + 4);
+    let text = table(
+        &[web, NamespaceInfo { members: Some(3), ..named("a-longer-name", 123_456_789) }],
+        1000 + 3 * 60 + 4,
+    );
     let expected = "\
-NAME              CONTID  PID  USER  POLICY  LIMIT  BACKLOG  LOST  RECORDS  DAEMON     AGE
-web                    7  100  1000  strict   8192        2     3   123456      77   3m04s
-a-longer-name  123456789    -     0  normal      0        0     0        0       -  19m44s
+NAME              CONTID  PID  MEMBERS  USER  POLICY  LIMIT  BACKLOG  LOST  RECORDS  DAEMON     AGE
+web                    7  100       12  1000  strict   8192        2     3   123456      77   3m04s
+a-longer-name  123456789    -       ~3     0  normal      0        0     0        0       -  19m44s
 ";
     assert_eq!(text, expected);
 }
@@ -147,7 +152,7 @@ fn a_frame_shows_what_changed_since_the_one_before() {
         "2 namespaces, 52.5 records/s, 4 lost",
         "NAME  RECORDS/S  QUEUE  LOST  BLOCKED MS/S  MEMBERS  SOCKETS",
         "new        40.0      0     0           0.0        -        0",
-        "web        12.5      6     4         250.0        5        6",
+        "web        12.5      6     4         250.0       ~5        6",
     ];
     assert_eq!(screen, expected);
 }

@@ -1,6 +1,7 @@
 //! What happens now, a screen at a time.
 
 use super::columns::{Side, align, length, shorten};
+use super::table::members;
 use crate::interface::NamespaceInfo;
 use auditns_wire::text::escape;
 use std::collections::HashMap;
@@ -93,7 +94,7 @@ fn row(line: &Line<'_>) -> [String; 7] {
         queued.iter().sum::<u64>().to_string(),
         namespace.lost_total.to_string(),
         line.blocked.text(),
-        namespace.members.map_or_else(|| "-".to_owned(), |members| members.to_string()),
+        members(namespace),
         namespace.open_sockets.to_string(),
     ]
 }
