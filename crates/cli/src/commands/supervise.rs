@@ -122,6 +122,8 @@ fn serve(supervise: &Supervise, policy: Policy) -> Result<i32, SuperviseError> {
     if !auditns_sys::identity::is_root() {
         return Err(SuperviseError::NotRoot);
     }
+    // It can be started from outside of the sandbox only, and is not to block the signals that this process blocks.
+    let looker = membership::start();
     let signals = [Signal::TERM, Signal::INT, Signal::HUP, Signal::USR2].map(Signal::as_raw);
     let signals = SignalFd::block(&signals).map_err(SuperviseError::Signals)?;
     // Whoever could trace it could speak for every namespace.
@@ -135,8 +137,6 @@ fn serve(supervise: &Supervise, policy: Policy) -> Result<i32, SuperviseError> {
     let listener = sockets.listener(interface::NAME, CONTROL, SocketType::STREAM)?.into();
     let log_folder = supervise.log_dir.clone().unwrap_or_else(|| policy.log_folder().to_owned());
     let config = supervise.config.clone();
-    // It can be started from outside of the sandbox only.
-    let looker = membership::start();
     // Every thread inherits it.
     let sandbox = Sandbox::enter(Tasks { forwards: policy.forward() == Forward::Kernel })?;
     for shortcoming in sandbox.shortcomings() {
