@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::auditns::Served;
+use crate::host::Unchanged;
 use crate::log::Log;
 use crate::process::{Finished, Running};
 use crate::workdir::RunDir;
@@ -155,8 +156,10 @@ impl Container {
     /// # Panics
     /// When the container cannot be prepared or started.
     pub fn start(&self, script: &str, arguments: &[&str]) -> Started {
+        // With its feature loginuid_immutable, which tests of the kernel set for a moment, nobody could unset the login uid.
+        let kernel = self.loginuid.map(|_| Unchanged::hold());
         let running = Running::start(&mut self.command(script, arguments));
-        Started { running: Some(running), dir: Arc::clone(&self.dir) }
+        Started { running: Some(running), dir: Arc::clone(&self.dir), _kernel: kernel }
     }
 
     /// Runs a script of this package as process 1 to its end.
@@ -173,6 +176,8 @@ impl Container {
 pub struct Started {
     running: Option<Running>,
     dir: Arc<RunDir>,
+    /// Where it depends on the kernel's audit.
+    _kernel: Option<Unchanged>,
 }
 
 impl Started {

@@ -23,6 +23,27 @@ pub struct Kernel {
     _lock: File,
 }
 
+/// The kernel's audit as it is: nobody changes it until this is dropped. Several can have it so at a time. Whoever has
+/// [`Kernel`] cannot, and waits for ever.
+#[derive(Debug)]
+pub(crate) struct Unchanged(#[expect(dead_code, reason = "it is held")] File);
+
+impl Unchanged {
+    /// Waits until nobody changes it.
+    ///
+    /// # Panics
+    /// When the lock file cannot be made or locked.
+    pub(crate) fn hold() -> Unchanged {
+        Unchanged(locked(FlockOperation::LockShared))
+    }
+}
+
+fn locked(operation: FlockOperation) -> File {
+    let lock = File::create(LOCK).expect("the lock of the kernel's audit state can be made");
+    flock(&lock, operation).expect("a lock file can be locked");
+    lock
+}
+
 fn auditctl(arguments: &[&str]) -> String {
     process::must(Command::new("auditctl").args(arguments), Duration::from_secs(10))
 }
@@ -58,8 +79,7 @@ impl Kernel {
     /// # Panics
     /// When the kernel refuses: the tests need root in the initial namespaces.
     pub fn enable() -> Self {
-        let lock = File::create(LOCK).expect("the lock of the kernel's audit state can be made");
-        flock(&lock, FlockOperation::LockExclusive).expect("a lock file can be locked");
+        let lock = locked(FlockOperation::LockExclusive);
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(netlink::AUDIT))
             .expect("root may open an audit socket");
