@@ -1,5 +1,6 @@
 //! What a namespace wants done, in this order.
 
+use crate::sender::ProcessId;
 use auditns_wire::Errno;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -79,6 +80,14 @@ pub enum Action {
     Resume {
         /// Which one.
         endpoint: EndpointId,
+    },
+    /// Move this process with all its threads into the namespace of that number, which is new, and report with
+    /// [`crate::Input::ThreadGroupMoved`] at once. May come again after a restart: what is done already counts.
+    MoveThreadGroup {
+        /// The number.
+        contid: u64,
+        /// The process.
+        process: ProcessId,
     },
     /// Something that a person at the host should see.
     Notice(Notice),

@@ -26,6 +26,18 @@ impl Policy {
     }
 }
 
+/// What members may make inside a namespace with `AUDIT_CREATE_NS`, all of them together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nesting {
+    /// How deep: 1 allows namespaces inside the one that the host has made, and none inside those. 0 allows none.
+    pub depth: u32,
+    /// How many at a time.
+    pub number: u32,
+    /// What a new one gets of the backlog limit of the one that it is made in, in percent. With 0 its gate is closed until the
+    /// host raises its limit.
+    pub share: u32,
+}
+
 /// A namespace's configuration at creation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
@@ -44,6 +56,8 @@ pub struct Config {
     pub starter: Ids,
     /// What the host knows the container by: fields of every line in its log, after the namespace's number.
     pub labels: Vec<(Cow<'static, str>, String)>,
+    /// The namespaces in which it was made, the innermost first; none for one that the host has made.
+    pub parents: Vec<u64>,
     /// More fields of the START record, in order.
     pub start_fields: Vec<(Cow<'static, str>, String)>,
     /// Most rules that members may store; one more is refused with `ENOMEM`. Beyond some 8000 the memory for rules

@@ -86,6 +86,14 @@ mod switch {
         AttemptRenewed,
         /// A pass wakes all senders that wait, and not one.
         AllWoken,
+        /// What members of a nested namespace send is handled by the one that the host has made.
+        NestedHandledByParent,
+        /// A nested namespace ends without an END record.
+        NestedEndMissing,
+        /// A namespace is acknowledged before its first members are in it.
+        CreationAcknowledgedEarly,
+        /// A nested namespace begins with the backlog limit of its parent.
+        LimitInherited,
     }
 
     impl Fault {
@@ -118,6 +126,10 @@ mod switch {
             Fault::RateRenewedEarly,
             Fault::AttemptRenewed,
             Fault::AllWoken,
+            Fault::NestedHandledByParent,
+            Fault::NestedEndMissing,
+            Fault::CreationAcknowledgedEarly,
+            Fault::LimitInherited,
         ];
     }
 

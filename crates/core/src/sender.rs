@@ -21,6 +21,8 @@ pub enum Standing {
     /// Any other: audit looks as if it were not there (`ECONNREFUSED`), as the kernel's does for every user
     /// namespace but the initial one.
     Foreign,
+    /// In which namespace of a family the sender is cannot be told: it is answered as if it were foreign, and counted.
+    Unknown,
 }
 
 /// The audit capabilities a sender has towards the owner user namespace, by its effective set.

@@ -38,6 +38,9 @@ pub const TTY_SET: u16 = 1017;
 pub const SET_FEATURE: u16 = 1018;
 /// `AUDIT_GET_FEATURE`.
 pub const GET_FEATURE: u16 = 1019;
+/// `AUDIT_CREATE_NS`: the sender's thread group moves into an audit namespace of its own. The number is not the kernel's,
+/// which has no such message, but lies where the kernel has none.
+pub const CREATE_NS: u16 = 1090;
 /// `AUDIT_USER_AVC`: recorded even while auditing is disabled.
 pub const USER_AVC: u16 = 1107;
 /// `AUDIT_USER_TTY`: terminal input that a shell reports.

@@ -8,6 +8,7 @@ pub use owned::{OwnedInput, OwnedSocketRequest};
 
 use crate::action::EndpointId;
 use crate::config::Policy;
+use crate::family::Creation;
 use crate::mapped_ids::MappedIds;
 use crate::rules::{FileId, PathAnswers, PathQuestion};
 use crate::sender::{ProcessId, Sender, TaskDetails};
@@ -123,10 +124,28 @@ pub enum Input<'a> {
         /// What is known of the process: more fields of the record, in order.
         fields: &'a [(Cow<'static, str>, String)],
     },
+    /// What became of an [`crate::Action::MoveThreadGroup`]; to be given at once.
+    ThreadGroupMoved {
+        /// The number that the thread group was to carry.
+        contid: u64,
+        /// What is known of the new namespace, or why there is none.
+        outcome: Result<&'a Created, Errno>,
+    },
     /// A deadline may have passed.
     Tick,
     /// The last member is gone.
     Ended,
+}
+
+/// What the edge says of a namespace that was made inside another one, once its first members are there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Created {
+    /// Its name.
+    pub name: Vec<u8>,
+    /// More fields of its START record, in order.
+    pub start_fields: Vec<(Cow<'static, str>, String)>,
+    /// The ids that its owner user namespace maps, if they are known.
+    pub mapped: Option<MappedIds>,
 }
 
 /// How a process gets into a namespace that exists.
@@ -170,6 +189,8 @@ pub struct Inquiry {
     pub exe: bool,
     /// Paths of rules.
     pub paths: Vec<PathQuestion>,
+    /// A namespace inside this one is asked for.
+    pub creation: bool,
 }
 
 /// The answers to an [`Inquiry`].
@@ -183,4 +204,6 @@ pub struct Answers {
     pub exe: Option<FileId>,
     /// Where the paths lead.
     pub paths: PathAnswers,
+    /// What is to be known before a namespace inside this one is made.
+    pub creation: Option<Creation>,
 }

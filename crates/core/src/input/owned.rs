@@ -1,6 +1,6 @@
 //! Inputs that own what they speak of: what is read back of a written [`Input`].
 
-use super::{Answers, Delivery, Entrance, Input};
+use super::{Answers, Created, Delivery, Entrance, Input};
 use crate::action::EndpointId;
 use crate::config::Policy;
 use crate::mapped_ids::MappedIds;
@@ -72,6 +72,10 @@ pub enum OwnedInput {
         by: Ids,
         fields: Vec<(Cow<'static, str>, String)>,
     },
+    ThreadGroupMoved {
+        contid: u64,
+        outcome: Result<Created, Errno>,
+    },
     Tick,
     Ended,
 }
@@ -132,6 +136,9 @@ impl OwnedInput {
             OwnedInput::HostSetsPolicy(policy) => Input::HostSetsPolicy(*policy),
             OwnedInput::LetIn { operation, by, fields } => {
                 Input::LetIn { operation: *operation, by: *by, fields }
+            }
+            OwnedInput::ThreadGroupMoved { contid, outcome } => {
+                Input::ThreadGroupMoved { contid: *contid, outcome: outcome.as_ref().map_err(|errno| *errno) }
             }
             OwnedInput::Tick => Input::Tick,
             OwnedInput::Ended => Input::Ended,

@@ -4,13 +4,13 @@ use super::{Answers, Delivery, Entrance, Input, OwnedInput};
 use crate::rules::{FileId, PathKind, PathQuestion};
 use crate::sender::{Capabilities, ProcessId, Sender, Standing, TaskDetails};
 use crate::socket::{Caller, SocketRequest};
-use crate::{EndpointId, MappedIds, Policy};
+use crate::{Created, Creation, EndpointId, MappedIds, Policy};
 use auditns_wire::Errno;
 use auditns_wire::record::{Ids, TaskIds, Viewed};
 use std::time::Duration;
 
 /// How many variants there are.
-const VARIANTS: usize = 19;
+const VARIANTS: usize = 20;
 
 /// The place of a variant. A new one does not compile until it has a place, and then has to be among the samples.
 fn place(input: &Input<'_>) -> usize {
@@ -34,8 +34,9 @@ fn place(input: &Input<'_>) -> usize {
         Input::HostSetsRateLimit(_) => 14,
         Input::HostSetsPolicy(_) => 15,
         Input::LetIn { .. } => 16,
-        Input::Tick => 17,
-        Input::Ended => 18,
+        Input::ThreadGroupMoved { .. } => 17,
+        Input::Tick => 18,
+        Input::Ended => 19,
     }
 }
 
@@ -78,6 +79,7 @@ fn answers() -> Answers {
         ]
         .into_iter()
         .collect(),
+        creation: Some(Creation { contid: Some(u64::MAX), permitted: true }),
     }
 }
 
@@ -117,6 +119,11 @@ fn each(mut check: impl FnMut(Input<'_>)) {
     let (by, fields) = (Ids { pid: 1, uid: 2, auid: 3, ses: 4 }, [("vm-pid".into(), "5".to_owned())]);
     for operation in [Entrance::First, Entrance::Join] {
         check(Input::LetIn { operation, by, fields: &fields });
+    }
+    let mapped = Some(MappedIds::all());
+    let created = Created { name: b"web.1".to_vec(), start_fields: fields.to_vec(), mapped };
+    for outcome in [Ok(&created), Err(Errno::ESRCH)] {
+        check(Input::ThreadGroupMoved { contid: u64::MAX, outcome });
     }
     check(Input::Tick);
     check(Input::Ended);

@@ -5,7 +5,7 @@ use crate::action::{Action, EndpointId};
 use crate::config::Policy;
 use crate::input::{Answers, Inquiry};
 use crate::rules::{PathKind, PathQuestion, path_questions};
-use crate::sender::Sender;
+use crate::sender::{Sender, Standing};
 use crate::socket::option;
 use crate::time::Now;
 use auditns_wire::Errno;
@@ -73,6 +73,7 @@ impl Namespace {
                             .extend([old, new].map(|path| PathQuestion { path, kind: PathKind::Dir }));
                     }
                 }
+                kind::CREATE_NS => inquiry.creation = is_alone(bytes),
                 _ => {}
             }
         }
@@ -90,6 +91,9 @@ impl Namespace {
         now: Now,
     ) {
         count(&mut self.counters.datagrams);
+        if sender.standing == Standing::Unknown {
+            count(&mut self.counters.unknown_senders);
+        }
         self.endpoints.autobind(endpoint, sender.own_pid);
         self.refusals.clear();
         let first_action = self.output.len();
@@ -152,7 +156,14 @@ impl Namespace {
         }
     }
 
-    pub(super) fn acknowledge(&mut self, endpoint: EndpointId, message: &Message<'_>, verdict: Verdict) {
+    /// Takes note of a datagram with a request for a namespace inside this one, which the family handles.
+    pub(crate) fn note_creation(&mut self, endpoint: EndpointId, sender: &Sender) {
+        count(&mut self.counters.datagrams);
+        count(&mut self.counters.messages);
+        self.endpoints.autobind(endpoint, sender.own_pid);
+    }
+
+    pub(crate) fn acknowledge(&mut self, endpoint: EndpointId, message: &Message<'_>, verdict: Verdict) {
         let frame = self.acknowledgement(endpoint, message, verdict);
         fault!(AcknowledgedBeforeStored => return self.output.push_front(Action::Reply { endpoint, frame }));
         self.output.push_back(Action::Reply { endpoint, frame });
@@ -167,6 +178,11 @@ impl Namespace {
         let capped = self.endpoints.has_option(endpoint, option::CAP_ACK);
         reply::acknowledgement(message, verdict, self.endpoints.port(endpoint), capped)
     }
+}
+
+/// Whether a datagram has no more than one message.
+fn is_alone(bytes: &[u8]) -> bool {
+    messages(bytes).nth(1).is_none()
 }
 
 impl Request<'_> {

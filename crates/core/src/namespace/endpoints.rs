@@ -3,13 +3,13 @@
 use super::Namespace;
 use crate::action::EndpointId;
 use crate::sender::{Sender, TaskDetails};
-use crate::socket::option;
+use crate::socket::{Caller, option};
 use crate::time::Now;
 use auditns_wire::address::Address;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the namespace knows of one socket.
+/// What is known of one socket.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Endpoint {
     /// `SOCK_RAW` or `SOCK_DGRAM`, which differ in what `SO_TYPE` says.
@@ -25,6 +25,8 @@ pub(super) struct Endpoint {
     /// Whom `connect(2)` named.
     pub(super) destination: Address,
     pub(super) options: Options,
+    /// The namespace of whoever joined a group through this socket last: it gets that one's records.
+    joined_in: u64,
     /// Whoever joined a group through this socket last.
     pub(super) joiner: Option<Box<(Sender, TaskDetails)>>,
 }
@@ -59,9 +61,9 @@ impl Options {
     }
 }
 
-/// All open sockets.
+/// All open sockets. The namespaces of a family share them.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Endpoints {
+pub(crate) struct Endpoints {
     open: BTreeMap<EndpointId, Endpoint>,
     ports: BTreeSet<u32>,
     autobinds: u32,
@@ -88,6 +90,7 @@ impl Endpoints {
             knows_groups: false,
             destination: Address::default(),
             options: Options::default(),
+            joined_in: 0,
             joiner: None,
         };
         self.open.insert(endpoint, new);
@@ -140,21 +143,44 @@ impl Endpoints {
         }
     }
 
-    /// Whether an endpoint listens already or there is room for one more that does.
-    pub(super) fn may_listen(&self, endpoint: EndpointId) -> bool {
-        let mut members = self.members().map(|(member, _)| member);
+    /// Makes an endpoint a member of these groups and no other, by joining some of them in that namespace.
+    pub(super) fn join(&mut self, endpoint: EndpointId, namespace: u64, caller: &Caller, groups: u32) {
+        if let Some(known) = self.open.get_mut(&endpoint) {
+            if groups & !known.groups != 0 || (groups != 0 && known.joined_in != namespace) {
+                known.joiner = Some(Box::new((caller.sender, caller.details.clone().unwrap_or_default())));
+                known.joined_in = namespace;
+            }
+            known.groups = groups;
+        }
+    }
+
+    /// Leaves all groups but these.
+    pub(super) fn leave(&mut self, endpoint: EndpointId, groups: u32) {
+        if let Some(known) = self.open.get_mut(&endpoint) {
+            known.groups = groups;
+        }
+    }
+
+    /// The namespace in which an endpoint is in a group.
+    pub(crate) fn joined_in(&self, endpoint: EndpointId) -> Option<u64> {
+        self.open.get(&endpoint).filter(|known| known.groups != 0).map(|known| known.joined_in)
+    }
+
+    /// Whether an endpoint listens to that namespace already or there is room for one more that does.
+    pub(super) fn may_listen(&self, endpoint: EndpointId, namespace: u64) -> bool {
+        let mut members = self.members(namespace).map(|(member, _)| member);
         members.clone().any(|member| member == endpoint) || members.nth(LISTENERS - 1).is_none()
     }
 
-    /// The members of READLOG that get records: one that is not bound gets none, because port id 0 is the one that the
+    /// The members of READLOG that get a namespace's records: one that is not bound gets none, because port id 0 is the one that the
     /// kernel leaves out (kernel: `do_one_broadcast`).
-    pub(super) fn listeners(&self) -> impl Iterator<Item = EndpointId> {
-        self.members().filter(|(_, known)| known.port.is_some()).map(|(endpoint, _)| endpoint)
+    pub(crate) fn listeners(&self, namespace: u64) -> impl Iterator<Item = EndpointId> {
+        self.members(namespace).filter(|(_, known)| known.port.is_some()).map(|(endpoint, _)| endpoint)
     }
 
-    fn members(&self) -> impl Iterator<Item = (EndpointId, &Endpoint)> + Clone {
+    fn members(&self, namespace: u64) -> impl Iterator<Item = (EndpointId, &Endpoint)> + Clone {
         let all = self.open.iter().map(|(endpoint, known)| (*endpoint, known));
-        all.filter(|(_, known)| known.groups & READLOG_BIT != 0)
+        all.filter(move |(_, known)| known.groups & READLOG_BIT != 0 && known.joined_in == namespace)
     }
 }
 
@@ -168,8 +194,11 @@ impl Namespace {
             registration.closed = true;
         }
         self.waiters.forget(endpoint);
-        let Some(closed) = self.endpoints.close(endpoint) else { return };
-        if let Some(joiner) = closed.joiner {
+        // Of a family the namespace in which it has joined a group hears of it first.
+        if let Some(closed) = self.endpoints.close(endpoint)
+            && closed.joined_in == self.config.contid
+            && let Some(joiner) = closed.joiner
+        {
             let (sender, details) = *joiner;
             for group in groups(closed.groups) {
                 self.log_listener(&sender, &details, group, false, true, now);

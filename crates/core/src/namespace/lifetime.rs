@@ -34,6 +34,8 @@ pub struct Counters {
     pub missed_by_listeners: u64,
     /// Records that could not be written to the host's log.
     pub store_failures: u64,
+    /// Datagrams of senders of whom it could not be told in which namespace of the family they are.
+    pub unknown_senders: u64,
     /// Most rules at one time that were stored but not enforced.
     pub unenforced_rules: usize,
 }
@@ -50,7 +52,8 @@ impl Namespace {
             ("backlog_limit".into(), self.config.backlog_limit.to_string()),
         ];
         fields.extend(self.config.start_fields.iter().cloned());
-        self.store_lifetime("start", self.config.starter, fields, now);
+        let operation = if self.config.parents.is_empty() { "start" } else { "create" };
+        self.store_lifetime(operation, self.config.starter, fields, now);
     }
 
     pub(super) fn store_end(&mut self, now: Now) {
@@ -66,7 +69,11 @@ impl Namespace {
             ("log_failures", counters.store_failures.to_string()),
             ("rules_not_enforced", counters.unenforced_rules.to_string()),
         ];
-        let fields = fields.map(|(name, value)| (name.into(), value)).into();
+        let mut fields: Vec<_> = fields.map(|(name, value)| (name.into(), value)).into();
+        // There are none without nested namespaces.
+        if counters.unknown_senders > 0 {
+            fields.push(("unknown_senders".into(), counters.unknown_senders.to_string()));
+        }
         self.store_lifetime("stop", self.config.starter, fields, now);
     }
 

@@ -31,11 +31,11 @@ use crate::action::Action;
 use crate::config::{Config, Policy};
 use crate::input::Input;
 use crate::mapped_ids::MappedIds;
+use crate::output::Output;
 use crate::rules::RuleSet;
 use crate::time::Now;
 use auditns_wire::record::provenance;
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
 use std::time::Duration;
 
 /// One audit subsystem.
@@ -65,7 +65,7 @@ pub struct Namespace {
     queues: queues::Queues,
     worker: worker::Worker,
     waiters: waiters::Waiters,
-    output: VecDeque<Action>,
+    output: Output,
     refusals: Vec<store_failure::Refusal>,
     counters: Counters,
 }
@@ -90,10 +90,10 @@ impl Namespace {
             queues: queues::Queues::new(config.queue_bytes),
             worker: worker::Worker::default(),
             waiters: waiters::Waiters::default(),
-            output: VecDeque::new(),
+            output: Output::of(config.contid),
             refusals: Vec::new(),
             counters: Counters::default(),
-            provenance: provenance(config.contid, &config.labels),
+            provenance: provenance(config.contid, &config.parents, &config.labels),
             config,
         };
         fault!(NamesAnotherNamespace => namespace.provenance.push('0'));
@@ -137,7 +137,8 @@ impl Namespace {
             Input::LetIn { operation, by, fields } => {
                 self.store_lifetime(operation.name(), by, fields.to_vec(), now);
             }
-            Input::Tick => {}
+            // What is about families, their namespaces are not told.
+            Input::Tick | Input::ThreadGroupMoved { .. } => {}
             Input::Ended => self.store_end(now),
         }
         self.expire(now);
@@ -146,13 +147,13 @@ impl Namespace {
 
     /// The next thing to do, in order.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.output.pop_front()
+        self.output.pop_front().map(|(_, action)| action)
     }
 
     /// What [`Namespace::poll_action`] will yield if nothing else happens, in order. An edge may store records ahead of
     /// what comes before them: a log can be written in larger pieces then.
     pub fn waiting_actions(&self) -> impl ExactSizeIterator<Item = &Action> + Clone {
-        self.output.iter()
+        self.output.iter().map(|(_, action)| action)
     }
 
     /// When [`Input::Tick`] is due, on the clock of [`Now::since_boot`]; `None` when nothing waits for time.
@@ -163,6 +164,11 @@ impl Namespace {
     /// Number of the namespace.
     pub fn contid(&self) -> u64 {
         self.config.contid
+    }
+
+    /// Number of the namespace that it is inside of, if members have made it.
+    pub fn parent(&self) -> Option<u64> {
+        self.config.parents.first().copied()
     }
 
     /// Name of the namespace.
@@ -183,6 +189,30 @@ impl Namespace {
     /// Number of rules that members stored, 0..=`rules_max` of [`Config`].
     pub fn rules_count(&self) -> usize {
         self.rules.len()
+    }
+
+    /// Lends another namespace of the family the sockets and the actions that wait, or takes them back.
+    pub(crate) fn exchange(&mut self, other: &mut Namespace) {
+        std::mem::swap(&mut self.endpoints, &mut other.endpoints);
+        self.output.swap(&mut other.output);
+    }
+
+    /// The sockets.
+    pub(crate) fn endpoints(&self) -> &endpoints::Endpoints {
+        &self.endpoints
+    }
+
+    pub(crate) fn output_mut(&mut self) -> &mut Output {
+        &mut self.output
+    }
+
+    pub(crate) fn output(&self) -> &Output {
+        &self.output
+    }
+
+    /// What the host has decided about it.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
     }
 
     fn expire(&mut self, now: Now) {

@@ -12,7 +12,7 @@ use auditns_wire::message_type::EVENT_LISTENER;
 use auditns_wire::record::{self, Body, ListenerChange};
 
 impl Namespace {
-    /// Asks to join the groups of `wanted`, all or none; they are joined with [`Namespace::set_groups`]. Kernel:
+    /// Asks to join the groups of `wanted`, all or none; they are joined with [`super::endpoints::Endpoints::join`]. Kernel:
     /// `audit_multicast_bind` for each, `netlink_undo_bind` when one refuses.
     pub(super) fn ask_to_join(
         &mut self,
@@ -24,7 +24,7 @@ impl Namespace {
         for group in groups(wanted) {
             let answer = if !caller.sender.capabilities.read {
                 Err(Errno::EPERM)
-            } else if group == READLOG && !self.endpoints.may_listen(endpoint) {
+            } else if group == READLOG && !self.endpoints.may_listen(endpoint, self.config.contid) {
                 Err(Errno::ENOMEM)
             } else {
                 Ok(())
@@ -39,25 +39,16 @@ impl Namespace {
         Ok(())
     }
 
-    /// Sockets that get a copy of every record.
+    /// Sockets that get a copy of every record. Of a namespace that others have made inside, [`crate::Family::listeners_count`]
+    /// tells.
     pub fn listeners_count(&self) -> usize {
-        self.endpoints.listeners().count()
+        self.endpoints.listeners(self.config.contid).count()
     }
 
     /// Takes back what [`Namespace::ask_to_join`] granted.
     pub(super) fn undo_join(&mut self, caller: &Caller, granted: u32, now: Now) {
         for group in groups(granted) {
             self.log_membership(caller, group, false, true, now);
-        }
-    }
-
-    /// Makes an endpoint a member of these groups and no other.
-    pub(super) fn set_groups(&mut self, endpoint: EndpointId, caller: &Caller, groups: u32) {
-        if let Some(known) = self.endpoints.get_mut(endpoint) {
-            if groups & !known.groups != 0 {
-                known.joiner = Some(Box::new((caller.sender, caller.details.clone().unwrap_or_default())));
-            }
-            known.groups = groups;
         }
     }
 
@@ -101,7 +92,7 @@ impl Namespace {
     pub(super) fn multicast(&mut self, message_type: u16, text: &[u8]) {
         let frames = self
             .endpoints
-            .listeners()
+            .listeners(self.config.contid)
             .map(|endpoint| Action::Offer { endpoint, frame: record::multicast(message_type, text) });
         self.output.extend(frames);
     }

@@ -10,7 +10,7 @@ impl Namespace {
     /// Kernel: `audit_netlink_ok`, with its order of checks. The namespace adds two refusals of its own: user
     /// messages while the gate is closed, and what the strict policy leaves to the host.
     pub(super) fn permit(&self, message_type: u16, sender: &Sender) -> Result<(), Errno> {
-        if sender.standing == Standing::Foreign {
+        if sender.standing != Standing::Served {
             return Err(Errno::ECONNREFUSED);
         }
         match message_type {
@@ -35,6 +35,8 @@ impl Namespace {
                 }
                 Ok(())
             }
+            // Handled by the family, where it is alone in its datagram.
+            kind::CREATE_NS => Err(Errno::EINVAL),
             _ if is_user(message_type) => {
                 if !sender.capabilities.write {
                     return Err(Errno::EPERM);

@@ -86,7 +86,7 @@ impl Namespace {
             self.undo_join(caller, groups, now);
             return Err(Errno::EADDRINUSE);
         }
-        self.set_groups(endpoint, caller, groups);
+        self.endpoints.join(endpoint, self.config.contid, caller, groups);
         Ok(())
     }
 
@@ -133,9 +133,9 @@ impl Namespace {
                 let group = 1 << (value - 1);
                 if option == option::ADD_MEMBERSHIP {
                     self.ask_to_join(endpoint, caller, group, now)?;
-                    self.set_groups(endpoint, caller, before | group);
+                    self.endpoints.join(endpoint, self.config.contid, caller, before | group);
                 } else {
-                    self.set_groups(endpoint, caller, before & !group);
+                    self.endpoints.leave(endpoint, before & !group);
                     // Leaving a group one is not in succeeds and is recorded too.
                     self.log_membership(caller, value, false, true, now);
                 }

@@ -72,23 +72,14 @@ impl Namespace {
         self.output.push_back(Action::Pause { endpoint });
         // A daemon must see the answer to its registration before the first record, so its answers do not wait.
         let of_daemon = self.registration.is_some_and(|registration| registration.endpoint == endpoint);
-        let answers = self.output.range(first_action..);
-        let answers =
-            answers.filter(|action| matches!(action, Action::Reply { endpoint: to, .. } if *to == endpoint));
+        let is_answer =
+            |action: &Action| matches!(action, Action::Reply { endpoint: to, .. } if *to == endpoint);
+        let answers = self.output.since(first_action).filter(|action| is_answer(action));
         if of_daemon || self.waiters.held() + answers.map(size).sum::<usize>() > HELD_MAX {
             self.waiters.0.push_back(Waiter { endpoint, until, replies: Vec::new() });
             return;
         }
-        let mut replies = Vec::new();
-        let mut kept = self.output.split_off(first_action);
-        kept.retain_mut(|action| {
-            let held = matches!(action, Action::Reply { endpoint: to, .. } if *to == endpoint);
-            if held {
-                replies.push(std::mem::replace(action, Action::Resume { endpoint }));
-            }
-            !held
-        });
-        self.output.append(&mut kept);
+        let replies = self.output.take_since(first_action, is_answer);
         self.waiters.0.push_back(Waiter { endpoint, until, replies });
     }
 
@@ -96,6 +87,18 @@ impl Namespace {
     pub(super) fn wake_one(&mut self) {
         fault!(AllWoken => while let Some(waiter) = self.waiters.0.pop_front() { self.wake(waiter) });
         if let Some(waiter) = self.waiters.0.pop_front() {
+            self.wake(waiter);
+        }
+    }
+
+    /// Whether senders wait because the main queue is over its limit.
+    pub fn has_waiters(&self) -> bool {
+        !self.waiters.0.is_empty()
+    }
+
+    /// The namespace ends: nobody waits for it any longer.
+    pub(crate) fn release_waiters(&mut self) {
+        while let Some(waiter) = self.waiters.0.pop_front() {
             self.wake(waiter);
         }
     }

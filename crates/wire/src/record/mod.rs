@@ -48,10 +48,22 @@ pub fn namespace_text(stamp: Stamp, body: &Body) -> Vec<u8> {
 
 /// The fields with which every line of a namespace in the host's log begins: its number, and what the host knows its
 /// container by. Values that are no plain words are written as untrusted strings.
-pub fn provenance(contid: u64, labels: &[(Cow<'static, str>, String)]) -> String {
+///
+/// `parents` are the namespaces in which it was made, the innermost first: `contid=7 parent=3`. With more than one the whole
+/// line of them follows, as the container-id patches for the kernel wrote it: `contid=9 parent=7 chain=9,^7,^3`.
+pub fn provenance(contid: u64, parents: &[u64], labels: &[(Cow<'static, str>, String)]) -> String {
     let mut text = format!("contid={contid}");
+    // Writing to a String cannot fail.
+    if let Some(parent) = parents.first() {
+        let _ = write!(text, " parent={parent}");
+    }
+    if parents.len() > 1 {
+        let _ = write!(text, " chain={contid}");
+        for parent in parents {
+            let _ = write!(text, ",^{parent}");
+        }
+    }
     for (name, value) in labels {
-        // Writing to a String cannot fail.
         let _ = write!(text, " {name}={}", body::bare(value));
     }
     text
@@ -103,9 +115,16 @@ mod tests {
 
     #[test]
     fn labels_follow_the_number_and_cannot_forge_a_field() {
-        assert_eq!(provenance(9, &[]), "contid=9");
+        assert_eq!(provenance(9, &[], &[]), "contid=9");
         let labels = [("k8s-ns".into(), "prod".to_owned()), ("k8s-pod".into(), "x\" uid=0 \n".to_owned())];
-        assert_eq!(provenance(9, &labels), "contid=9 k8s-ns=prod k8s-pod=7822207569643D30200A");
+        assert_eq!(provenance(9, &[], &labels), "contid=9 k8s-ns=prod k8s-pod=7822207569643D30200A");
+    }
+
+    #[test]
+    fn a_nested_namespace_is_named_with_those_around_it() {
+        assert_eq!(provenance(7, &[3], &[]), "contid=7 parent=3");
+        let labels = [("k8s-ns".into(), "prod".to_owned())];
+        assert_eq!(provenance(9, &[7, 3], &labels), "contid=9 parent=7 chain=9,^7,^3 k8s-ns=prod");
     }
 
     #[test]

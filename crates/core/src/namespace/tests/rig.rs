@@ -112,6 +112,7 @@ impl Rig {
             queue_bytes: Config::QUEUE_BYTES,
             starter: Ids { pid: 1, uid: 0, auid: 1000, ses: 2 },
             labels: Vec::new(),
+            parents: Vec::new(),
             start_fields: vec![("runtime".into(), "runc".to_owned())],
             rules_max: Config::RULES_MAX,
             inside_log: false,
@@ -189,6 +190,7 @@ impl Rig {
         Answers {
             details: inquiry.details.then(details),
             ancestors: ancestors.cloned().unwrap_or_default(),
+            creation: None,
             exe: self.exe.filter(|_| inquiry.exe),
             paths: inquiry
                 .paths
@@ -355,7 +357,10 @@ impl Rig {
                     let paused = self.paused.remove(endpoint);
                     assert!(paused || self.reads_from_paused, "resumed without a pause: {endpoint:?}");
                 }
-                Action::StoreInside { .. } | Action::SocketAnswer { .. } | Action::Notice(_) => {}
+                Action::StoreInside { .. }
+                | Action::SocketAnswer { .. }
+                | Action::MoveThreadGroup { .. }
+                | Action::Notice(_) => {}
             }
             self.trace.push(action);
         }
