@@ -123,6 +123,12 @@ pub struct NamespaceInfo {
     pub restarts: u32,
     /// Descriptors that would be lost with the supervisor, because whoever keeps them had no room or did not answer.
     pub unkept: u64,
+    /// The number of the namespace that it is inside of, if members have made it.
+    #[serde(default)]
+    pub parent: Option<u64>,
+    /// Datagrams of senders of whom it could not be told in which of the namespaces inside each other they are.
+    #[serde(default)]
+    pub unknown_senders: u64,
 }
 
 /// Which namespace `Show` is about.

@@ -75,6 +75,7 @@ impl Edge {
             queue_bytes: 1 << 16,
             starter: Ids::default(),
             labels: Vec::new(),
+            parents: Vec::new(),
             start_fields: Vec::new(),
             rules_max: Config::RULES_MAX,
             inside_log: true,
@@ -145,7 +146,7 @@ impl Edge {
                 assert_eq!(call, self.calls, "an answer belongs to the call that is made");
                 self.answers += 1;
             }
-            Action::AwaitWritable { .. } | Action::Notice(_) => {}
+            Action::AwaitWritable { .. } | Action::MoveThreadGroup { .. } | Action::Notice(_) => {}
         }
     }
 
@@ -195,6 +196,7 @@ impl Edge {
         }
         let inquiry = self.namespace.inquire(bytes);
         let answers = Answers {
+            creation: None,
             details: inquiry.details.then(TaskDetails::default),
             ancestors: Vec::new(),
             exe: Some(FileId { device: 1, inode: 1 }),

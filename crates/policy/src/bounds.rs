@@ -30,6 +30,12 @@ pub const SOCKETS: RangeInclusive<usize> = 2..=4096;
 pub const RULES: RangeInclusive<usize> = 0..=8192;
 /// Bytes of queued records of a namespace.
 pub const QUEUE_BYTES: RangeInclusive<usize> = 64 << 10..=256 << 20;
+/// Namespaces inside one that the host has made, at a time. With 0 members can make none.
+pub const NESTED_NAMESPACES: RangeInclusive<u32> = 0..=64;
+/// How deep they may be inside each other. With 0 members can make none.
+pub const NESTED_DEPTH: RangeInclusive<u32> = 0..=8;
+/// A share.
+pub const PERCENT: RangeInclusive<u32> = 0..=100;
 /// Bytes of one log file.
 pub const LOG_SIZE: RangeInclusive<u64> = 64 << 10..=1 << 40;
 /// Log files of a namespace, the current one included.

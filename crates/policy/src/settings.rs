@@ -125,6 +125,13 @@ pub struct Settings {
     pub log_files: u32,
     /// Whether records are kept as the namespace sees them, too.
     pub inside_log: bool,
+    /// Most namespaces that members may make inside at a time, [`crate::bounds::NESTED_NAMESPACES`].
+    pub nested_namespaces: u32,
+    /// How deep they may be inside each other, [`crate::bounds::NESTED_DEPTH`].
+    pub nested_depth: u32,
+    /// What one gets of the backlog limit of the namespace that it is made in, in percent; 0 leaves audit unavailable there
+    /// until the host raises its limit.
+    pub nested_share: u32,
     /// File names of programs that get netlink's addresses and control messages with what they receive; `*` at the end
     /// stands for any ending. At most [`crate::bounds::STRICT_CLIENTS`].
     pub strict_clients: Vec<String>,
@@ -152,6 +159,9 @@ impl Default for Defaults {
             log_size: 8 << 20,
             log_files: 5,
             inside_log: true,
+            nested_namespaces: 16,
+            nested_depth: 4,
+            nested_share: 0,
             strict_clients: Vec::new(),
         };
         Defaults { settings, unprivileged_backlog_limit: 0 }
@@ -172,6 +182,9 @@ impl Defaults {
         set(&mut settings.log_size, changes.log_size);
         set(&mut settings.log_files, changes.log_files);
         set(&mut settings.inside_log, changes.inside_log);
+        set(&mut settings.nested_namespaces, changes.nested_namespaces);
+        set(&mut settings.nested_depth, changes.nested_depth);
+        set(&mut settings.nested_share, changes.nested_share);
         set(&mut settings.strict_clients, changes.strict_clients.clone());
     }
 }
@@ -196,5 +209,8 @@ pub(crate) struct Changes {
     pub(crate) log_size: Option<u64>,
     pub(crate) log_files: Option<u32>,
     pub(crate) inside_log: Option<bool>,
+    pub(crate) nested_namespaces: Option<u32>,
+    pub(crate) nested_depth: Option<u32>,
+    pub(crate) nested_share: Option<u32>,
     pub(crate) strict_clients: Option<Vec<String>>,
 }

@@ -37,6 +37,9 @@ fn all(settings: &Settings, unprivileged_backlog_limit: u32) -> Changes {
         log_size: Some(settings.log_size),
         log_files: Some(settings.log_files),
         inside_log: Some(settings.inside_log),
+        nested_namespaces: Some(settings.nested_namespaces),
+        nested_depth: Some(settings.nested_depth),
+        nested_share: Some(settings.nested_share),
         strict_clients: Some(settings.strict_clients.clone()),
     }
 }
@@ -67,6 +70,9 @@ fn changes(formatter: &mut fmt::Formatter<'_>, changes: &Changes) -> fmt::Result
     key(formatter, "log-size", changes.log_size.map(|bytes| quoted(&size::show(bytes))))?;
     key(formatter, "log-files", changes.log_files)?;
     key(formatter, "inside-log", changes.inside_log)?;
+    key(formatter, "nested-namespaces", changes.nested_namespaces)?;
+    key(formatter, "nested-depth", changes.nested_depth)?;
+    key(formatter, "nested-share", changes.nested_share)?;
     key(formatter, "strict-clients", strict_clients)
 }
 
@@ -114,6 +120,7 @@ mod tests {
              [[namespace]]\nruntime = 'x*'\nuser = 'a\\b'\nname = '*'\nrefuse = true\n\
              [[namespace]]\nbacklog-limit = 1\nunprivileged-backlog-limit = 2\nrate-limit = 3\nread-rate = 9\npolicy = 'strict'\n\
              sockets = 4\nrules = 5\nqueue-bytes = '6M'\nlog-size = '7M'\nlog-files = 8\ninside-log = false\n\
+             nested-namespaces = 3\nnested-depth = 2\nnested-share = 50\n\
              strict-clients = []\n",
         );
         let mut again = parsed(&policy.to_string());

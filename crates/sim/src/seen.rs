@@ -107,7 +107,7 @@ impl Seen {
             Action::Notice(Notice::Daemon { pid, registered }) => {
                 Seen::Daemon { pid: *pid, registered: *registered }
             }
-            Action::Notice(Notice::RuleNotEnforced { .. }) => {
+            Action::Notice(Notice::RuleNotEnforced { .. }) | Action::MoveThreadGroup { .. } => {
                 return Err("Nobody has added a rule, and one is not enforced.".to_owned());
             }
         })

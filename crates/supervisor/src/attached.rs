@@ -5,11 +5,13 @@ use auditns_sys::filter::{FilterOptions, Program};
 use auditns_sys::identity::capabilities::{self, Capability};
 use auditns_sys::identity::namespace::{INITIAL_USER_INODE, NamespaceFile, NamespaceKind};
 use auditns_sys::launch::{self, Candidate, LaunchError, LaunchOptions, LoginuidReset};
+use auditns_sys::signals::SignalFd;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
-use std::process::{Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 
 /// Why a command could not be run.
 #[derive(Debug, thiserror::Error)]
@@ -63,19 +65,47 @@ pub fn run<E: std::error::Error + Send + 'static>(
     let mut command = Command::new(program);
     command.args(arguments).envs(environment);
     let admit = |candidate: &Candidate<'_>| admit(candidate).map_err(AttachedError::Refused);
-    let mut child = launch::spawn_admitted(command, &options, admit)?.child;
+    let child = launch::spawn_admitted(command, &options, admit)?.child;
+    wait_for(child, &signals)
+}
+
+/// Starts the command in a namespace inside the one that this process is in, and waits for it, passing signals on. Returns its
+/// exit status; other members may live on.
+///
+/// # Errors
+/// See [`AttachedError`]. Nothing has been executed then, except with [`AttachedError::Wait`].
+pub fn run_nested(
+    words: &[OsString],
+    loginuid: LoginuidReset,
+    confinement: Confinement,
+) -> Result<ExitStatus, AttachedError<Infallible>> {
+    let (program, arguments) = words.split_first().ok_or(AttachedError::NoCommand)?;
+    let keep_ignored = launch::ignored_signals();
+    let signals = forwarding::block().map_err(wait("blocking signals"))?;
+    let Confinement { allow, new_session_keyring, environment } = confinement;
+    let options = LaunchOptions { filter: filter(false), allow, new_session_keyring, loginuid, keep_ignored };
+    let mut command = Command::new(program);
+    command.args(arguments).envs(environment);
+    let child = launch::spawn_nested(command, &options)?.child;
+    wait_for(child, &signals)
+}
+
+fn wait_for<E: std::error::Error + 'static>(
+    mut child: Child,
+    signals: &SignalFd,
+) -> Result<ExitStatus, AttachedError<E>> {
     let pid = Pid::from_child(&child);
     let pidfd = pidfd_open(pid, PidfdFlags::empty())
         .map_err(io::Error::from)
         .map_err(wait("watching the command"))?;
     loop {
-        let mut waiting = [PollFd::new(&pidfd, PollFlags::IN), PollFd::new(&signals, PollFlags::IN)];
+        let mut waiting = [PollFd::new(&pidfd, PollFlags::IN), PollFd::new(signals, PollFlags::IN)];
         match poll(&mut waiting, None) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(wait("waiting for events")(error.into())),
         }
         let ended = waiting[0].revents().contains(PollFlags::IN);
-        forwarding::forward_all(&signals, Some(pid));
+        forwarding::forward_all(signals, Some(pid));
         if ended {
             return child.wait().map_err(wait("waiting for the command"));
         }

@@ -17,7 +17,7 @@ use crate::settings::Settings;
 use crate::start::{self, First};
 use crate::time::now;
 use auditns_bpf::Membership;
-use auditns_core::{Config, Namespace, Policy};
+use auditns_core::{Config, Family, Namespace, Nesting, Policy};
 use auditns_sys::launch::{self, LaunchError, LaunchOptions, Launched, LoginuidReset};
 use auditns_sys::signals::SignalFd;
 use auditns_sys::{Endpoints, SentBy, clock};
@@ -146,6 +146,7 @@ pub fn run(options: &Options, observer: &mut (dyn Observer + Send)) -> Result<Ex
         inside_log: false,
         delivery_delay: Config::DELIVERY_DELAY,
         labels: Vec::new(),
+        parents: Vec::new(),
         start_fields: start::fields(&First {
             runtime: "run",
             pid,
@@ -157,7 +158,8 @@ pub fn run(options: &Options, observer: &mut (dyn Observer + Send)) -> Result<Ex
     };
     let Launched { child, listener, wait_killable, .. } = launched;
     let parts = Parts {
-        namespace: Durable::new(Namespace::new(config, now()), None),
+        namespace: Durable::new(Family::new(Namespace::new(config, now()), Nesting::default()), None),
+        nesting: None,
         answers: None,
         calls: Calls::new(None),
         storage: Storage::new(LogFile::new(folder.path(), options.rotation)),

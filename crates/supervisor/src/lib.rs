@@ -20,6 +20,7 @@ mod server;
 mod settings;
 mod start;
 mod state;
+mod tags;
 #[cfg(test)]
 mod testing;
 mod time;

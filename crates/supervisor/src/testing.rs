@@ -4,7 +4,7 @@ use crate::log::Rotation;
 use crate::origin::Origin;
 use crate::settings::Settings;
 use crate::state::Frame;
-use auditns_core::{Config, Policy};
+use auditns_core::{Config, Family, Namespace, Nesting, Policy};
 use auditns_wire::record::Ids;
 use std::io::Write as _;
 use std::path::Path;
@@ -26,11 +26,17 @@ pub(crate) fn config() -> Config {
         queue_bytes: Config::QUEUE_BYTES,
         starter: Ids { pid: 1, uid: 0, auid: Ids::UNSET, ses: Ids::UNSET },
         labels: Vec::new(),
+        parents: Vec::new(),
         start_fields: Vec::new(),
         rules_max: Config::RULES_MAX,
         inside_log: false,
         delivery_delay: std::time::Duration::ZERO,
     }
+}
+
+/// It alone, which members make nothing inside of.
+pub(crate) fn family(config: Config) -> Family {
+    Family::new(Namespace::new(config, crate::time::now()), Nesting::default())
 }
 
 /// Where it comes from.
@@ -60,6 +66,7 @@ pub(crate) fn frame(log_folder: &Path) -> Frame {
         owner: None,
         listeners: Vec::new(),
         looking_up: Vec::new(),
+        nested: Vec::new(),
         answers: Vec::new(),
     }
 }

@@ -6,10 +6,10 @@ use crate::options::{Loginuid, Policy, Run};
 use crate::terminal::{Terminal, line};
 use auditns_control::client::Client;
 use auditns_control::interface::{self, CreateRequest};
-use auditns_supervisor::attached::{self, Confinement};
+use auditns_supervisor::attached::{self, AttachedError, Confinement};
 use auditns_supervisor::embedded::{self, Options, RunError};
 use auditns_supervisor::log::Rotation;
-use auditns_sys::launch::LoginuidReset;
+use auditns_sys::launch::{LoginuidReset, listener_is_taken};
 use std::collections::BTreeMap;
 use std::env;
 use std::os::fd::AsFd;
@@ -27,8 +27,12 @@ pub(crate) fn run(run: &Run) -> ExitCode {
     if let Some(hint) = launched::hint(&run.command) {
         line(hint);
     }
-    // What the command line asks of this process alone, a supervisor cannot do.
-    if !(run.embedded || run.events || run.log_dir.is_some()) {
+    // What the command line asks of this process alone, nobody else can do.
+    let own_service = run.embedded || run.events || run.log_dir.is_some();
+    if !own_service && listener_is_taken().unwrap_or(false) {
+        return run_nested(run, confinement);
+    }
+    if !own_service {
         match find(&run.supervisor) {
             Ok(Some(client)) => return run_supervised(run, confinement, client),
             Ok(None) => {}
@@ -94,6 +98,24 @@ fn run_supervised(run: &Run, confinement: Confinement, mut client: Client) -> Ex
         create(&mut client, &run.supervisor, &request, candidate.listener.as_fd())
     });
     super::exec::finish(admitted)
+}
+
+/// Runs the command in a namespace inside the one that this process is in, which whoever serves that one serves.
+fn run_nested(run: &Run, confinement: Confinement) -> ExitCode {
+    line(
+        "this is an audit namespace already: the command gets one inside it, whose name, limits and log are the host's; its \
+         records are refused until the host raises its backlog limit, unless the host's policy grants one",
+    );
+    match attached::run_nested(&run.command, loginuid(run), confinement) {
+        Ok(status) => ExitCode::from(exit_status(status)),
+        Err(error) => {
+            line(&error.to_string());
+            ExitCode::from(match error {
+                AttachedError::Launch(error) => error.exit_code(),
+                _ => OWN_FAILURE,
+            })
+        }
+    }
 }
 
 fn loginuid(run: &Run) -> LoginuidReset {

@@ -53,6 +53,8 @@ pub fn details(namespace: &NamespaceInfo) -> String {
         listeners,
         restarts,
         unkept,
+        parent,
+        unknown_senders,
     } = namespace;
     let lines = [
         ("name", escape(name.as_bytes())),
@@ -97,6 +99,8 @@ pub fn details(namespace: &NamespaceInfo) -> String {
         ("listeners", listeners.to_string()),
         ("restarts", restarts.to_string()),
         ("unkept", unkept.to_string()),
+        ("parent", parent.map_or_else(|| "none".to_owned(), |parent| parent.to_string())),
+        ("unknown_senders", unknown_senders.to_string()),
     ];
     let mut text = String::new();
     for (key, value) in lines {

@@ -5,13 +5,15 @@ use super::time::age;
 use crate::interface::{Membership, NamespaceInfo, Policy};
 use auditns_wire::text::escape;
 
-const HEADINGS: [&str; 12] = [
-    "NAME", "CONTID", "PID", "MEMBERS", "USER", "POLICY", "LIMIT", "BACKLOG", "LOST", "RECORDS", "DAEMON",
+const HEADINGS: [&str; 13] = [
+    "NAME", "CONTID", "PARENT", "PID", "MEMBERS", "USER", "POLICY", "LIMIT", "BACKLOG", "LOST", "RECORDS",
+    "DAEMON",
     "AGE",
 ];
 
-const SIDES: [Side; 12] = [
+const SIDES: [Side; 13] = [
     Side::Left,
+    Side::Right,
     Side::Right,
     Side::Right,
     Side::Right,
@@ -32,10 +34,11 @@ pub fn table(namespaces: &[NamespaceInfo], now: u64) -> String {
     align(&rows, SIDES).into_iter().map(|line| line + "\n").collect()
 }
 
-fn row(namespace: &NamespaceInfo, now: u64) -> [String; 12] {
+fn row(namespace: &NamespaceInfo, now: u64) -> [String; 13] {
     [
         escape(namespace.name.as_bytes()),
         namespace.contid.to_string(),
+        namespace.parent.map_or_else(|| "-".to_owned(), |parent| parent.to_string()),
         pid(namespace.pid),
         members(namespace),
         namespace.uid.to_string(),

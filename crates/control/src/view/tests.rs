@@ -36,13 +36,16 @@ fn the_table_has_a_line_for_each_namespace_in_columns() {
         ..named("web", 7)
     };
     let text = table(
-        &[web, NamespaceInfo { members: Some(3), ..named("a-longer-name", 123_456_789) }],
+        &[
+            web,
+            NamespaceInfo { members: Some(3), parent: Some(7), ..named("a-longer-name", 123_456_789) },
+        ],
         1000 + 3 * 60 + 4,
     );
     let expected = "\
-NAME              CONTID  PID  MEMBERS  USER  POLICY  LIMIT  BACKLOG  LOST  RECORDS  DAEMON     AGE
-web                    7  100       12  1000  strict   8192        2     3   123456      77   3m04s
-a-longer-name  123456789    -       ~3     0  normal      0        0     0        0       -  19m44s
+NAME              CONTID  PARENT  PID  MEMBERS  USER  POLICY  LIMIT  BACKLOG  LOST  RECORDS  DAEMON     AGE
+web                    7       -  100       12  1000  strict   8192        2     3   123456      77   3m04s
+a-longer-name  123456789       7    -       ~3     0  normal      0        0     0        0       -  19m44s
 ";
     assert_eq!(text, expected);
 }

@@ -90,11 +90,7 @@ impl Namespace {
         answers: &Answers,
         now: Now,
     ) {
-        count(&mut self.counters.datagrams);
-        if sender.standing == Standing::Unknown {
-            count(&mut self.counters.unknown_senders);
-        }
-        self.endpoints.autobind(endpoint, sender.own_pid);
+        self.note_datagram(endpoint, sender);
         self.refusals.clear();
         let first_action = self.output.len();
         let mut first = None;
@@ -158,8 +154,15 @@ impl Namespace {
 
     /// Takes note of a datagram with a request for a namespace inside this one, which the family handles.
     pub(crate) fn note_creation(&mut self, endpoint: EndpointId, sender: &Sender) {
-        count(&mut self.counters.datagrams);
+        self.note_datagram(endpoint, sender);
         count(&mut self.counters.messages);
+    }
+
+    fn note_datagram(&mut self, endpoint: EndpointId, sender: &Sender) {
+        count(&mut self.counters.datagrams);
+        if sender.standing == Standing::Unknown {
+            count(&mut self.counters.unknown_senders);
+        }
         self.endpoints.autobind(endpoint, sender.own_pid);
     }
 

@@ -14,7 +14,7 @@ const FILE: [&str; 5] = ["supervisor", "runtime", "limits", "defaults", "namespa
 const SUPERVISOR: [&str; 2] = ["log-folder", "forward"];
 const RUNTIME: [&str; 1] = ["on-missing"];
 const LIMITS: [&str; 2] = ["namespaces", "namespaces-per-user"];
-const DEFAULTS: [&str; 12] = [
+const DEFAULTS: [&str; 15] = [
     "backlog-limit",
     "unprivileged-backlog-limit",
     "rate-limit",
@@ -26,6 +26,9 @@ const DEFAULTS: [&str; 12] = [
     "log-size",
     "log-files",
     "inside-log",
+    "nested-namespaces",
+    "nested-depth",
+    "nested-share",
     "strict-clients",
 ];
 const NAMESPACE: [&str; 4] = ["runtime", "user", "name", "refuse"];
@@ -95,6 +98,10 @@ fn changes(section: Section<'_>) -> Result<Changes, PolicyError> {
         log_size: section.read("log-size", |value| value.size(bounds::LOG_SIZE))?,
         log_files: section.read("log-files", |value| value.number(bounds::LOG_FILES))?,
         inside_log: section.read("inside-log", Value::boolean)?,
+        nested_namespaces: section
+            .read("nested-namespaces", |value| value.number(bounds::NESTED_NAMESPACES))?,
+        nested_depth: section.read("nested-depth", |value| value.number(bounds::NESTED_DEPTH))?,
+        nested_share: section.read("nested-share", |value| value.number(bounds::PERCENT))?,
         strict_clients: section.read("strict-clients", Value::programs)?,
     })
 }

@@ -114,6 +114,9 @@ fn values_are_within_their_bounds() {
         ("log-size", &["'1024G'", "65536"], &["'1025G'", "'99999999999999999999G'", "-65536"]),
         ("log-files", &["1", "1000"], &["0", "1001"]),
         ("inside-log", &["true", "false"], &["'yes'", "1"]),
+        ("nested-namespaces", &["0", "64"], &["65", "-1"]),
+        ("nested-depth", &["0", "8"], &["9"]),
+        ("nested-share", &["0", "100"], &["101", "'50%'"]),
         ("policy", &["'normal'", "'strict'"], &["'Normal'", "''", "1"]),
         (
             "strict-clients",

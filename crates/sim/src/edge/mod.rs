@@ -59,6 +59,7 @@ impl Edge {
             queue_bytes: setup.queue_bytes,
             starter: Ids { pid: 1, uid: 0, auid: 1000, ses: 2 },
             labels: Vec::new(),
+            parents: Vec::new(),
             start_fields: Vec::new(),
             rules_max: Config::RULES_MAX,
             inside_log: setup.inside_log,

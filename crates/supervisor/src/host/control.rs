@@ -26,7 +26,7 @@ pub(super) struct Control(pub(super) Arc<Shared>);
 
 impl Control {
     fn visible(&self, peer: Peer) -> Vec<Entry> {
-        let mut entries = self.0.directory.all();
+        let mut entries = self.0.directory.everything();
         entries.retain(|entry| peer.uid == 0 || entry.uid == peer.uid);
         entries
     }
@@ -165,6 +165,14 @@ fn order(request: &SetRequest, before: &Description) -> Result<Order, Refusal> {
                 "strict" => Ok(Order::SetPolicy(Policy::Strict)),
                 _ => Err(invalid(request, "normal or strict")),
             };
+        }
+        "sockets" | "read-rate" if before.info.parent.is_some() => {
+            return Err(Refusal::InvalidValue {
+                key: request.key.clone(),
+                value: request.value.clone(),
+                why: "a namespace inside another one shares this with it: set it for the outermost one"
+                    .to_owned(),
+            });
         }
         "read-rate" => settings.read_rate = number(request, 0..=u32::MAX)?,
         "log-size" => settings.rotation.size = u64::from(number(request, 65536..=u32::MAX)?),

@@ -15,7 +15,7 @@ use crate::time::now;
 use auditns_control::Refusal;
 use auditns_control::interface::{self, Container, CreateReply, CreateRequest};
 use auditns_control::server::Peer;
-use auditns_core::{Config, Policy};
+use auditns_core::{Config, Nesting, Policy};
 use auditns_policy::{Mode, Who};
 use auditns_runtimes::labels::{self, Labels, Wishes};
 use auditns_sys::Listener;
@@ -162,6 +162,7 @@ fn begin(
         queue_bytes: granted.queue_bytes,
         starter: ids_of(peer),
         labels: of_cluster,
+        parents: Vec::new(),
         start_fields: fields,
         rules_max: granted.rules,
         inside_log: granted.inside_log,
@@ -188,6 +189,11 @@ fn begin(
         listener,
         wait_killable: request.wait_killable,
         rate_limit: granted.rate_limit,
+        nesting: Nesting {
+            depth: granted.nested_depth,
+            number: granted.nested_namespaces,
+            share: granted.nested_share,
+        },
     };
     let failed = |error: io::Error| unavailable(format!("the namespace cannot be served: {error}"));
     let state = State::create().map_err(failed)?;
@@ -231,6 +237,7 @@ pub(super) fn start_resident(
         keeping: Keeping::new(Arc::clone(&shared.keep), index, entry.uid),
         surroundings: Arc::clone(&shared.surroundings),
         observer: (shared.observer)(&entry.name),
+        directory: Arc::clone(&shared.directory),
         ended: Box::new(move || {
             // It is entered before it can be removed, however short it lives.
             let _ = removed.recv();

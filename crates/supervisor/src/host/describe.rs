@@ -8,9 +8,12 @@ use auditns_core::Policy;
 /// Milliseconds of a tick of the kernel's status.
 const TICK_MS: u64 = 1000 / auditns_core::time::JIFFIES_PER_SECOND as u64;
 
-/// Everything that is known of the namespace that a server serves.
-pub(crate) fn description(server: &Server<'_>) -> Description {
-    let (origin, settings, namespace) = (server.origin(), server.settings(), server.namespace());
+/// Everything that is known of a namespace that a server serves. `None` if it has ended.
+pub(crate) fn description(server: &Server<'_>, contid: u64) -> Option<Description> {
+    let family = server.family();
+    let namespace = family.get(contid)?;
+    let nested = server.nested(contid);
+    let (origin, settings) = nested.unwrap_or((server.origin(), server.settings()));
     let (status, counters, queued) = (namespace.status(), namespace.counters(), namespace.queued());
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let info = NamespaceInfo {
@@ -41,7 +44,8 @@ pub(crate) fn description(server: &Server<'_>) -> Description {
         queue_bytes: queued.bytes as u64,
         rules: count(namespace.rules_count()),
         sockets: counters.sockets,
-        open_sockets: server.open_sockets() as u64,
+        // Sockets are of all: they act for the namespace of whoever uses them.
+        open_sockets: if nested.is_some() { 0 } else { server.open_sockets() as u64 },
         datagrams: counters.datagrams,
         messages: counters.messages,
         records: counters.records,
@@ -56,16 +60,19 @@ pub(crate) fn description(server: &Server<'_>) -> Description {
         log_files: settings.rotation.files,
         members: None,
         membership: interface::Membership::Descent,
-        listeners: count(namespace.listeners_count()),
+        listeners: count(family.listeners_count(contid)),
+        parent: namespace.parent(),
+        unknown_senders: counters.unknown_senders,
         restarts: origin.served_before,
-        unkept: server.unkept(),
+        unkept: if nested.is_some() { 0 } else { server.unkept() },
     };
-    Description {
+    let root_alone = nested.is_none();
+    Some(Description {
         info,
         settings: settings.clone(),
-        pid_namespace: server.own_pid_namespace(),
-        place: server.settled_place(),
+        pid_namespace: if root_alone { server.own_pid_namespace() } else { None },
+        place: if root_alone { server.settled_place() } else { None },
         first_started: origin.pid_started,
         noted: server.all_noted(),
-    }
+    })
 }

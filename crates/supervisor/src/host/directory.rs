@@ -2,7 +2,7 @@
 
 use super::resident::Orders;
 use auditns_control::interface::Container;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What is known of a namespace without asking it.
@@ -27,8 +27,25 @@ pub(crate) struct Directory {
 #[derive(Debug, Default)]
 struct Inner {
     entries: BTreeMap<u32, Entry>,
+    /// Those that members have made inside others, by number.
+    nested: BTreeMap<u64, Entry>,
+    /// The names of these, from before they live.
+    nested_names: BTreeMap<u64, String>,
+    /// Those of which the last member has ended before they lived.
+    emptied_early: BTreeSet<u64>,
     /// Names and indices that are being given out, with their users.
     reserved: BTreeMap<u32, (String, u32)>,
+}
+
+/// What is known of a nested namespace that has no member left.
+#[derive(Clone, Debug)]
+pub(crate) enum Emptied {
+    Lives(Box<Entry>),
+    IsBeingMade,
+    /// The host has made it.
+    IsNotNested,
+    /// It has ended, or was never to be.
+    IsGone,
 }
 
 /// How many namespaces there may be.
@@ -55,7 +72,9 @@ impl Directory {
         let entries = inner.entries.values().map(|entry| (entry.name.as_str(), entry.uid));
         let reserved = inner.reserved.values().map(|(name, uid)| (name.as_str(), *uid));
         let all: Vec<(&str, u32)> = entries.chain(reserved).collect();
-        if all.iter().any(|(taken, _)| *taken == name) {
+        if all.iter().any(|(taken, _)| *taken == name)
+            || inner.nested_names.values().any(|taken| taken == name)
+        {
             return Err(NoRoom::NameTaken);
         }
         if all.len() >= quota.namespaces {
@@ -87,12 +106,72 @@ impl Directory {
         self.lock().entries.remove(&index);
     }
 
-    /// All namespaces, by age of their index.
+    /// Reserves a name for a nested namespace. Returns whether nobody else has it.
+    pub(crate) fn reserve_nested(&self, name: &str, contid: u64) -> bool {
+        let mut inner = self.lock();
+        let taken = inner.entries.values().any(|entry| entry.name == name)
+            || inner.reserved.values().any(|(taken, _)| taken == name)
+            || inner.nested_names.iter().any(|(other, taken)| taken == name && *other != contid);
+        if !taken {
+            inner.nested_names.insert(contid, name.to_owned());
+        }
+        !taken
+    }
+
+    /// A nested namespace has no member left. One that is being made hears of it when it lives.
+    pub(crate) fn emptied(&self, contid: u64) -> Emptied {
+        let mut inner = self.lock();
+        if let Some(entry) = inner.nested.get(&contid) {
+            return Emptied::Lives(Box::new(entry.clone()));
+        }
+        if inner.nested_names.contains_key(&contid) {
+            inner.emptied_early.insert(contid);
+            return Emptied::IsBeingMade;
+        }
+        let is_root = inner.entries.values().any(|entry| entry.contid == contid);
+        if is_root { Emptied::IsNotNested } else { Emptied::IsGone }
+    }
+
+    /// A nested namespace lives. Returns whether it has no member left already.
+    pub(crate) fn add_nested(&self, entry: Entry) -> bool {
+        let mut inner = self.lock();
+        let is_empty = inner.emptied_early.remove(&entry.contid);
+        inner.nested_names.insert(entry.contid, entry.name.clone());
+        inner.nested.insert(entry.contid, entry);
+        is_empty
+    }
+
+    /// A nested namespace has ended, or was never to be.
+    pub(crate) fn remove_nested(&self, contid: u64) {
+        let mut inner = self.lock();
+        inner.nested_names.remove(&contid);
+        inner.emptied_early.remove(&contid);
+        inner.nested.remove(&contid);
+    }
+
+    /// The nested namespace with that number.
+    #[cfg(test)]
+    pub(crate) fn nested(&self, contid: u64) -> Option<Entry> {
+        self.lock().nested.get(&contid).cloned()
+    }
+
+    /// Those that members have made, by number, which is by age.
+    pub(crate) fn all_nested(&self) -> Vec<Entry> {
+        self.lock().nested.values().cloned().collect()
+    }
+
+    /// All namespaces: first those that were made by the host.
+    pub(crate) fn everything(&self) -> Vec<Entry> {
+        let inner = self.lock();
+        inner.entries.values().chain(inner.nested.values()).cloned().collect()
+    }
+
+    /// All namespaces that were made by the host, by age of their index.
     pub(crate) fn all(&self) -> Vec<Entry> {
         self.lock().entries.values().cloned().collect()
     }
 
-    /// The first one of which something holds.
+    /// The first one of those of which something holds.
     pub(crate) fn find(&self, holds: impl Fn(&Entry) -> bool) -> Option<Entry> {
         self.lock().entries.values().find(|entry| holds(entry)).cloned()
     }
@@ -121,5 +200,35 @@ mod tests {
         assert_eq!(directory.reserve("z", 0, QUOTA), Err(NoRoom::Namespaces(5)));
         directory.release(first);
         assert_eq!(directory.reserve("web", 0, QUOTA), Ok(first));
+    }
+
+    fn entry(name: &str, contid: u64) -> Entry {
+        Entry {
+            name: name.to_owned(),
+            contid,
+            uid: 0,
+            first: (1, 1),
+            container: None,
+            orders: crate::host::resident::Orders::to_nobody(),
+        }
+    }
+
+    #[test]
+    fn nested_namespaces_have_names_and_ends_of_their_own() {
+        let directory = Directory::default();
+        directory.reserve("web.1", 0, QUOTA).unwrap();
+        assert!(!directory.reserve_nested("web.1", 7) && directory.reserve_nested("web.2", 7));
+        assert!(!directory.reserve_nested("web.2", 8) && directory.reserve_nested("web.2", 7));
+        assert_eq!(directory.reserve("web.2", 0, QUOTA), Err(NoRoom::NameTaken));
+        assert!(matches!(directory.emptied(7), Emptied::IsBeingMade));
+        assert!(directory.add_nested(entry("web.2", 7)), "its last member has ended already");
+        assert!(matches!(directory.emptied(7), Emptied::Lives(_)));
+        assert!(directory.find(|entry| entry.contid == 7).is_none() && directory.all().is_empty());
+        assert_eq!(directory.all_nested().len(), 1);
+        directory.remove_nested(7);
+        assert!(directory.nested(7).is_none() && matches!(directory.emptied(7), Emptied::IsGone));
+        assert!(directory.reserve_nested("web.2", 9) && !directory.add_nested(entry("web.2", 9)));
+        directory.add(3, entry("root", 5));
+        assert!(matches!(directory.emptied(5), Emptied::IsNotNested));
     }
 }

@@ -41,6 +41,9 @@ pub(super) fn take_up(shared: &Arc<Shared>, kept: Vec<(String, OwnedFd)>) {
         let found = namespaces.entry(index).or_default();
         match kind {
             Kind::State => found.state = Some(fd),
+            Kind::NestedPidNamespace(contid) => {
+                found.descriptors.nested_pid_namespaces.insert(contid, fd);
+            }
             Kind::PidNamespace => found.descriptors.pid_namespace = Some(fd),
             Kind::Log => found.descriptors.log = Some(fd),
             Kind::InsideLog => found.descriptors.inside_log = Some(fd),
@@ -88,8 +91,10 @@ impl Found {
         let kind = |number| if is_proxied(number) { Kind::Container(number) } else { Kind::Listener(number) };
         let listeners = self.descriptors.listeners.keys().copied().map(kind);
         let endpoints = self.descriptors.endpoints.keys().copied().map(Kind::Endpoint);
+        let nested = self.descriptors.nested_pid_namespaces.keys().copied().map(Kind::NestedPidNamespace);
         let kinds: Vec<Kind> = listeners
             .chain(endpoints)
+            .chain(nested)
             .chain([Kind::Log, Kind::InsideLog, Kind::PidNamespace, Kind::State])
             .collect();
         kinds.into_iter()
@@ -125,11 +130,11 @@ fn take_up_one(shared: &Arc<Shared>, index: u32, mut found: Found) -> Result<(),
     }
 }
 
-/// Writes the end of a namespace that is given up into the host's log. It tells what was counted until the last snapshot.
+/// Writes the end of a namespace that is given up, and of those inside it, into the host's log. It tells what was counted until the last snapshot.
 fn tell_end(shared: &Shared, state: &State) {
-    let Ok((mut namespace, _)) = state.left().and_then(|(_, kept)| snapshot(&kept)) else { return };
-    namespace.handle(Input::Ended, now());
-    while let Some(action) = namespace.poll_action() {
+    let Ok((mut family, _)) = state.left().and_then(|(_, kept)| snapshot(&kept)) else { return };
+    family.handle(family.root().contid(), Input::Ended, now());
+    while let Some((_, action)) = family.poll_action() {
         if let Action::Store { line, lifetime: true, .. } = action {
             // Who cannot read it in the log has read the line that the supervisor says.
             let _ = shared.surroundings.host_log.append(&line, false);
@@ -139,18 +144,18 @@ fn tell_end(shared: &Shared, state: &State) {
 
 fn go_on(shared: &Arc<Shared>, index: u32, state: State, descriptors: KeptDescriptors) -> io::Result<()> {
     let (journal, kept) = state.left()?;
-    let (namespace, replayed) = replay(&kept)?;
+    let (family, replayed) = replay(&kept)?;
     let origin = &replayed.frame.origin;
     let parent = origin.log_folder.parent().unwrap_or(&shared.log_folder).to_owned();
     // A folder that is gone is made again, so that nothing more is lost than what was in it.
     let folder = Folder::open_in_time(&parent, &origin.name, PATIENCE).map_err(io::Error::other)?;
     let entry = EntryOf {
         name: origin.name.clone(),
-        contid: namespace.contid(),
+        contid: family.root().contid(),
         uid: origin.uid,
         first: (origin.pid, origin.pid_started),
         container: origin.container.clone(),
     };
-    let again = Again { namespace, journal, replayed, message: kept.message, descriptors };
+    let again = Again { family, journal, replayed, message: kept.message, descriptors };
     start_resident(shared, index, entry, state, Beginning::Again(Box::new(again)), folder)
 }

@@ -36,7 +36,9 @@ impl<'s> Members<'s> {
         let exact = self.count(&description);
         let membership =
             if exact.is_some() { interface::Membership::Exact } else { interface::Membership::Descent };
-        let members = exact.or_else(|| u32::try_from(self.processes().count(marks)).ok());
+        let by_descent = || u32::try_from(self.processes().count(marks)).ok();
+        // Older children of whoever has moved have stayed, so descent tells nothing of a nested namespace.
+        let members = if description.info.parent.is_some() { exact } else { exact.or_else(by_descent) };
         NamespaceInfo { members, membership, pid: marks.first, ..description.info }
     }
 
@@ -56,8 +58,8 @@ impl<'s> Members<'s> {
             }
         }
         let may_be = |description: &Description| found.is_err() || description.noted != Some(renewals);
-        let described =
-            entries.into_iter().filter_map(|entry| described(&entry).ok().map(|found| (entry, found)));
+        let roots = entries.into_iter().filter(|entry| entry.orders.is_of_root());
+        let described = roots.filter_map(|entry| described(&entry).ok().map(|found| (entry, found)));
         described
             .filter(|(_, description)| may_be(description))
             .find(|(_, description)| self.processes().is_member(pid, marks(description)))
@@ -68,7 +70,8 @@ impl<'s> Members<'s> {
         let membership = &self.shared.surroundings.membership;
         let renewals = membership.renewals();
         let known = membership.all_members(PROCESSES_MAX);
-        let descriptions = entries.into_iter().filter_map(|entry| described(&entry).ok());
+        let roots = entries.into_iter().filter(|entry| entry.orders.is_of_root());
+        let descriptions = roots.filter_map(|entry| described(&entry).ok());
         let by_descent =
             descriptions.filter(|description| known.is_err() || description.noted != Some(renewals));
         let all_marks: Vec<_> = by_descent.map(|description| marks(&description)).collect();

@@ -6,12 +6,14 @@ mod control;
 mod creation;
 mod describe;
 mod directory;
+mod emptied;
 mod inherited;
 mod joining;
 mod limit_tree;
 mod members;
 mod membership;
 mod naming;
+mod nested_names;
 mod resident;
 #[cfg(test)]
 mod tests;
@@ -22,6 +24,7 @@ use crate::keeping::{Keep, Store};
 use crate::log::{HostLog, Rotation};
 use crate::observer::Observer;
 pub use crate::state::end_at_panics;
+use crate::tags::TaskTags;
 use crate::time::now;
 use agents::{Agent, Agents, Refusing};
 use auditns_bpf::{Membership, Steering};
@@ -30,6 +33,7 @@ use auditns_policy::{Forward, Policy};
 use auditns_sys::Endpoints;
 use control::Control;
 use directory::{Directory, Quota};
+use emptied::Emptied;
 use limit_tree::LimitTree;
 use resident::Surroundings;
 use std::fmt;
@@ -180,9 +184,11 @@ impl Host {
         };
         let descriptors = (descriptors::raise_limit() / 8).min(DESCRIPTORS);
         let endpoints = Arc::new(Mutex::new(Endpoints::new()));
+        let tags = Arc::clone(&membership) as Arc<dyn TaskTags>;
         let keep = Keep::new(store, kept.iter().map(|(name, _)| name.as_str()));
         let (refusing, kept) = Refusing::start(Arc::clone(&keep), kept).map_err(HostError::Agents)?;
-        let surroundings = Surroundings { host_log, forwarder, descriptors, steering, membership, endpoints };
+        let surroundings =
+            Surroundings { host_log, forwarder, descriptors, tags, steering, membership, endpoints };
         let shared = Arc::new(Shared {
             directory: Arc::default(),
             policy: Mutex::new(Arc::new(policy)),
@@ -197,6 +203,8 @@ impl Host {
         });
         let (connections, kept) = kept.into_iter().partition(|(name, _)| agents::is_connection(name));
         inherited::take_up(&shared, kept);
+        let membership = &shared.surroundings.membership;
+        membership.observe(Arc::new(Emptied::new(Arc::clone(&shared.directory), membership)));
         membership::watch(&shared);
         let control = auditns_control::server::serve(listener, Arc::new(Control(Arc::clone(&shared))));
         let agents = Agents::new(Arc::clone(&shared));

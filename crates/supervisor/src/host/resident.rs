@@ -4,6 +4,8 @@
 //! descriptors that grows), so no two namespaces share a thread.
 
 use super::describe;
+use super::directory::Directory;
+use super::nested_names::NestedNames;
 use crate::forward::Forwarder;
 use crate::identity::{Clients, Place};
 use crate::keeping::Keeping;
@@ -12,6 +14,7 @@ use crate::observer::{Event, Observer};
 use crate::origin::Origin;
 use crate::server::calls::Calls;
 use crate::server::durable::Durable;
+use crate::server::nest::Nesting;
 use crate::server::restore::KeptDescriptors;
 use crate::server::storage::Storage;
 use crate::server::threads::{AFTER_FAILURE, MainThread, Serving};
@@ -19,15 +22,17 @@ use crate::server::{Parts, Server};
 use crate::settings::Settings;
 use crate::start;
 use crate::state::{Journal, KeptMessage, Replayed, State};
+use crate::tags::TaskTags;
 use crate::time::now;
 use auditns_bpf::{Membership, Steering};
 use auditns_control::interface::NamespaceInfo;
-use auditns_core::{Config, Entrance, Input, Namespace, Policy};
+use auditns_core::{Config, Entrance, Family, Input, Namespace, Policy};
 use auditns_sys::{Endpoints, Listener, Notification, placement};
 use auditns_wire::record::Ids;
 use rustix::event::{EventfdFlags, eventfd};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
@@ -69,6 +74,8 @@ pub(crate) enum Order {
         /// What answers it. It is dropped where nobody will.
         listener: Listener,
     },
+    /// A nested namespace has no member left.
+    Emptied,
     /// The first member is this process.
     Introduce {
         pid: u32,
@@ -105,35 +112,59 @@ pub(crate) struct Description {
 
 type Answer = io::Result<Description>;
 
+/// An order, the nested namespace that it is for if it is for one, and where the answer goes.
+type Given = (Option<u64>, Order, SyncSender<Answer>);
+
 /// Where orders to a namespace go.
 #[derive(Clone, Debug)]
 pub(crate) struct Orders {
-    channel: Sender<(Order, SyncSender<Answer>)>,
+    nested: Option<u64>,
+    channel: Sender<Given>,
     ready: Arc<OwnedFd>,
 }
 
 impl Orders {
-    /// Gives an order whose outcome nobody waits for.
-    pub(crate) fn leave(&self, order: Order) {
-        let (answer, _) = sync_channel(1);
-        if self.channel.send((order, answer)).is_ok() {
-            let _ = rustix::io::write(&self.ready, &1_u64.to_ne_bytes());
-        }
-    }
-
     /// Gives an order. Returns how the namespace is afterwards.
     ///
     /// # Errors
     /// `TimedOut` if the namespace does not answer within a second; `NotFound` if it has ended.
     pub(crate) fn give(&self, order: Order) -> Answer {
-        let (answer, answered) = sync_channel(1);
-        self.channel.send((order, answer)).map_err(|_| io::ErrorKind::NotFound)?;
-        let _ = rustix::io::write(&self.ready, &1_u64.to_ne_bytes());
+        let answered = self.send(order)?;
         match answered.recv_timeout(PATIENCE) {
             Ok(answer) => answer,
             Err(std::sync::mpsc::RecvTimeoutError::Timeout) => Err(io::ErrorKind::TimedOut.into()),
             Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => Err(io::ErrorKind::NotFound.into()),
         }
+    }
+
+    /// Where nobody obeys.
+    #[cfg(test)]
+    pub(crate) fn to_nobody() -> Orders {
+        let ready = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
+        Orders { nested: None, channel: channel().0, ready: Arc::new(ready) }
+    }
+
+    /// Whether they are for a namespace that the host has made.
+    pub(crate) fn is_of_root(&self) -> bool {
+        self.nested.is_none()
+    }
+
+    /// Gives an order, and waits for no answer.
+    pub(crate) fn leave(&self, order: Order) {
+        // A namespace that has ended needs none.
+        let _ = self.send(order);
+    }
+
+    /// Where orders to a namespace go that is inside this one.
+    pub(crate) fn of_nested(&self, contid: u64) -> Orders {
+        Orders { nested: Some(contid), ..self.clone() }
+    }
+
+    fn send(&self, order: Order) -> io::Result<Receiver<Answer>> {
+        let (answer, answered) = sync_channel(1);
+        self.channel.send((self.nested, order, answer)).map_err(|_| io::ErrorKind::NotFound)?;
+        let _ = rustix::io::write(&self.ready, &1_u64.to_ne_bytes());
+        Ok(answered)
     }
 }
 
@@ -149,6 +180,8 @@ pub(crate) enum Beginning {
         wait_killable: bool,
         /// See [`Input::HostSetsRateLimit`].
         rate_limit: u32,
+        /// What members may make inside.
+        nesting: auditns_core::Nesting,
     },
     /// A supervisor before this one has served it.
     Again(Box<Again>),
@@ -157,7 +190,7 @@ pub(crate) enum Beginning {
 /// A namespace as a supervisor before this one left it.
 #[derive(Debug)]
 pub(crate) struct Again {
-    pub(crate) namespace: Namespace,
+    pub(crate) family: Family,
     pub(crate) journal: Journal,
     pub(crate) replayed: Replayed,
     pub(crate) message: Option<KeptMessage>,
@@ -172,6 +205,8 @@ pub(crate) struct Surroundings {
     pub(crate) forwarder: Option<Arc<Forwarder>>,
     /// Descriptors that one namespace may have open.
     pub(crate) descriptors: usize,
+    /// What moves tasks between namespaces, and knows where they are.
+    pub(crate) tags: Arc<dyn TaskTags>,
     /// What notes senders, from when it is loaded on.
     pub(crate) steering: Arc<OnceLock<Steering>>,
     /// Tells which task is in which namespace.
@@ -187,6 +222,7 @@ pub(crate) struct Resident {
     pub(crate) keeping: Keeping,
     pub(crate) surroundings: Arc<Surroundings>,
     pub(crate) observer: Box<dyn Observer + Send>,
+    pub(crate) directory: Arc<Directory>,
     /// Called when the namespace has ended, or cannot be served any more.
     pub(crate) ended: Box<dyn FnOnce() + Send>,
 }
@@ -199,31 +235,29 @@ impl Resident {
     pub(crate) fn start(self) -> io::Result<(Orders, Description)> {
         let (channel, orders) = channel();
         let ready = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-        let handle = Orders { channel, ready: Arc::clone(&ready) };
+        let handle = Orders { nested: None, channel, ready: Arc::clone(&ready) };
+        let own = handle.clone();
         let (tell, told) = sync_channel(1);
         thread::Builder::new().name("namespace".to_owned()).spawn(move || {
-            self.serve(&orders, &ready, &tell);
+            self.serve(own, &orders, &ready, &tell);
         })?;
         let description = told.recv().map_err(|_| io::ErrorKind::Other)??;
         Ok((handle, description))
     }
 
-    fn serve(
-        self,
-        orders: &Receiver<(Order, SyncSender<Answer>)>,
-        ready: &OwnedFd,
-        begun: &SyncSender<Answer>,
-    ) {
-        let Resident { beginning, state, keeping, surroundings, mut observer, ended } = self;
+    fn serve(self, own: Orders, orders: &Receiver<Given>, ready: &OwnedFd, begun: &SyncSender<Answer>) {
+        let Resident { beginning, state, keeping, surroundings, mut observer, directory, ended } = self;
+        let register = Box::new(NestedNames::new(directory, own));
         // Without it the scheduler decides as for any other.
         let _ = placement::shorten_slice();
         let is_new = matches!(beginning, Beginning::New { .. });
         state.blame().during(|| {
-            let server = begin(beginning, &state, keeping.clone(), &surroundings, &mut *observer)
+            let server = begin(beginning, &state, keeping.clone(), &surroundings, register, &mut *observer)
                 .and_then(|(server, over)| server.watch(ready, ORDERS_TOKEN).map(|()| (server, over)));
             match server {
                 Ok((server, over)) => {
-                    let _ = begun.send(Ok(describe::description(&server)));
+                    let own = describe::description(&server, server.namespace().contid());
+                    let _ = begun.send(own.ok_or_else(|| io::ErrorKind::NotFound.into()));
                     let serving = Serving::new(server);
                     if !over {
                         serving.run(|thread| serve_until_end(thread, orders, ready));
@@ -243,11 +277,7 @@ impl Resident {
     }
 }
 
-fn serve_until_end(
-    thread: &mut MainThread<'_, '_, '_>,
-    orders: &Receiver<(Order, SyncSender<Answer>)>,
-    ready: &OwnedFd,
-) {
+fn serve_until_end(thread: &mut MainThread<'_, '_, '_>, orders: &Receiver<Given>, ready: &OwnedFd) {
     let mut disturbed = false;
     loop {
         match thread.turn(None) {
@@ -255,8 +285,8 @@ fn serve_until_end(
                 disturbed = false;
                 if turn.ready.contains(&ORDERS_TOKEN) {
                     let _ = rustix::io::read(ready, &mut [0; 8]);
-                    while let Ok((order, answer)) = orders.try_recv() {
-                        let _ = answer.send(obey(&mut thread.lock(), order));
+                    while let Ok((nested, order, answer)) = orders.try_recv() {
+                        let _ = answer.send(obey(&mut thread.lock(), nested, order));
                         thread.look_again();
                     }
                 }
@@ -280,17 +310,18 @@ fn begin<'o>(
     beginning: Beginning,
     state: &State,
     keeping: Keeping,
-    surroundings: &Surroundings,
+    surroundings: &Arc<Surroundings>,
+    register: Box<NestedNames>,
     observer: &'o mut (dyn Observer + Send),
 ) -> io::Result<(Server<'o>, bool)> {
     match beginning {
-        Beginning::New { config, origin, settings, listener, wait_killable, rate_limit } => {
+        Beginning::New { config, origin, settings, listener, wait_killable, rate_limit, nesting } => {
             let journal = Arc::new(state.new_journal());
             let mut namespace = Namespace::new(*config, now());
             namespace.handle(Input::HostSetsRateLimit(rate_limit), now());
             keeping.state(state);
-            let namespace = Durable::new(namespace, Some(journal));
-            let parts = parts(namespace, *origin, *settings, state, keeping, surroundings);
+            let family = Durable::new(Family::new(namespace, nesting), Some(journal));
+            let parts = parts(family, *origin, *settings, state, keeping, surroundings, register);
             let mut server = Server::new(parts, observer)?;
             server.add_listener(listener, wait_killable, None)?;
             // From here on there is a namespace, whatever happens to this process.
@@ -299,12 +330,12 @@ fn begin<'o>(
             Ok((server, false))
         }
         Beginning::Again(again) => {
-            let Again { namespace, journal, replayed, message, descriptors } = *again;
+            let Again { family, journal, replayed, message, descriptors } = *again;
             let mut origin = replayed.frame.origin.clone();
             origin.served_before = origin.served_before.saturating_add(1);
             let settings = replayed.frame.settings.clone();
-            let namespace = Durable::new(namespace, Some(Arc::new(journal)));
-            let parts = parts(namespace, origin, settings, state, keeping, surroundings);
+            let family = Durable::new(family, Some(Arc::new(journal)));
+            let parts = parts(family, origin, settings, state, keeping, surroundings, register);
             let mut server = Server::new(parts, observer)?;
             let over = server.restore(replayed, message, descriptors)?;
             Ok((server, over))
@@ -318,18 +349,20 @@ fn parts(
     settings: Settings,
     state: &State,
     keeping: Keeping,
-    surroundings: &Surroundings,
+    surroundings: &Arc<Surroundings>,
+    register: Box<NestedNames>,
 ) -> Parts {
-    let mut storage = Storage::new(LogFile::new(&origin.log_folder, settings.rotation));
-    storage.set_host(Arc::clone(&surroundings.host_log));
-    if let Some(forwarder) = &surroundings.forwarder {
-        storage.set_forwarder(Arc::clone(forwarder));
-    }
-    if settings.inside_log {
-        storage.set_inside(LogFile::named(&origin.log_folder, "namespace.log", settings.rotation));
-    }
+    let storage = logs(&origin.log_folder, &settings, surroundings);
+    let others = Arc::clone(surroundings);
+    let nesting = Nesting {
+        tags: Arc::clone(&surroundings.tags),
+        register,
+        storage: Box::new(move |folder, settings| logs(folder, settings, &others)),
+        number: usize::try_from(namespace.nesting().number).unwrap_or(usize::MAX),
+    };
     Parts {
         namespace,
+        nesting: Some(nesting),
         answers: Some(state.answers()),
         calls: Calls::new(Some(state.calls())),
         storage,
@@ -344,12 +377,30 @@ fn parts(
     }
 }
 
-fn obey(server: &mut Server<'_>, order: Order) -> Answer {
+/// The logs of a namespace, in its folder.
+fn logs(folder: &Path, settings: &Settings, surroundings: &Surroundings) -> Storage {
+    let mut storage = Storage::new(LogFile::new(folder, settings.rotation));
+    storage.set_host(Arc::clone(&surroundings.host_log));
+    if let Some(forwarder) = &surroundings.forwarder {
+        storage.set_forwarder(Arc::clone(forwarder));
+    }
+    if settings.inside_log {
+        storage.set_inside(LogFile::named(folder, "namespace.log", settings.rotation));
+    }
+    storage
+}
+
+fn obey(server: &mut Server<'_>, nested: Option<u64>, order: Order) -> Answer {
+    let namespace = nested.unwrap_or(server.namespace().contid());
     match order {
-        Order::SetBacklogLimit(limit) => server.order(Input::HostSetsBacklogLimit(limit)),
-        Order::SetRateLimit(limit) => server.order(Input::HostSetsRateLimit(limit)),
-        Order::SetPolicy(policy) => server.order(Input::HostSetsPolicy(policy)),
-        Order::Change(settings) => server.set_settings(*settings),
+        Order::SetBacklogLimit(limit) => server.order(namespace, Input::HostSetsBacklogLimit(limit)),
+        Order::SetRateLimit(limit) => server.order(namespace, Input::HostSetsRateLimit(limit)),
+        Order::SetPolicy(policy) => server.order(namespace, Input::HostSetsPolicy(policy)),
+        Order::Change(settings) => match nested {
+            Some(contid) => server.set_settings_of_nested(contid, *settings),
+            None => server.set_settings(*settings),
+        },
+        Order::Emptied => server.nested_emptied(namespace),
         Order::Join { listener, wait_killable, place, joining } => {
             server.add_listener(listener, wait_killable, place)?;
             let mut fields = start::process(joining.pid);
@@ -357,17 +408,18 @@ fn obey(server: &mut Server<'_>, order: Order) -> Answer {
                 // It is the runtime still, which is not where it will be.
                 fields.truncate(1);
             }
-            server.order(Input::LetIn { operation: Entrance::Join, by: joining.by, fields: &fields });
+            let input = Input::LetIn { operation: Entrance::Join, by: joining.by, fields: &fields };
+            server.order(namespace, input);
         }
         Order::AnswerProxied { call, listener } => server.answer_proxied(call, listener)?,
         Order::Introduce { pid, started, by } if server.set_first_member(pid, started) => {
             let fields = start::process(pid);
-            server.order(Input::LetIn { operation: Entrance::First, by, fields: &fields });
+            server.order(namespace, Input::LetIn { operation: Entrance::First, by, fields: &fields });
         }
         Order::NoteListeners => server.note_listeners(),
         // When it was told to everybody, this one may not have been known.
         Order::Describe if server.has_to_note() => server.note_listeners(),
         Order::Describe | Order::Introduce { .. } => {}
     }
-    Ok(describe::description(server))
+    describe::description(server, namespace).ok_or_else(|| io::ErrorKind::NotFound.into())
 }

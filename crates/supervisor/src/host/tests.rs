@@ -2,7 +2,6 @@ use super::*;
 use crate::observer::Event;
 use crate::state::State;
 use crate::testing;
-use auditns_core::Namespace;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -83,9 +82,9 @@ impl World {
 fn leave(world: &World, folder: &Path, panics: usize) {
     let state = State::create().unwrap();
     let frame = testing::frame(&folder.join("test"));
-    let mut namespace = Namespace::new(testing::config(), now());
-    while namespace.poll_action().is_some() {}
-    state.new_journal().snapshot(&(&namespace, frame)).unwrap();
+    let mut family = testing::family(testing::config());
+    while family.poll_action().is_some() {}
+    state.new_journal().snapshot(&(&family, frame)).unwrap();
     for _ in 0..panics {
         state.blame().note();
     }

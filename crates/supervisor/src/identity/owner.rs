@@ -60,6 +60,26 @@ impl Owner {
         Ok(Owner { facts: OwnerFacts { served, creator, maps }, pid_namespace: pid.unwrap_or(own_pid) })
     }
 
+    /// The owner of a namespace that a member makes inside another one: the member's own namespaces. Whoever is in user
+    /// namespaces around is served as well.
+    ///
+    /// # Errors
+    /// As of [`Owner::of_first_opener`].
+    pub(crate) fn of_creator(pid: u32) -> io::Result<Owner> {
+        let own = NamespaceFile::own(NamespaceKind::User)?.id();
+        let user = NamespaceFile::of_pid(pid, NamespaceKind::User)?;
+        let pid_namespace = NamespaceFile::of_pid(pid, NamespaceKind::Pid)?;
+        let creator = if user.id() == own { None } else { Some(user.owner_uid()?) };
+        let maps = creator.is_none().then(|| (IdMap::identity(), IdMap::identity()));
+        let mut served = vec![user.id()];
+        let mut level = user;
+        while level.id() != own && served.len() <= NESTING_MAX {
+            level = level.parent()?;
+            served.push(level.id());
+        }
+        Ok(Owner { facts: OwnerFacts { served, creator, maps }, pid_namespace })
+    }
+
     /// The owner that another supervisor has settled. Its pid namespace is ours if none was kept.
     ///
     /// # Errors

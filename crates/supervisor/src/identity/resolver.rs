@@ -44,6 +44,12 @@ impl Opener {
         self.ceiling
     }
 
+    /// The same opener for a namespace of another owner.
+    pub(crate) fn towards(&self, owner: &Owner) -> Opener {
+        // Where it is as seen from there is not known. That counts only once it is gone.
+        Opener { ceiling: ceiling(&self.facts, self.uid, owner), in_owner_pid_namespace: false, ..*self }
+    }
+
     /// Whether audit could ever do anything for it.
     pub(crate) fn is_privileged(&self) -> bool {
         let Capabilities { control, write, read } = self.ceiling;
@@ -147,6 +153,18 @@ impl Resolver {
         sender.capabilities =
             if served { granted(&process.facts, effective, euid, owner) } else { Capabilities::default() };
         Ok(Waiter { sender, effective })
+    }
+
+    /// Whether a process that has just sent something has `CAP_AUDIT_CONTROL` in its own user namespace, whichever that is, and
+    /// could have been granted as much when it opened its socket.
+    pub(crate) fn controls_own_user_namespace(&self, pid: u32, opener: &Opener) -> bool {
+        let known = self.known.get(&pid).map(|known| known.last);
+        let Some(facts) = known.or_else(|| self.remembered.get(&pid).map(|found| found.last)) else {
+            return false;
+        };
+        let opened_there = opener.facts.user_namespace == facts.user_namespace
+            && opener.facts.sets.permitted.has(Capability::AuditControl);
+        facts.sets.effective.has(Capability::AuditControl) && (opened_there || opener.ceiling.control)
     }
 
     /// Takes the id maps of the owner user namespace from this process if it is in it and they are not known yet.

@@ -82,6 +82,8 @@ pub(crate) enum Kind {
     State,
     /// The pid namespace of the owner.
     PidNamespace,
+    /// The pid namespace of the owner of a nested namespace, by that one's number.
+    NestedPidNamespace(u64),
     /// The log, as it is open.
     Log,
     /// The log of what the namespace sees.
@@ -111,6 +113,10 @@ impl Keeping {
 
     pub(crate) fn pid_namespace(&self, fd: &impl AsFd) {
         self.keep(Kind::PidNamespace, fd);
+    }
+
+    pub(crate) fn nested_pid_namespace(&self, contid: u64, fd: &impl AsFd) {
+        self.keep(Kind::NestedPidNamespace(contid), fd);
     }
 
     /// Keeps a log in place of the one before it.
@@ -173,6 +179,7 @@ fn name(index: u32, kind: Kind) -> String {
     match kind {
         Kind::State => format!("{index:x}s"),
         Kind::PidNamespace => format!("{index:x}p"),
+        Kind::NestedPidNamespace(contid) => format!("{index:x}q{contid:x}"),
         Kind::Log => format!("{index:x}g"),
         Kind::InsideLog => format!("{index:x}n"),
         Kind::Listener(number) => format!("{index:x}l{number:x}"),
@@ -190,6 +197,7 @@ pub(crate) fn parse(name: &str) -> Option<(u32, Kind)> {
     let kind = match rest.split_at_checked(1)? {
         ("s", "") => Kind::State,
         ("p", "") => Kind::PidNamespace,
+        ("q", text) => Kind::NestedPidNamespace(number(text)?),
         ("g", "") => Kind::Log,
         ("n", "") => Kind::InsideLog,
         ("l", text) => Kind::Listener(u32::try_from(number(text)?).ok()?),
@@ -212,6 +220,7 @@ mod tests {
                 Kind::PidNamespace,
                 Kind::Log,
                 Kind::InsideLog,
+                Kind::NestedPidNamespace(u64::MAX),
                 Kind::Listener(0),
                 Kind::Container(3),
                 Kind::Listener(255),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// How often a lock that somebody holds is tried again.
 const LOOK: Duration = Duration::from_millis(5);
 /// Longest name of a namespace in bytes.
-const NAME_MAX: usize = 64;
+pub(crate) const NAME_MAX: usize = 64;
 
 /// Whether a namespace may be called so: 1 to 64 letters, digits, `.`, `_`, `-` or `:`, the first one a letter or digit.
 /// Such a name is a safe file name and needs no escape anywhere.

@@ -6,5 +6,6 @@ mod host;
 
 pub(crate) use file::Place;
 pub use file::{LogFile, Rotation};
+pub(crate) use folder::NAME_MAX;
 pub use folder::{Folder, FolderError, valid_name};
 pub(crate) use host::HostLog;

@@ -11,33 +11,44 @@ impl Server<'_> {
     /// Performs all actions, in order, except that records are stored in the host's log ahead of what comes before them, and
     /// in the namespace's own after what follows.
     pub(super) fn perform(&mut self) {
-        self.storage.store_ahead(self.namespace.waiting_actions());
-        while let Some(action) = self.namespace.poll_action() {
-            self.perform_one(action, false);
+        if self.nest.is_empty() {
+            self.storage.store_ahead(self.namespace.waiting_actions());
+        } else {
+            self.store_ahead_of_all();
         }
-        if self.storage.later_deadline().is_some_and(|deadline| deadline <= clock::since_boot()) {
-            self.storage.write_later(self.observer);
+        while let Some((namespace, action)) = self.namespace.poll_action() {
+            self.perform_one(namespace, action, false);
+        }
+        if self.later_deadline().is_some_and(|deadline| deadline <= clock::since_boot()) {
+            self.write_later();
         }
     }
 
-    /// Performs an action. `in_doubt`: a process that was killed may have done so.
-    pub(super) fn perform_one(&mut self, action: Action, in_doubt: bool) {
+    /// Performs an action of a namespace. `in_doubt`: a process that was killed may have done so.
+    pub(super) fn perform_one(&mut self, namespace: u64, action: Action, in_doubt: bool) {
         match action {
             Action::Store { serial, line, lifetime } => {
                 self.observer.observe(&Event::Record(&line));
                 let line = Line { serial, text: &line, lifetime, in_doubt };
-                if let Err(errno) = self.storage.store(line, self.observer) {
-                    self.namespace.handle(Input::StoreFailed { serial, errno }, now());
+                let root = (self.namespace.root(), &mut self.storage);
+                let Some(storage) = self.nest.storage(namespace, root) else { return };
+                if let Err(errno) = storage.store(line, self.observer) {
+                    self.namespace.handle_in(namespace, Input::StoreFailed { serial, errno }, now());
                 }
             }
-            Action::StoreInside { serial, line } => self.storage.store_inside(serial, &line, self.observer),
+            Action::StoreInside { serial, line } => {
+                let root = (self.namespace.root(), &mut self.storage);
+                if let Some(storage) = self.nest.storage(namespace, root) {
+                    storage.store_inside(serial, &line, self.observer);
+                }
+            }
             Action::Reply { endpoint, frame } => self.reply(endpoint, frame),
             Action::Deliver { endpoint, frame } => {
                 let outcome = self.deliver(endpoint, &frame);
-                self.namespace.handle(Input::Delivered { endpoint, outcome }, now());
+                self.namespace.handle_in(namespace, Input::Delivered { endpoint, outcome }, now());
             }
             Action::Offer { endpoint, frame } => {
-                self.offer(endpoint, &frame);
+                self.offer(namespace, endpoint, &frame);
             }
             Action::AwaitWritable { endpoint } => {
                 if let Some(connection) = self.connections.get_mut(&endpoint) {
@@ -47,6 +58,7 @@ impl Server<'_> {
             }
             Action::Pause { endpoint } => self.set_paused(endpoint, true),
             Action::Resume { endpoint } => self.set_paused(endpoint, false),
+            Action::MoveThreadGroup { contid, process } => self.create_nested(namespace, contid, process),
             Action::Notice(notice) => self.observer.observe(&Event::Notice(&notice)),
             Action::SocketAnswer { call, result } => {
                 let Some(call) = self.requested.take().filter(|known| known.id == call) else { return };

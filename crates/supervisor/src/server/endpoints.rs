@@ -4,6 +4,7 @@ use super::Server;
 use super::connection::Connection;
 use super::limits::RAISED_BUFFERS;
 use super::line::Line;
+use super::nest::{Whose, owner_entry};
 use super::threads::Busy;
 use crate::identity::{Opener, answers};
 use crate::observer::Event;
@@ -101,21 +102,33 @@ impl Server<'_> {
         opener: &Opener,
     ) -> bool {
         self.take_token();
-        let Some(owner) = &mut self.owner else { return false };
-        let mut sender = self.resolver.either_sender(credentials, noted, opener, owner);
+        let whose = self.whose_message(credentials, noted);
+        let namespace = whose.number(self.namespace.root());
+        let is_alone = self.nest.is_empty();
+        let identity = self.nest.identity(namespace, &mut self.owner, &mut self.resolver);
+        let Some((owner, resolver)) = identity else { return false };
+        let opener = &if is_alone { *opener } else { opener.towards(owner) };
+        let mut sender = resolver.either_sender(credentials, noted, opener, owner);
         let pid = sender.ids.host.pid;
-        if let Some(mapped) = self.resolver.learn_maps(pid, owner) {
-            self.namespace.note(&Entry::Owner(owner.facts()));
-            self.namespace.handle(Input::OwnerMapped(mapped), now());
-            sender = self.resolver.either_sender(credentials, noted, opener, owner);
+        if let Some(mapped) = resolver.learn_maps(pid, owner) {
+            self.namespace.note(&owner_entry(whose, owner.facts()));
+            self.namespace.handle_in(namespace, Input::OwnerMapped(mapped), now());
+            sender = resolver.either_sender(credentials, noted, opener, owner);
+        }
+        if whose == Whose::Unknown {
+            sender.standing = Standing::Unknown;
         }
         let bytes = &self.buffer[..length];
-        let mut inquiry = self.namespace.inquire(bytes);
+        let mut inquiry = self.namespace.family().inquire(namespace, bytes);
         let mut answers = answers(&inquiry, &sender, owner);
+        if inquiry.creation {
+            let permitted = resolver.controls_own_user_namespace(pid, opener);
+            answers.creation = Some(self.nest.creation(permitted));
+        }
         // Requests about rules of anybody else are refused before a path of theirs matters.
         if sender.standing == Standing::Served && sender.capabilities.control && !inquiry.paths.is_empty() {
             let questions = std::mem::take(&mut inquiry.paths);
-            let waiting = LookingUp { endpoint, sender, bytes: bytes.to_vec(), answers };
+            let waiting = LookingUp { namespace, endpoint, sender, bytes: bytes.to_vec(), answers };
             self.namespace.note(&Entry::LookingUp(&waiting));
             let Some(refused) = self.aside.look_up(waiting, questions) else {
                 if let Some(connection) = self.connections.get_mut(&endpoint) {
@@ -127,7 +140,7 @@ impl Server<'_> {
         }
         let input = Input::Datagram { endpoint, sender: &sender, bytes, answers: &answers };
         let now = now();
-        self.namespace.handle(input, now);
+        self.namespace.handle_in(namespace, input, now);
         self.note_where(endpoint, pid, now.since_boot);
         true
     }
@@ -151,7 +164,7 @@ impl Server<'_> {
     /// Looks up the paths of a datagram of which another supervisor was looking them up.
     pub(super) fn look_up_again(&mut self, waiting: LookingUp) {
         let endpoint = waiting.endpoint;
-        let questions = self.namespace.inquire(&waiting.bytes).paths;
+        let questions = self.namespace.family().inquire(waiting.namespace, &waiting.bytes).paths;
         match self.aside.look_up(waiting, questions) {
             None => {
                 if let Some(connection) = self.connections.get_mut(&endpoint) {
@@ -159,8 +172,9 @@ impl Server<'_> {
                 }
             }
             Some(refused) => {
-                let LookingUp { sender, bytes, answers, .. } = refused;
-                self.feed(Input::Datagram { endpoint, sender: &sender, bytes: &bytes, answers: &answers });
+                let LookingUp { namespace, sender, bytes, answers, .. } = refused;
+                let input = Input::Datagram { endpoint, sender: &sender, bytes: &bytes, answers: &answers };
+                self.namespace.feed_in(namespace, input);
             }
         }
     }
@@ -200,13 +214,13 @@ impl Server<'_> {
 
     /// Hands a member a copy, if there is room. A listener that misses one is told so when it receives next (kernel:
     /// `netlink_overrun`), unless it wants no such error.
-    pub(super) fn offer(&mut self, endpoint: EndpointId, frame: &[u8]) {
+    pub(super) fn offer(&mut self, namespace: u64, endpoint: EndpointId, frame: &[u8]) {
         self.send_gathered_before(endpoint);
         let Some(connection) = self.connections.get_mut(&endpoint) else { return };
         if !self.namespace.is_in_group(endpoint) {
             connection.offer(frame);
         } else if !connection.offer_record(frame, !self.namespace.wants_no_overrun_error(endpoint)) {
-            self.feed(Input::ListenerMissed);
+            self.namespace.feed_in(namespace, Input::ListenerMissed);
         }
     }
 

@@ -12,6 +12,7 @@ mod endpoints;
 pub(crate) mod limits;
 mod line;
 mod membership;
+pub(crate) mod nest;
 mod notifications;
 mod numbers;
 mod on_socket;
@@ -40,6 +41,7 @@ use calls::Calls;
 use connection::Connection;
 use durable::Durable;
 use limits::Limits;
+use nest::{Nest, Nesting};
 use numbers::Numbers;
 use receive::Parked;
 use receivers::Receivers;
@@ -80,6 +82,8 @@ pub(crate) const FOREIGN_TOKENS: u64 = 16;
 /// Serves one namespace: its listener, its endpoints, its log.
 pub(crate) struct Server<'o> {
     namespace: Durable,
+    /// What the namespaces that members have made need here.
+    nest: Nest,
     calls: Arc<Calls>,
     listeners: Vec<ListenerState>,
     connections: BTreeMap<EndpointId, Connection>,
@@ -129,6 +133,8 @@ pub(crate) struct Server<'o> {
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) namespace: Durable,
+    /// Of the namespaces that members make; `None` where they cannot.
+    pub(crate) nesting: Option<Nesting>,
     /// Where answers are noted, if there is a journal.
     pub(crate) answers: Option<AnswerTable>,
     /// Without a listener so far.
@@ -153,6 +159,7 @@ impl<'o> Server<'o> {
     pub(crate) fn new(parts: Parts, observer: &'o mut (dyn Observer + Send)) -> io::Result<Server<'o>> {
         let Parts {
             namespace,
+            nesting,
             answers,
             calls,
             mut storage,
@@ -167,7 +174,8 @@ impl<'o> Server<'o> {
         } = parts;
         let watchers = Watchers::new()?;
         let bucket = Bucket::new(settings.read_rate);
-        let mut limits = Limits::for_descriptors(descriptors);
+        let nest = Nest::new(nesting);
+        let mut limits = Limits::for_descriptors(descriptors.saturating_sub(nest.descriptors_max()));
         limits.sockets = limits.sockets.min(settings.sockets);
         let calls = Arc::new(calls);
         let asked = Arc::clone(&calls);
@@ -178,6 +186,7 @@ impl<'o> Server<'o> {
         }
         Ok(Server {
             namespace,
+            nest,
             calls,
             listeners: Vec::new(),
             connections: BTreeMap::new(),
@@ -275,7 +284,7 @@ impl<'o> Server<'o> {
 
     /// Tells the namespace the time, if it wants to hear it by now.
     fn tick(&mut self) {
-        if self.namespace.next_deadline().is_some_and(|deadline| deadline <= clock::since_boot()) {
+        if self.namespace.family().next_deadline().is_some_and(|deadline| deadline <= clock::since_boot()) {
             self.feed(Input::Tick);
             self.perform();
         }
@@ -301,6 +310,7 @@ impl<'o> Server<'o> {
                 self.perform();
             }
         }
+        self.end_all_nested();
         self.feed(Input::Ended);
         self.perform();
         self.storage.write_later(self.observer);
@@ -317,12 +327,12 @@ impl<'o> Server<'o> {
     fn complete(&mut self, done: Done<Worked>) {
         match done {
             Done::LookedUp(waiting) => {
-                let LookingUp { endpoint, sender, bytes, answers } = *waiting;
+                let LookingUp { namespace, endpoint, sender, bytes, answers } = *waiting;
                 if let Some(connection) = self.connections.get_mut(&endpoint) {
                     connection.set_looking_up(false);
                 }
                 let input = Input::Datagram { endpoint, sender: &sender, bytes: &bytes, answers: &answers };
-                self.feed(input);
+                self.namespace.feed_in(namespace, input);
                 self.update_interest(endpoint);
             }
             Done::Worked(worked) => self.go_on(worked),
@@ -334,7 +344,7 @@ impl<'o> Server<'o> {
     fn due(&self) -> Option<Duration> {
         let parked = self.parked.rest().map(|rest| clock::since_boot() + rest);
         let deadlines =
-            [self.namespace.next_deadline(), self.storage.later_deadline(), parked, self.bucket.due()];
+            [self.namespace.family().next_deadline(), self.later_deadline(), parked, self.bucket.due()];
         deadlines.into_iter().flatten().min()
     }
 

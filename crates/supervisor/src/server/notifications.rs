@@ -80,10 +80,13 @@ impl Server<'_> {
     }
 
     fn answer_signalling(&mut self, notification: &Notification, target: SignalTarget) {
-        let daemon = self.namespace.daemon();
-        match (daemon, target) {
+        if !self.namespace.family().has_daemon() {
+            let _ = self.calls.answer_continue(notification);
+            return;
+        }
+        match target {
             // What the caller calls a pidfd may be any file.
-            (Some(_), SignalTarget::Pidfd(fd)) => {
+            SignalTarget::Pidfd(fd) => {
                 let notification = *notification;
                 let on_behalf = self.on_behalf(notification.tid);
                 self.aside.work_on_call(notification, on_behalf, move || {
@@ -91,29 +94,28 @@ impl Server<'_> {
                     Some(Worked::SignalTarget { notification, process })
                 });
             }
-            (Some(daemon), target) => {
-                let process = signals_process(notification.tid, target, daemon).then_some(daemon);
+            target => {
+                let is_target = |daemon: &u32| signals_process(notification.tid, target, *daemon);
+                let process = self.namespace.family().daemons().find(is_target);
                 self.answer_signal(notification, process);
-            }
-            (None, _) => {
-                let _ = self.calls.answer_continue(notification);
             }
         }
     }
 
     /// Lets a signal go on to a process, and remembers who sent it if that is the audit daemon.
     pub(super) fn answer_signal(&mut self, notification: &Notification, process: Option<u32>) {
-        if process.is_some() && process == self.namespace.daemon() {
-            self.note_signal(notification);
+        if let Some(namespace) = process.and_then(|process| self.namespace.family().of_daemon(process)) {
+            self.note_signal(notification, namespace);
         }
         let _ = self.calls.answer_continue(notification);
     }
 
-    fn note_signal(&mut self, notification: &Notification) {
-        let Some(owner) = &self.owner else { return };
-        let Ok(Waiter { sender, .. }) = self.resolver.waiter(notification.tid, owner) else { return };
+    fn note_signal(&mut self, notification: &Notification, namespace: u64) {
+        let identity = self.nest.identity(namespace, &mut self.owner, &mut self.resolver);
+        let Some((owner, resolver)) = identity else { return };
+        let Ok(Waiter { sender, .. }) = resolver.waiter(notification.tid, owner) else { return };
         if self.calls.is_valid(notification) {
-            self.namespace.handle(Input::DaemonSignalled { sender: &sender }, now());
+            self.namespace.handle_in(namespace, Input::DaemonSignalled { sender: &sender }, now());
         }
     }
 }

@@ -119,14 +119,15 @@ impl Server<'_> {
             Operation::SetOption { option, .. } => SocketRequest::SetOption { option, value: &bytes },
             _ => return,
         };
-        let Some(caller) = self.caller(notification, &request) else {
+        let Some((namespace, caller)) = self.caller(notification, &request) else {
             // Gone, or nothing that we may look at: whoever it is has no privileges here.
             self.answer_errno(notification, Errno::PERM);
             return;
         };
         let call = notification.id;
         self.requested = Some(*notification);
-        self.namespace.handle(Input::SocketRequested { endpoint, call, caller: &caller, request }, now());
+        let input = Input::SocketRequested { endpoint, call, caller: &caller, request };
+        self.namespace.handle_in(namespace, input, now());
         self.perform();
     }
 
@@ -177,10 +178,11 @@ impl Server<'_> {
         }
     }
 
-    /// Who makes a call. `None` if it is gone or nothing is known of it.
-    fn caller(&mut self, notification: &Notification, request: &SocketRequest<'_>) -> Option<Caller> {
-        let owner = self.owner.as_ref()?;
-        let Waiter { sender, effective } = self.resolver.waiter(notification.tid, owner).ok()?;
+    /// Who makes a call, and whose member that is. `None` if it is gone or nothing is known of it.
+    fn caller(&mut self, notification: &Notification, request: &SocketRequest<'_>) -> Option<(u64, Caller)> {
+        let namespace = self.whose_call(notification.tid).ok()?.number(self.namespace.root());
+        let (owner, resolver) = self.nest.identity(namespace, &mut self.owner, &mut self.resolver)?;
+        let Waiter { sender, effective } = resolver.waiter(notification.tid, owner).ok()?;
         let inquiry = Inquiry { details: request.changes_groups(), ..Inquiry::default() };
         let details = answers(&inquiry, &sender, owner).details;
         let caller = Caller {
@@ -189,7 +191,7 @@ impl Server<'_> {
             net_admin: effective.has(Capability::NetAdmin),
             net_broadcast: effective.has(Capability::NetBroadcast),
         };
-        self.calls.is_valid(notification).then_some(caller)
+        self.calls.is_valid(notification).then_some((namespace, caller))
     }
 
     /// Gives a caller what it asked for.

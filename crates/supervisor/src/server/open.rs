@@ -4,6 +4,7 @@ use super::Server;
 use super::calls::Calls;
 use super::connection::Connection;
 use super::limits::FULL_BUFFERS;
+use super::nest::owner_entry;
 use super::numbers::Claim;
 use super::worked::{Wanted, Worked};
 use crate::identity::{Client, Executable, Owner, read_executable};
@@ -83,6 +84,8 @@ impl Server<'_> {
             self.show(&Event::EndpointRefused { tid, reason });
             return Err(Errno::PROTONOSUPPORT);
         }
+        let whose = self.whose_call(tid)?;
+        let namespace = whose.number(self.namespace.root());
         if self.owner.is_none() {
             match Owner::of_first_opener(tid, self.origin.uid) {
                 // Settled for good, so it must have been the caller that was looked at.
@@ -97,16 +100,17 @@ impl Server<'_> {
                 Err(error) => return Err(self.refuse(tid, &error)),
             }
         }
-        let Some(owner) = &mut self.owner else { return Err(Errno::PROTONOSUPPORT) };
-        let learned = self.resolver.learn(pid, owner);
-        let mapped = self.resolver.learn_maps(pid, owner);
+        let identity = self.nest.identity(namespace, &mut self.owner, &mut self.resolver);
+        let Some((owner, resolver)) = identity else { return Err(Errno::PROTONOSUPPORT) };
+        let learned = resolver.learn(pid, owner);
+        let mapped = resolver.learn_maps(pid, owner);
         let opener = match learned {
             Ok(opener) => opener,
             Err(error) => return Err(self.refuse(tid, &error)),
         };
         if let Some(mapped) = mapped {
-            self.namespace.note(&Entry::Owner(owner.facts()));
-            self.namespace.handle(Input::OwnerMapped(mapped), now());
+            self.namespace.note(&owner_entry(whose, owner.facts()));
+            self.namespace.handle_in(namespace, Input::OwnerMapped(mapped), now());
         }
         if self.keeping.as_ref().is_some_and(|keeping| !keeping.has_socket()) {
             let reason = "audit sockets take more than half of the room that this host has for them, and most of its \
@@ -144,7 +148,7 @@ impl Server<'_> {
         self.aside.work_on_call(notification, on_behalf, move || {
             let number = numbers.and_then(|numbers| numbers.take(pid, tid, client));
             let outcome = hand_over(&calls, &notification, &end, wanted.close_on_exec, number.as_ref());
-            Some(Worked::HandedOver { notification, endpoint, privileged, outcome })
+            Some(Worked::HandedOver { notification, namespace, endpoint, privileged, outcome })
         });
         Ok(())
     }
@@ -202,6 +206,7 @@ impl Server<'_> {
     pub(super) fn handed_over(
         &mut self,
         notification: &Notification,
+        namespace: u64,
         endpoint: EndpointId,
         privileged: bool,
         outcome: Result<Option<u32>, InjectError>,
@@ -209,7 +214,7 @@ impl Server<'_> {
         let error = match outcome {
             Ok(number) => {
                 let reserved_number = number.is_some();
-                self.feed(Input::EndpointHandedOver { reserved_number });
+                self.namespace.feed_in(namespace, Input::EndpointHandedOver { reserved_number });
                 if let Some(number) = number {
                     self.receivers.forget_number(number);
                 } else if privileged {

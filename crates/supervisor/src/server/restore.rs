@@ -7,7 +7,7 @@ use crate::keeping::{Keeping, Kind};
 use crate::origin::Origin;
 use crate::settings::Settings;
 use crate::state::{Doubt, Entry, Frame, KeptMessage, Replayed, Snapshot};
-use auditns_core::{Action, Delivery, EndpointId, Input, Namespace};
+use auditns_core::{Action, Delivery, EndpointId, Family, Input, Namespace};
 use auditns_sys::identity::{NamespaceFile, NamespaceKind};
 use auditns_sys::{Credentials, Listener};
 use std::collections::BTreeMap;
@@ -22,6 +22,8 @@ pub(crate) struct KeptDescriptors {
     pub(crate) listeners: BTreeMap<u32, OwnedFd>,
     pub(crate) endpoints: BTreeMap<EndpointId, OwnedFd>,
     pub(crate) pid_namespace: Option<OwnedFd>,
+    /// Of nested namespaces, by their numbers.
+    pub(crate) nested_pid_namespaces: BTreeMap<u64, OwnedFd>,
     pub(crate) log: Option<OwnedFd>,
     pub(crate) inside_log: Option<OwnedFd>,
 }
@@ -30,7 +32,7 @@ impl Server<'_> {
     /// Writes a snapshot, from which the journal begins anew. There must be nothing left to perform.
     pub(crate) fn save(&mut self) {
         // Of lines from before it the journal would know nothing any more.
-        self.storage.write_later(self.observer);
+        self.write_later();
         let Some(journal) = self.namespace.journal() else { return };
         let connections = self.connections.iter().map(|(id, connection)| (*id, connection.state().clone()));
         let frame = Frame {
@@ -41,10 +43,11 @@ impl Server<'_> {
             owner: self.owner.as_ref().map(|owner| owner.facts().clone()),
             listeners: self.listeners.clone(),
             looking_up: self.aside.looked_up().cloned().collect(),
+            nested: self.nest.states(),
             answers: self.answers.state(),
         };
         // The old one and its journal hold until there is room.
-        let snapshot: Snapshot<'_> = (&self.namespace, frame);
+        let snapshot: Snapshot<'_> = (self.namespace.family(), frame);
         let _ = journal.snapshot(&snapshot);
     }
 
@@ -75,9 +78,14 @@ impl Server<'_> {
         &self.namespace
     }
 
-    /// What the host orders.
-    pub(crate) fn order(&mut self, input: Input<'_>) {
-        self.feed(input);
+    /// All namespaces.
+    pub(crate) fn family(&self) -> &Family {
+        self.namespace.family()
+    }
+
+    /// What the host orders of a namespace.
+    pub(crate) fn order(&mut self, namespace: u64, input: Input<'_>) {
+        self.namespace.feed_in(namespace, input);
         self.perform();
     }
 
@@ -115,7 +123,8 @@ impl Server<'_> {
 
     /// Nothing of the namespace is to be kept any more.
     pub(crate) fn forget_kept(&mut self) {
-        self.storage.write_later(self.observer);
+        self.write_later();
+        self.forget_all_nested();
         self.forget_membership();
         let Some(keeping) = &self.keeping else { return };
         for endpoint in self.connections.keys() {
@@ -137,8 +146,19 @@ impl Server<'_> {
         message: Option<KeptMessage>,
         mut kept: KeptDescriptors,
     ) -> io::Result<bool> {
-        let Replayed { frame, connections, doubt, late, flushed, answers, inside, write, written, ended } =
-            replayed;
+        let Replayed {
+            frame,
+            connections,
+            doubt,
+            late,
+            flushed,
+            answers,
+            inside,
+            write,
+            written,
+            nested_written,
+            ended,
+        } = replayed;
         self.last_endpoint = self.last_endpoint.max(frame.last_endpoint);
         if let Some(facts) = frame.owner {
             let pid_namespace = kept.pid_namespace.map(NamespaceFile::try_from).transpose()?;
@@ -169,10 +189,19 @@ impl Server<'_> {
                 self.serve_listener(served, listener)?;
             }
         }
+        self.restore_nested(frame.nested, kept.nested_pid_namespaces)?;
         self.storage.set_kept(kept.log.map(File::from), kept.inside_log.map(File::from));
-        let doubtful = doubt.iter().map(|doubt| &doubt.action);
-        let undone = inside.iter().chain(doubtful).chain(self.namespace.waiting_actions());
-        self.storage.settle(written, write, undone);
+        let doubtful = doubt.iter().map(|doubt| (doubt.namespace, &doubt.action));
+        let undone: Vec<(u64, &Action)> = inside
+            .iter()
+            .map(|(namespace, action)| (*namespace, action))
+            .chain(doubtful)
+            .chain(self.namespace.family().waiting_actions().map(|(namespace, action)| (*namespace, action)))
+            .collect();
+        let of =
+            |number: u64| undone.iter().filter(move |(whose, _)| *whose == number).map(|(_, action)| *action);
+        self.storage.settle(written, write, of(self.namespace.root()));
+        self.nest.settle(&nested_written, write, of);
         if let Some(journal) = self.namespace.journal() {
             journal.go_on_after_late(flushed);
         }
@@ -181,8 +210,8 @@ impl Server<'_> {
             self.namespace.note(&Entry::Flushed(endpoint, number));
         }
         self.send_lost(answers);
-        for action in inside {
-            self.perform_one(action, false);
+        for (namespace, action) in inside {
+            self.perform_one(namespace, action, false);
         }
         if let Some(doubt) = doubt {
             self.settle(doubt);
@@ -219,17 +248,17 @@ impl Server<'_> {
 
     /// The action that was in hand when the process was killed.
     fn settle(&mut self, doubt: Doubt) {
-        let Doubt { action, sent } = doubt;
+        let Doubt { namespace, action, sent } = doubt;
         match action {
             Action::Deliver { endpoint, .. } if sent => {
-                self.feed(Input::Delivered { endpoint, outcome: Delivery::Sent });
+                self.namespace.feed_in(namespace, Input::Delivered { endpoint, outcome: Delivery::Sent });
             }
             Action::Reply { .. } | Action::Offer { .. } if sent => {}
             Action::SocketAnswer { call, .. } => {
                 self.requested = self.calls.left_over().into_iter().find(|left| left.id == call);
-                self.perform_one(action, false);
+                self.perform_one(namespace, action, false);
             }
-            action => self.perform_one(action, true),
+            action => self.perform_one(namespace, action, true),
         }
     }
 

@@ -4,7 +4,7 @@ use crate::forward::Forwarder;
 use crate::keeping::{Keeping, Kind};
 use crate::log::{HostLog, LogFile, Rotation};
 use crate::observer::{Event, Observer};
-use crate::state::{Journal, Log, Write};
+use crate::state::{Entry, Journal, Log, Write};
 use auditns_core::Action;
 use auditns_sys::clock;
 use auditns_wire::Errno;
@@ -38,6 +38,9 @@ pub(crate) struct Storage {
 #[derive(Debug)]
 struct Noted {
     journal: Arc<Journal>,
+    /// The nested namespace whose records they are.
+    nested: Option<u64>,
+    /// What keeps the open files of one that the host has made.
     keeping: Option<Keeping>,
     log: Kept,
     inside: Kept,
@@ -101,7 +104,16 @@ impl Storage {
     }
 
     pub(super) fn set_journal(&mut self, journal: Arc<Journal>, keeping: Option<Keeping>) {
-        self.noted = Some(Noted { journal, keeping, log: Kept::default(), inside: Kept::default() });
+        self.noted =
+            Some(Noted { journal, nested: None, keeping, log: Kept::default(), inside: Kept::default() });
+    }
+
+    /// As [`Storage::set_journal`], of a nested namespace.
+    pub(super) fn set_journal_of_nested(&mut self, journal: Arc<Journal>, namespace: u64) {
+        self.set_journal(journal, None);
+        if let Some(noted) = &mut self.noted {
+            noted.nested = Some(namespace);
+        }
     }
 
     /// The logs as the process before this one had them open.
@@ -127,7 +139,9 @@ impl Storage {
         actions: impl Iterator<Item = &'a Action>,
     ) {
         self.written = written;
-        let Some(Write { log, last, place }) = write.filter(|write| self.lacks(write.log, write.last)) else {
+        let nested = self.noted.as_ref().and_then(|noted| noted.nested);
+        let is_own = |write: &Write| write.nested == nested && self.lacks(write.log, write.last);
+        let Some(Write { log, last, place, .. }) = write.filter(is_own) else {
             return;
         };
         self.piece.clear();
@@ -224,7 +238,10 @@ impl Storage {
     fn note_written(&mut self, log: Log, last: u32) {
         self.written[log as usize] = Some(last);
         if let Some(noted) = &self.noted {
-            noted.journal.note_written(log, last);
+            match noted.nested {
+                None => noted.journal.note_written(log, last),
+                Some(namespace) => noted.journal.note(&Entry::NestedWritten(namespace, log, last)),
+            }
         }
     }
 
@@ -240,7 +257,8 @@ impl Storage {
         let noted = self.noted.as_mut();
         file.append_announced(piece, |file, place| {
             if let Some(noted) = noted {
-                noted.announce(file, Write { log, last, place });
+                let nested = noted.nested;
+                noted.announce(file, Write { nested, log, last, place });
             }
         })?;
         self.note_written(log, last);

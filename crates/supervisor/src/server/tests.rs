@@ -5,8 +5,6 @@ use crate::log::LogFile;
 use crate::log::Rotation;
 use crate::state::ConnectionState;
 use crate::testing;
-use crate::time::now;
-use auditns_core::Namespace;
 use auditns_sys::{Endpoints, LaunchOptions, SentBy, launch};
 use rustix::io::IoSlice;
 use rustix::net::{
@@ -45,7 +43,8 @@ pub(super) fn with_server_for(test: impl FnOnce(Server<'_>)) {
     let launched = launch::spawn(command, &LaunchOptions::default()).unwrap();
     let _member = Member(launched.child);
     let parts = Parts {
-        namespace: Durable::new(Namespace::new(testing::config(), now()), None),
+        namespace: Durable::new(testing::family(testing::config()), None),
+        nesting: None,
         answers: None,
         calls: Calls::new(None),
         storage: Storage::new(LogFile::new(folder.path(), Rotation::default())),

@@ -54,6 +54,8 @@ pub(super) enum Worked {
     HandedOver {
         /// The call's notification.
         notification: Notification,
+        /// Where the caller was.
+        namespace: u64,
         /// The socket.
         endpoint: EndpointId,
         /// Audit can do something for the caller, so that it should have got a reserved number.
@@ -98,8 +100,8 @@ impl Server<'_> {
             Worked::Recognized { notification, wanted, found } => {
                 self.open_recognized(&notification, wanted, found);
             }
-            Worked::HandedOver { notification, endpoint, privileged, outcome } => {
-                self.handed_over(&notification, endpoint, privileged, outcome);
+            Worked::HandedOver { notification, namespace, endpoint, privileged, outcome } => {
+                self.handed_over(&notification, namespace, endpoint, privileged, outcome);
             }
             Worked::Identified(identified) => self.answer_identified(identified),
             Worked::SignalTarget { notification, process } => self.answer_signal(&notification, process),

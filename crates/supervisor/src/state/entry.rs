@@ -1,9 +1,10 @@
 //! What stands in a journal and in a snapshot.
 
+use super::journal::Log;
 use crate::identity::{Opener, OwnerFacts, Place};
 use crate::origin::Origin;
 use crate::settings::Settings;
-use auditns_core::{Answers, EndpointId, Input, Namespace, Now, OwnedInput, Sender};
+use auditns_core::{Answers, EndpointId, Family, Input, Now, OwnedInput, Sender};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -36,6 +37,16 @@ pub(crate) enum Entry<'a> {
     Settings(&'a Settings),
     /// The first member is this process, which started then.
     FirstMember(u32, u64),
+    /// A nested namespace took an input.
+    InputOf(u64, &'a Input<'a>, Now),
+    /// There is to be one more nested namespace.
+    Nested(&'a NestedState),
+    /// The id maps of a nested namespace's owner are known.
+    NestedOwner(u64, &'a OwnerFacts),
+    /// Settings of a nested namespace changed.
+    NestedSettings(u64, &'a Settings),
+    /// Records of a nested namespace up to this one are written.
+    NestedWritten(u64, Log, u32),
 }
 
 /// The same, as it is read.
@@ -54,22 +65,46 @@ pub(super) enum OwnedEntry {
     Listener(ListenerState),
     Settings(Settings),
     FirstMember(u32, u64),
+    InputOf(u64, OwnedInput, Now),
+    Nested(NestedState),
+    NestedOwner(u64, OwnerFacts),
+    NestedSettings(u64, Settings),
+    NestedWritten(u64, Log, u32),
 }
 
 impl Entry<'_> {
     /// Whether the message in the inbox is in good hands with it.
     pub(super) fn handles_message(&self) -> bool {
-        matches!(self, Entry::Input(Input::Datagram { .. }, _) | Entry::LookingUp(_))
+        matches!(
+            self,
+            Entry::Input(Input::Datagram { .. }, _)
+                | Entry::InputOf(_, Input::Datagram { .. }, _)
+                | Entry::LookingUp(_)
+        )
     }
 }
 
 /// A datagram whose paths are being looked up.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct LookingUp {
+    /// Whose members have sent it.
+    pub(crate) namespace: u64,
     pub(crate) endpoint: EndpointId,
     pub(crate) sender: Sender,
     pub(crate) bytes: Vec<u8>,
     pub(crate) answers: Answers,
+}
+
+/// A namespace that members have made inside another one, as far as the supervisor has to know of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct NestedState {
+    pub(crate) contid: u64,
+    /// Of its first member, the one that has asked for it.
+    pub(crate) origin: Origin,
+    pub(crate) settings: Settings,
+    pub(crate) owner: OwnerFacts,
+    /// Its pid namespace is another one than its root's, and is kept.
+    pub(crate) has_pid_namespace: bool,
 }
 
 /// A listener of the namespace.
@@ -126,7 +161,7 @@ impl ConnectionState {
     }
 }
 
-/// What a snapshot holds besides the namespace.
+/// What a snapshot holds besides the namespaces.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Frame {
     pub(crate) origin: Origin,
@@ -136,9 +171,10 @@ pub(crate) struct Frame {
     pub(crate) owner: Option<OwnerFacts>,
     pub(crate) listeners: Vec<ListenerState>,
     pub(crate) looking_up: Vec<LookingUp>,
+    pub(crate) nested: Vec<NestedState>,
     /// Answers that are on their way, by action.
     pub(crate) answers: Vec<(u64, EndpointId, Vec<u8>)>,
 }
 
-/// A snapshot to be written; it is read as a [`Namespace`] and a [`Frame`].
-pub(crate) type Snapshot<'a> = (&'a Namespace, Frame);
+/// A snapshot to be written; it is read as a [`Family`] and a [`Frame`].
+pub(crate) type Snapshot<'a> = (&'a Family, Frame);

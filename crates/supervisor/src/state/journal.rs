@@ -11,7 +11,7 @@ use crate::log::Place;
 use auditns_core::EndpointId;
 use auditns_sys::shared::{Inbox, Mark, SharedMemory};
 use auditns_sys::{Credentials, Received, Sent, SentBy};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsFd;
@@ -49,7 +49,7 @@ pub(crate) struct Journal {
 }
 
 /// One of the two logs of a namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Log {
     /// The host's.
     Host,
@@ -60,6 +60,8 @@ pub(crate) enum Log {
 /// A write to a log that was begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Write {
+    /// The nested namespace whose records they are; `None` for the one that the host has made.
+    pub(crate) nested: Option<u64>,
     pub(crate) log: Log,
     /// Serial number of the last record of it. The first one is the one after what is written for certain.
     pub(crate) last: u32,
@@ -271,8 +273,9 @@ impl Journal {
     }
 
     /// Records are about to be written, in one piece.
-    pub(crate) fn begin_write(&self, Write { log, last, place }: Write) {
+    pub(crate) fn begin_write(&self, Write { nested, log, last, place }: Write) {
         self.set(layout::STORE_FOR_AT, 0);
+        self.set(layout::STORE_NESTED_AT, nested.unwrap_or(0));
         self.set(layout::STORE_INODE_AT, place.inode);
         self.set(layout::STORE_LENGTH_AT, place.length);
         self.set(layout::STORE_FOR_AT, self.of_log(log) | u64::from(last));
@@ -289,7 +292,8 @@ impl Journal {
         let log = [Log::Host, Log::Inside].into_iter().find(|log| self.of_log(*log) == purpose)?;
         let place =
             Place { inode: self.get(layout::STORE_INODE_AT), length: self.get(layout::STORE_LENGTH_AT) };
-        Some(Write { log, last, place })
+        let nested = Some(self.get(layout::STORE_NESTED_AT)).filter(|number| *number != 0);
+        Some(Write { nested, log, last, place })
     }
 
     fn written_until(&self, log: Log) -> Option<u32> {

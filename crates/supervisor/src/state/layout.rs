@@ -3,7 +3,7 @@
 use auditns_sys::shared::{CallSlot, Inbox, Mark};
 
 /// Written last when the memory is made; another number is another layout.
-pub(super) const MAGIC: u64 = 0x6175_6469_746e_0007;
+pub(super) const MAGIC: u64 = 0x6175_6469_746e_0008;
 
 /// Calls that wait for answers.
 pub(super) const CALLS: u32 = 1024;
@@ -42,6 +42,8 @@ pub(super) const WRITTEN_AT: [usize; 2] = [224, 232];
 pub(super) const PANICS_AT: usize = 240;
 /// The endpoint of a late answer.
 pub(super) const SEND_ENDPOINT_AT: usize = 248;
+/// The number of the nested namespace that the write to a log is about; 0 for the one that the host has made.
+pub(super) const STORE_NESTED_AT: usize = 384;
 /// The mark of the last send.
 pub(super) const MARK_AT: usize = 64;
 
@@ -52,6 +54,8 @@ pub(super) const LENGTH_OF_SNAPSHOT: usize = 0;
 pub(super) const LENGTH_OF_JOURNAL: usize = 8;
 pub(super) const ACTIONS_TAKEN: usize = 16;
 pub(super) const ACTIONS_DONE: usize = 24;
+
+const _: () = assert!(half(1) + 64 <= STORE_NESTED_AT);
 
 /// Words of one of the two halves.
 pub(super) const fn half(epoch: u64) -> usize {

@@ -1,15 +1,17 @@
 //! From what was left to where the last supervisor was.
 
 use super::answers::LeftAnswer;
-use super::entry::{ConnectionState, Frame, OwnedEntry};
+use super::entry::{ConnectionState, Frame, NestedState, OwnedEntry};
 use super::journal::{self, Kept, Log, Write};
-use auditns_core::{Action, EndpointId, Input, Namespace};
+use auditns_core::{Action, EndpointId, Family, Input, Now, OwnedInput};
 use std::collections::BTreeMap;
 use std::io;
 
 /// The action of which it is not known from the journal alone whether it was done.
 #[derive(Debug)]
 pub(crate) struct Doubt {
+    /// Whose it is.
+    pub(crate) namespace: u64,
     pub(crate) action: Action,
     /// Something was sent for it.
     pub(crate) sent: bool,
@@ -27,12 +29,14 @@ pub(crate) struct Replayed {
     pub(crate) flushed: u64,
     /// Answers that were on their way and not sent, in order, with their places.
     pub(crate) answers: BTreeMap<u64, LostAnswer>,
-    /// Actions [`Action::StoreInside`] that were taken up and may not be done: their lines are gathered.
-    pub(crate) inside: Vec<Action>,
+    /// Actions [`Action::StoreInside`] that were taken up and may not be done: their lines are gathered. With whose they are.
+    pub(crate) inside: Vec<(u64, Action)>,
     /// See [`Kept::write`].
     pub(crate) write: Option<Write>,
     /// See [`Kept::written`].
     pub(crate) written: [Option<u32>; 2],
+    /// The same of nested namespaces.
+    pub(crate) nested_written: BTreeMap<u64, [Option<u32>; 2]>,
     /// The last member was gone, and the namespace was told so.
     pub(crate) ended: bool,
 }
@@ -47,10 +51,11 @@ pub(crate) struct LostAnswer {
 
 struct Replay<'k> {
     kept: &'k Kept,
-    namespace: Namespace,
+    family: Family,
+    root: u64,
     replayed: Replayed,
     taken: u64,
-    last: Option<Action>,
+    last: Option<(u64, Action)>,
     /// The journal says what came of the last action.
     outcome_noted: bool,
     flushed: u64,
@@ -60,8 +65,9 @@ struct Replay<'k> {
 ///
 /// # Errors
 /// `InvalidData` if the bytes are not what a supervisor of this version writes.
-pub(crate) fn replay(kept: &Kept) -> io::Result<(Namespace, Replayed)> {
-    let (namespace, mut frame) = snapshot(kept)?;
+pub(crate) fn replay(kept: &Kept) -> io::Result<(Family, Replayed)> {
+    let (family, mut frame) = snapshot(kept)?;
+    let root = family.root().contid();
     let connections = std::mem::take(&mut frame.connections).into_iter().collect();
     let mut replayed = Replayed {
         frame,
@@ -73,11 +79,12 @@ pub(crate) fn replay(kept: &Kept) -> io::Result<(Namespace, Replayed)> {
         inside: Vec::new(),
         write: kept.write,
         written: kept.written,
+        nested_written: BTreeMap::new(),
         ended: false,
     };
     let answers = std::mem::take(&mut replayed.frame.answers);
     let mut replay =
-        Replay { kept, namespace, replayed, taken: 0, last: None, outcome_noted: true, flushed: 0 };
+        Replay { kept, family, root, replayed, taken: 0, last: None, outcome_noted: true, flushed: 0 };
     for (action, endpoint, frame) in answers {
         replay.note_answer(action, endpoint, &frame);
     }
@@ -93,18 +100,18 @@ pub(crate) fn replay(kept: &Kept) -> io::Result<(Namespace, Replayed)> {
         replay.replayed.late = Some((endpoint, number));
     }
     replay.replayed.flushed = replay.flushed;
-    let Replay { namespace, mut replayed, last, outcome_noted, .. } = replay;
+    let Replay { family, mut replayed, last, outcome_noted, .. } = replay;
     if kept.done < kept.taken && !outcome_noted {
-        replayed.doubt = last.map(|action| Doubt { action, sent: kept.sent });
+        replayed.doubt = last.map(|(namespace, action)| Doubt { namespace, action, sent: kept.sent });
     }
-    Ok((namespace, replayed))
+    Ok((family, replayed))
 }
 
-/// The namespace as it was when the journal began.
+/// The namespaces as they were when the journal began.
 ///
 /// # Errors
 /// As [`replay`].
-pub(crate) fn snapshot(kept: &Kept) -> io::Result<(Namespace, Frame)> {
+pub(crate) fn snapshot(kept: &Kept) -> io::Result<(Family, Frame)> {
     postcard::from_bytes(&kept.snapshot).map_err(invalid)
 }
 
@@ -112,7 +119,7 @@ impl Replay<'_> {
     /// Takes actions up as the supervisor did.
     fn take_until(&mut self, taken: u64) -> io::Result<()> {
         while self.taken < taken {
-            let action = self.namespace.poll_action().ok_or(io::ErrorKind::InvalidData)?;
+            let (namespace, action) = self.family.poll_action().ok_or(io::ErrorKind::InvalidData)?;
             self.taken += 1;
             match action {
                 Action::Pause { endpoint } => self.change(endpoint, |state| state.paused = true),
@@ -125,9 +132,9 @@ impl Replay<'_> {
             self.outcome_noted = false;
             if let Action::StoreInside { serial, .. } = action {
                 self.outcome_noted = true;
-                self.replayed.inside.push(action.clone());
-                if self.replayed.written[Log::Inside as usize] == Some(serial) {
-                    self.replayed.inside.clear();
+                self.replayed.inside.push((namespace, action.clone()));
+                if namespace == self.root && self.replayed.written[Log::Inside as usize] == Some(serial) {
+                    self.replayed.inside.retain(|(other, _)| *other != namespace);
                 }
             }
             if let Action::Reply { endpoint, frame } = &action
@@ -135,7 +142,7 @@ impl Replay<'_> {
             {
                 self.outcome_noted = true;
             }
-            self.last = Some(action);
+            self.last = Some((namespace, action));
         }
         Ok(())
     }
@@ -152,11 +159,8 @@ impl Replay<'_> {
 
     fn apply(&mut self, entry: OwnedEntry) {
         match entry {
-            OwnedEntry::Input(input, now) => {
-                let input = input.as_input();
-                self.before_input(&input);
-                self.namespace.handle(input, now);
-            }
+            OwnedEntry::Input(input, now) => self.handle(self.root, &input, now),
+            OwnedEntry::InputOf(namespace, input, now) => self.handle(namespace, &input, now),
             OwnedEntry::Connected(endpoint, state) => {
                 self.replayed.frame.last_endpoint = self.replayed.frame.last_endpoint.max(endpoint.0);
                 self.replayed.connections.insert(endpoint, state);
@@ -164,7 +168,7 @@ impl Replay<'_> {
             OwnedEntry::LookingUp(waiting) => self.replayed.frame.looking_up.push(waiting),
             OwnedEntry::Unsent(endpoint, since) => {
                 self.outcome_noted = true;
-                let Some(Action::Reply { frame, .. }) = &self.last else { return };
+                let Some((_, Action::Reply { frame, .. })) = &self.last else { return };
                 let frame = frame.clone();
                 self.change(endpoint, |state| state.wait_with(frame, since));
             }
@@ -191,10 +195,40 @@ impl Replay<'_> {
                 let origin = &mut self.replayed.frame.origin;
                 (origin.pid, origin.pid_started) = (pid, started);
             }
+            OwnedEntry::Nested(state) => self.replayed.frame.nested.push(state),
+            OwnedEntry::NestedOwner(namespace, owner) => {
+                self.change_nested(namespace, |state| state.owner = owner);
+            }
+            OwnedEntry::NestedSettings(namespace, settings) => {
+                self.change_nested(namespace, |state| state.settings = settings);
+            }
+            OwnedEntry::NestedWritten(namespace, log, last) => {
+                self.replayed.nested_written.entry(namespace).or_default()[log as usize] = Some(last);
+                if log == Log::Inside {
+                    self.replayed.inside.retain(|(other, _)| *other != namespace);
+                }
+            }
         }
     }
 
-    fn before_input(&mut self, input: &Input<'_>) {
+    fn handle(&mut self, namespace: u64, input: &OwnedInput, now: Now) {
+        let input = input.as_input();
+        self.before_input(namespace, &input);
+        self.family.handle(namespace, input, now);
+    }
+
+    fn change_nested(&mut self, namespace: u64, change: impl FnOnce(&mut NestedState)) {
+        let mut nested = self.replayed.frame.nested.iter_mut();
+        if let Some(state) = nested.find(|state| state.contid == namespace) {
+            change(state);
+        }
+    }
+
+    fn forget_nested(&mut self, namespace: u64) {
+        self.replayed.frame.nested.retain(|state| state.contid != namespace);
+    }
+
+    fn before_input(&mut self, namespace: u64, input: &Input<'_>) {
         match *input {
             Input::EndpointClosed { endpoint } => {
                 self.replayed.connections.remove(&endpoint);
@@ -204,7 +238,14 @@ impl Replay<'_> {
             }
             Input::Writable { endpoint } => self.change(endpoint, |state| state.awaits_writable = false),
             Input::Delivered { .. } | Input::StoreFailed { .. } => self.outcome_noted = true,
-            Input::Ended => self.replayed.ended = true,
+            Input::ThreadGroupMoved { contid, outcome } => {
+                self.outcome_noted = true;
+                if outcome.is_err() {
+                    self.forget_nested(contid);
+                }
+            }
+            Input::Ended if namespace == self.root => self.replayed.ended = true,
+            Input::Ended => self.forget_nested(namespace),
             _ => {}
         }
     }

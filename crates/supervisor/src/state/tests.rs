@@ -2,7 +2,7 @@ use super::*;
 use crate::log::Place;
 use crate::testing::{self, Background};
 use crate::time::now;
-use auditns_core::{Action, Answers, EndpointId, Input, Namespace};
+use auditns_core::{Action, Answers, EndpointId, Family, Input};
 use auditns_sys::{Received, Sent, SentBy};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
 use std::os::fd::OwnedFd;
@@ -11,9 +11,10 @@ use std::path::Path;
 mod going_on;
 
 const ENDPOINT: EndpointId = EndpointId(17);
+const ROOT: u64 = 1;
 
-fn namespace() -> Namespace {
-    Namespace::new(testing::config(), now())
+fn family() -> Family {
+    testing::family(testing::config())
 }
 
 fn frame() -> Frame {
@@ -50,26 +51,26 @@ fn pair() -> (OwnedFd, OwnedFd) {
 struct Rig {
     state: State,
     journal: Journal,
-    namespace: Namespace,
+    family: Family,
 }
 
 impl Rig {
     fn new() -> Rig {
         let state = State::create().unwrap();
         let journal = state.new_journal();
-        let namespace = namespace();
-        journal.snapshot(&(&namespace, frame())).unwrap();
-        Rig { state, journal, namespace }
+        let family = family();
+        journal.snapshot(&(&family, frame())).unwrap();
+        Rig { state, journal, family }
     }
 
     fn feed(&mut self, input: Input<'_>) {
         let now = now();
         self.journal.note(&Entry::Input(&input, now));
-        self.namespace.handle(input, now);
+        self.family.handle(ROOT, input, now);
     }
 
     fn take(&mut self) -> Option<Action> {
-        let action = self.namespace.poll_action();
+        let action = self.family.poll_action().map(|(_, action)| action);
         if action.is_some() {
             self.journal.take_up();
         } else {
@@ -81,11 +82,11 @@ impl Rig {
     /// What the next process finds, and that it is where this one was.
     fn found(&self) -> (Kept, Replayed) {
         let (_, kept) = self.state.left().unwrap();
-        let (mut namespace, replayed) = replay(&kept).unwrap();
-        let bytes = |namespace: &Namespace| postcard::to_stdvec(namespace).unwrap();
-        assert_eq!(bytes(&namespace), bytes(&self.namespace));
+        let (mut family, replayed) = replay(&kept).unwrap();
+        let bytes = |family: &Family| postcard::to_stdvec(family).unwrap();
+        assert_eq!(bytes(&family), bytes(&self.family));
         // It has the same to do.
-        let _ = namespace.poll_action();
+        let _ = family.poll_action();
         (kept, replayed)
     }
 }
@@ -110,11 +111,11 @@ fn at_every_step_the_next_process_is_where_this_one_was() {
         rig.feed(Input::EndpointClosed { endpoint });
         if round % 5 == 4 {
             while rig.take().is_some() {}
-            rig.journal.snapshot(&(&rig.namespace, frame())).unwrap();
+            rig.journal.snapshot(&(&rig.family, frame())).unwrap();
             rig.found();
         }
     }
-    assert_eq!(rig.namespace.counters().records, 20);
+    assert_eq!(rig.family.root().counters().records, 20);
     rig.feed(Input::Ended);
     assert!(rig.found().1.ended);
 }
@@ -126,22 +127,22 @@ fn what_is_written_and_the_write_in_doubt_are_known_until_the_next_snapshot() {
     let place = Place { inode: 5, length: 7 };
     for log in [Log::Host, Log::Inside] {
         for last in [1, 0, u32::MAX] {
-            let write = Write { log, last, place };
+            let write = Write { nested: None, log, last, place };
             rig.journal.begin_write(write);
             assert_eq!(rig.found().1.write, Some(write));
             rig.journal.note_written(log, last);
             assert_eq!(rig.found().1.written[log as usize], Some(last));
         }
     }
-    rig.journal.snapshot(&(&rig.namespace, frame())).unwrap();
+    rig.journal.snapshot(&(&rig.family, frame())).unwrap();
     assert_eq!((rig.found().1.write, rig.found().1.written), (None, [None; 2]));
 }
 
 #[test]
 fn lines_for_the_log_inside_are_known_until_they_are_written() {
     let mut rig = Rig::new();
-    rig.namespace = Namespace::new(auditns_core::Config { inside_log: true, ..testing::config() }, now());
-    rig.journal.snapshot(&(&rig.namespace, frame())).unwrap();
+    rig.family = testing::family(auditns_core::Config { inside_log: true, ..testing::config() });
+    rig.journal.snapshot(&(&rig.family, frame())).unwrap();
     let (sender, answers, bytes) = (sender(), Answers::default(), user_message());
     rig.feed(Input::EndpointOpened { endpoint: ENDPOINT, kind: 3, pid: 1 });
     let mut serials = Vec::new();

@@ -20,7 +20,8 @@ const LAST_SIGNAL: i32 = 64;
 
 /// Everything the child needs, made before the fork.
 pub(super) struct Steps {
-    program: Program,
+    /// The filter with a listener; none where there is one already.
+    program: Option<Program>,
     allow: Option<Program>,
     new_session_keyring: bool,
     loginuid: LoginuidReset,
@@ -31,7 +32,7 @@ pub(super) struct Steps {
 
 impl Steps {
     pub(super) fn new(
-        program: Program,
+        program: Option<Program>,
         options: &LaunchOptions,
         channel: OwnedFd,
         parents_end: BorrowedFd<'_>,
@@ -42,6 +43,10 @@ impl Steps {
         let allow = options.allow.clone();
         let (new_session_keyring, loginuid) = (options.new_session_keyring, options.loginuid);
         Self { program, allow, new_session_keyring, loginuid, ignored, channel, parents_end }
+    }
+
+    pub(super) fn channel(&self) -> BorrowedFd<'_> {
+        self.channel.as_fd()
     }
 
     /// Does all steps and tells the parent how they went.
@@ -73,19 +78,33 @@ impl Steps {
     }
 
     fn enter(&self, outcome: &mut Outcome) -> Result<OwnedFd, (Step, Errno)> {
+        self.prepare(outcome)?;
+        let installed = self.program.as_ref().map_or(Err(Errno::INVAL), install);
+        let (listener, wait_killable) = installed.map_err(|errno| (Step::Filter, errno))?;
+        outcome.wait_killable = wait_killable;
+        self.allow()?;
+        Ok(listener)
+    }
+
+    /// What comes before the filters.
+    pub(super) fn prepare(&self, outcome: &mut Outcome) -> Result<(), (Step, Errno)> {
         reset_signals(self.ignored);
         outcome.loginuid = unset_loginuid(self.loginuid)?;
-        outcome.no_new_privileges = set_no_new_privileges_if_needed()?;
+        if self.program.is_some() || self.allow.is_some() {
+            outcome.no_new_privileges = set_no_new_privileges_if_needed()?;
+        }
         if self.new_session_keyring {
             join_new_session_keyring().map_err(|errno| (Step::Keyring, errno))?;
         }
-        let (listener, wait_killable) = install(&self.program).map_err(|errno| (Step::Filter, errno))?;
-        outcome.wait_killable = wait_killable;
-        // Last, because it may be one that allows no further filters.
-        if let Some(allow) = &self.allow {
-            install_with(allow, 0).map_err(|errno| (Step::Filter, errno))?;
+        Ok(())
+    }
+
+    /// Installs the filter that allows what is on a list: last, because it may be one that allows no further filters.
+    pub(super) fn allow(&self) -> Result<(), (Step, Errno)> {
+        match &self.allow {
+            Some(allow) => install_with(allow, 0).map(|_| ()).map_err(|errno| (Step::Filter, errno)),
+            None => Ok(()),
         }
-        Ok(listener)
     }
 }
 
@@ -127,7 +146,7 @@ fn join_new_session_keyring() -> Result<(), Errno> {
     }
 }
 
-fn own_pid() -> u32 {
+pub(super) fn own_pid() -> u32 {
     rustix::process::getpid().as_raw_nonzero().get().cast_unsigned()
 }
 

@@ -15,6 +15,8 @@ pub enum Step {
     Keyring,
     /// Install the filter.
     Filter,
+    /// Get a namespace inside the one that it is in.
+    Namespace,
     /// Send the listener to the parent.
     HandOver,
 }
@@ -55,6 +57,13 @@ pub enum LaunchError {
          allows one per process, so start auditns outside of it"
     )]
     SecondListener,
+    /// Whoever serves the namespace that this process is in makes none inside it.
+    #[error(
+        "this process already runs below a seccomp listener, of which the kernel allows one, and no audit namespace could be \
+         made inside the one that it is in ({0}): {hint}; or start auditns outside of it",
+        hint = why_not(.0)
+    )]
+    NoNestedNamespace(#[source] io::Error),
     /// The kernel does not know what is asked of it.
     #[error(
         "this kernel refused the seccomp listener ({0}); Linux 5.14 or later with CONFIG_SECCOMP_FILTER is needed"
@@ -91,6 +100,7 @@ impl LaunchError {
             (Step::Filter, libc::EBUSY) => Self::SecondListener,
             (Step::Filter, libc::EINVAL | libc::ENOSYS) => Self::KernelTooOld(error),
             (Step::Filter, _) => Self::FilterRefused(error),
+            (Step::Namespace, _) => Self::NoNestedNamespace(error),
             (Step::HandOver, _) => Self::HandOver,
         }
     }
@@ -103,5 +113,18 @@ impl LaunchError {
             Self::Program { .. } => 126,
             _ => 125,
         }
+    }
+}
+
+/// What to do where no namespace is made inside another one.
+fn why_not(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::EPERM) => "run with CAP_AUDIT_CONTROL",
+        Some(libc::ENOSPC) => "the host's policy (nested-namespaces, nested-depth) allows no more",
+        Some(libc::EAGAIN) => "too many were made within a second, try again",
+        Some(libc::EOPNOTSUPP) => {
+            "who serves it cannot move processes, which takes a supervisor (auditns supervise) with CAP_BPF and CAP_PERFMON"
+        }
+        _ => "the listener is a container manager's, and not that of auditns",
     }
 }

@@ -2,6 +2,7 @@
 
 mod child;
 mod error;
+mod nested;
 mod own;
 mod report;
 
@@ -10,6 +11,7 @@ pub use error::{LaunchError, Step};
 
 use crate::filter::{self, FilterOptions, Program};
 use crate::listener::Listener;
+pub use nested::{Nested, listener_is_taken, spawn_nested};
 pub use own::{Entered, enter};
 use report::Report;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
@@ -126,7 +128,7 @@ pub fn spawn_admitted<E: From<LaunchError> + Send>(
     let program = filter::assemble(&filter::rules(&options.filter)).map_err(LaunchError::Filter)?;
     let (ours, childs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
         .map_err(|error| LaunchError::Channel(error.into()))?;
-    let mut steps = child::Steps::new(program, options, childs, ours.as_fd());
+    let mut steps = child::Steps::new(Some(program), options, childs, ours.as_fd());
     // SAFETY: `Steps::run` makes system calls on memory prepared before the fork, and nothing else: no allocation, no
     // lock, no destructor.
     unsafe { command.pre_exec(move || steps.run()) };

@@ -42,6 +42,7 @@ impl Report {
             Some((Step::Filter, errno)) => (3, errno),
             Some((Step::HandOver, errno)) => (4, errno),
             Some((Step::Keyring, errno)) => (5, errno),
+            Some((Step::Namespace, errno)) => (6, errno),
         };
         let (loginuid, refusal) = match self.outcome.loginuid {
             LoginuidOutcome::Kept => (0, 0),
@@ -71,6 +72,7 @@ impl Report {
             3 => Some((Step::Filter, errno)),
             4 => Some((Step::HandOver, errno)),
             5 => Some((Step::Keyring, errno)),
+            6 => Some((Step::Namespace, errno)),
             _ => return None,
         };
         let loginuid = match loginuid {
@@ -151,7 +153,14 @@ mod tests {
 
     #[test]
     fn every_report_survives_the_wire() {
-        let steps = [Step::Loginuid, Step::NoNewPrivileges, Step::Filter, Step::HandOver, Step::Keyring];
+        let steps = [
+            Step::Loginuid,
+            Step::NoNewPrivileges,
+            Step::Filter,
+            Step::HandOver,
+            Step::Keyring,
+            Step::Namespace,
+        ];
         let failures = steps.map(|step| Some((step, libc::EBUSY)));
         let outcomes = [
             LoginuidOutcome::Kept,

@@ -229,6 +229,7 @@ fn every_failing_step_has_its_own_error() {
     assert!(matches!(error(Step::NoNewPrivileges, libc::EINVAL), LaunchError::NoNewPrivileges(_)));
     assert!(matches!(error(Step::Loginuid, libc::EPERM), LaunchError::LoginuidRefused(_)));
     assert!(matches!(error(Step::Keyring, libc::EDQUOT), LaunchError::Keyring(_)));
+    assert!(matches!(error(Step::Namespace, libc::EPERM), LaunchError::NoNestedNamespace(_)));
     assert!(matches!(error(Step::HandOver, libc::EMFILE), LaunchError::HandOver));
 }
 

@@ -44,7 +44,7 @@ fn answers_are_sent_when_the_lock_is_given_back_and_nothing_overtakes_them() {
         server.reply(other, vec![b'o']);
         assert_eq!(read(&client), Err(Errno::AGAIN), "they are gathered");
         assert_eq!(server.answers.state().len(), 4, "a snapshot has them");
-        server.offer(one, b"x");
+        server.offer(server.namespace.root(), one, b"x");
         assert_eq!(read_all(&client), b"abcx");
         assert_eq!(read_all(&other_client), b"o");
         server.reply(one, vec![b'd']);

@@ -35,7 +35,7 @@ fn waiting(endpoint: u64) -> LookingUp {
         capabilities: Capabilities::default(),
     };
     let bytes = vec![u8::try_from(endpoint).unwrap()];
-    LookingUp { endpoint: EndpointId(endpoint), sender, bytes, answers: Answers::default() }
+    LookingUp { namespace: 1, endpoint: EndpointId(endpoint), sender, bytes, answers: Answers::default() }
 }
 
 fn notification(id: u64) -> Notification {

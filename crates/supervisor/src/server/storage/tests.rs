@@ -1,8 +1,6 @@
 use super::*;
 use crate::state::State;
 use crate::testing;
-use crate::time::now;
-use auditns_core::Namespace;
 use std::path::Path;
 
 fn line(serial: u32, text: &str) -> Line<'_> {
@@ -68,7 +66,7 @@ fn journaled(folder: &Path) -> (State, Storage) {
     let state = State::create().unwrap();
     let journal = Arc::new(state.new_journal());
     let frame = testing::frame(folder);
-    journal.snapshot(&(&Namespace::new(testing::config(), now()), frame)).unwrap();
+    journal.snapshot(&(&testing::family(testing::config()), frame)).unwrap();
     (state, with_journal(folder, journal))
 }
 

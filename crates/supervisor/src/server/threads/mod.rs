@@ -261,6 +261,7 @@ impl Server<'_> {
         self.serve_parked();
         self.hand_out_tokens();
         self.tick();
+        self.end_emptied();
         self.save_if_long();
         Rest {
             due: self.due(),

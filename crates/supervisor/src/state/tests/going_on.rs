@@ -61,7 +61,7 @@ fn answers_on_their_way_outlive_a_snapshot() {
     table.announce(3, action);
     while rig.take().is_some() {}
     let answers = vec![(action, ENDPOINT, bytes.clone())];
-    rig.journal.snapshot(&(&rig.namespace, Frame { answers, ..frame() })).unwrap();
+    rig.journal.snapshot(&(&rig.family, Frame { answers, ..frame() })).unwrap();
     assert_eq!(lost(&rig), BTreeMap::from([(action, bytes.clone())]));
     let (next, _) = acknowledgement(&mut rig);
     assert_ne!(next, action, "actions of all epochs have numbers of their own");
@@ -96,14 +96,14 @@ fn who_takes_over_goes_on_with_the_journal_of_the_one_before() {
         let _ = rig.take();
         // The next process has come as far as noting something itself.
         let (journal, kept) = rig.state.left().unwrap();
-        let (mut namespace, _) = replay(&kept).unwrap();
+        let (mut family, _) = replay(&kept).unwrap();
         let now = now();
         journal.note(&Entry::Input(&Input::Tick, now));
-        namespace.handle(Input::Tick, now);
-        let action = namespace.poll_action();
+        family.handle(ROOT, Input::Tick, now);
+        let action = family.poll_action().map(|(_, action)| action);
         assert!(action.is_some());
         journal.take_up();
-        (rig.journal, rig.namespace) = (journal, namespace);
+        (rig.journal, rig.family) = (journal, family);
         let (kept, replayed) = rig.found();
         assert_eq!(kept.entries.len(), 1 + 2 * (round + 1));
         assert_eq!(replayed.doubt.map(|doubt| doubt.action), action);

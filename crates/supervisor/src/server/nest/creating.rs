@@ -1,0 +1,101 @@
+//! Making a namespace for a member, and moving the member there.
+
+use super::super::Server;
+use super::{Nested, PROCESSES};
+use crate::identity::{Owner, Resolver};
+use crate::origin::Origin;
+use crate::start;
+use crate::state::Entry;
+use crate::time::{now, started};
+use auditns_core::{Created, Input, ProcessId};
+use auditns_sys::identity::process::start_time;
+use auditns_wire::Errno;
+use std::io;
+
+impl Server<'_> {
+    /// Does what [`auditns_core::Action::MoveThreadGroup`] asks for. A supervisor that was killed over it may have done some of
+    /// it: what is noted of the namespace holds then, and moving again is no error.
+    pub(in crate::server) fn create_nested(&mut self, parent: u64, contid: u64, process: ProcessId) {
+        let created = self.make_and_move(parent, contid, process);
+        if created.is_err() {
+            self.give_up_nested(parent, contid, process);
+        }
+        let outcome = created.as_ref().map_err(errno);
+        self.namespace.feed_in(parent, Input::ThreadGroupMoved { contid, outcome });
+        if self.namespace.family().get(contid).is_some() {
+            self.nest.tell_of(contid);
+        } else if created.is_ok() {
+            self.give_up_nested(parent, contid, process);
+        }
+    }
+
+    fn make_and_move(&mut self, parent: u64, contid: u64, process: ProcessId) -> io::Result<Created> {
+        if !self.nest.served.contains_key(&contid) {
+            let nested = self.make_nested(parent, contid, process)?;
+            self.namespace.note(&Entry::Nested(&nested.state(contid)));
+            self.nest.served.insert(contid, nested);
+        }
+        let (Some(nesting), Some(nested)) = (&self.nest.nesting, self.nest.served.get_mut(&contid)) else {
+            return Err(rustix::io::Errno::OPNOTSUPP.into());
+        };
+        // Who sends can say that somebody else does, with privileges that few containers have.
+        match nesting.tags.namespace_of(process.pid)? {
+            Some(now) if now == parent || now == contid => {}
+            _ => return Err(rustix::io::Errno::PERM.into()),
+        }
+        let mapped = nested.owner.learn_maps(process.pid);
+        let start_fields = start::process(process.pid);
+        nesting.tags.move_thread_group(process, contid)?;
+        Ok(Created { name: nested.origin.name.clone().into_bytes(), start_fields, mapped })
+    }
+
+    fn make_nested(&self, parent: u64, contid: u64, process: ProcessId) -> io::Result<Nested> {
+        let Some(nesting) = &self.nest.nesting else { return Err(rustix::io::Errno::OPNOTSUPP.into()) };
+        let owner = Owner::of_creator(process.pid)?;
+        let ticks = start_time(process.pid)?;
+        if started(ticks) != process.started {
+            return Err(rustix::io::Errno::SRCH.into());
+        }
+        let (outer, settings) = self.nested(parent).unwrap_or((&self.origin, &self.settings));
+        let (name, folder) = nesting.register.open_folder(contid, outer)?;
+        let origin = Origin {
+            name,
+            runtime: "create".to_owned(),
+            pid: process.pid,
+            pid_started: ticks,
+            began: now().seconds,
+            served_before: 0,
+            log_folder: folder.path().to_owned(),
+            ..outer.clone()
+        };
+        let settings = settings.clone();
+        let mut storage = (nesting.storage)(folder.path(), &settings);
+        if let Some(journal) = self.namespace.journal() {
+            storage.set_journal_of_nested(std::sync::Arc::clone(journal), contid);
+        }
+        let roots = self.owner.as_ref().map(|owner| owner.pid_namespace().id());
+        let has_pid_namespace = roots != Some(owner.pid_namespace().id());
+        if has_pid_namespace && let Some(keeping) = &self.keeping {
+            keeping.nested_pid_namespace(contid, owner.pid_namespace());
+        }
+        let resolver = Resolver::new(PROCESSES);
+        Ok(Nested { origin, settings, owner, has_pid_namespace, resolver, storage, _folder: folder })
+    }
+
+    /// There is to be no such namespace: whoever was moved already goes back.
+    fn give_up_nested(&mut self, parent: u64, contid: u64, process: ProcessId) {
+        if self.nest.served.remove(&contid).is_some()
+            && let Some(nesting) = &self.nest.nesting
+        {
+            if nesting.tags.namespace_of(process.pid).is_ok_and(|now| now == Some(contid)) {
+                let _ = nesting.tags.move_thread_group(process, parent);
+            }
+            nesting.tags.forget(contid);
+        }
+        self.forget_nested(contid);
+    }
+}
+
+fn errno(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno)
+}
