@@ -2,9 +2,7 @@
 
 mod common;
 
-use common::supervisor::{
-    Member, STRANGER, Supervisor, USER, field, namespace_log, of_type, until, varlink,
-};
+use common::supervisor::{Member, STRANGER, Supervisor, USER, field, namespace_log, of_type, until, varlink};
 use common::{PROGRAM, start};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -264,7 +262,8 @@ fn a_users_container_makes_namespaces_that_the_user_and_root_see() {
 
 #[test]
 fn the_policy_bounds_depth_and_number_and_may_grant_a_share() {
-    let policy = "[defaults]\nnested-namespaces = 3\nnested-depth = 2\nnested-share = 50\nbacklog-limit = 100\n";
+    let policy =
+        "[defaults]\nnested-namespaces = 3\nnested-depth = 2\nnested-share = 50\nbacklog-limit = 100\n";
     let supervisor = supervisor(policy);
     let script = r#"
 # Each leaves somebody behind, or its namespace would end.
@@ -481,7 +480,9 @@ input()
                 assert!(begins.insert(contid), "made twice: {line}");
             } else if line.contains(" op=stop ") {
                 assert!(ended.insert(contid), "ended twice: {line}");
-            } else if let Some(text) = line.split("msg='").nth(1).filter(|_| line.starts_with("type=USER_LOGIN")) {
+            } else if let Some(text) =
+                line.split("msg='").nth(1).filter(|_| line.starts_with("type=USER_LOGIN"))
+            {
                 let text = text.trim_end_matches('\'');
                 *times.entry(text.to_owned()).or_default() += 1;
                 let mut words = text.split('-');

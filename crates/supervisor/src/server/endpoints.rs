@@ -14,6 +14,7 @@ use auditns_bpf::Identity;
 use auditns_core::{Action, Delivery, EndpointId, Input, Standing};
 use auditns_sys::{Credentials, Received};
 use auditns_wire::header::{FLAG_ACK, Header};
+use auditns_wire::message_type::CREATE_NS;
 use rustix::event::epoll::EventFlags;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -102,6 +103,9 @@ impl Server<'_> {
         opener: &Opener,
     ) -> bool {
         self.take_token();
+        if self.buffer.get(..length).is_some_and(asks_for_namespace) {
+            self.wait_for_mover();
+        }
         let whose = self.whose_message(credentials, noted);
         let namespace = whose.number(self.namespace.root());
         let is_alone = self.nest.is_empty();
@@ -305,6 +309,11 @@ impl Server<'_> {
             self.close(endpoint);
         }
     }
+}
+
+/// Whether a datagram begins with a request for a namespace.
+fn asks_for_namespace(datagram: &[u8]) -> bool {
+    Header::decode(datagram).is_some_and(|header| header.message_type == CREATE_NS)
 }
 
 /// Whether the sender of a datagram waits for an answer to it, so that nothing more is to be expected of it now.

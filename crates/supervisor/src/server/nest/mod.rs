@@ -76,6 +76,10 @@ pub(super) struct Nest {
     served: BTreeMap<u64, Nested>,
     /// Those that have no member left.
     emptied: BTreeSet<u64>,
+    /// Whoever knows the tasks of the host was waited for in vain.
+    gave_up: bool,
+    /// It was there.
+    was_there: bool,
 }
 
 /// A nested namespace.
@@ -92,7 +96,7 @@ struct Nested {
 
 impl Nest {
     pub(super) fn new(nesting: Option<Nesting>) -> Nest {
-        Nest { nesting, served: BTreeMap::new(), emptied: BTreeSet::new() }
+        Nest { nesting, served: BTreeMap::new(), emptied: BTreeSet::new(), gave_up: false, was_there: false }
     }
 
     /// Whether there is no nested namespace, as almost everywhere.

@@ -10,6 +10,13 @@ use crate::state::Entry;
 use auditns_bpf::Identity;
 use auditns_sys::Credentials;
 use rustix::io::Errno;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long whoever knows the tasks of the host is waited for, and how often it is looked.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(10);
 
 /// In which namespace somebody is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,20 +55,52 @@ impl Nest {
             _ => Whose::Unknown,
         }
     }
-
-    fn whose_task(&self, root: u64, task: u32) -> Whose {
-        let Some(nesting) = &self.nesting else { return Whose::Unknown };
-        match nesting.tags.namespace_of(task) {
-            Ok(Some(number)) => self.whose(root, number),
-            Ok(None) | Err(_) => Whose::Unknown,
-        }
-    }
 }
 
 impl Server<'_> {
+    /// Who knows the tasks of the host is started with the supervisor, and again if it ends. Meanwhile it is waited for, since
+    /// what is refused is lost; once in vain, nobody waits any more until it is there.
+    fn whose_task(&mut self, task: u32) -> Whose {
+        let Some(tags) = self.nest.nesting.as_ref().map(|nesting| Arc::clone(&nesting.tags)) else {
+            return Whose::Unknown;
+        };
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if self.has_to_note() {
+                self.note_listeners();
+            }
+            let found = tags.namespace_of(task);
+            let answers = tags.moves_tasks();
+            if answers {
+                self.nest.gave_up = false;
+            }
+            match found {
+                Ok(Some(number)) => return self.nest.whose(self.namespace.root(), number),
+                Err(_) if !answers && !self.nest.gave_up => {}
+                Ok(None) | Err(_) => return Whose::Unknown,
+            }
+            if Instant::now() >= until {
+                self.nest.gave_up = true;
+            }
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Waits for whoever moves tasks, where that was there already: for this supervisor or for one before it.
+    pub(in crate::server) fn wait_for_mover(&mut self) {
+        let Some(nesting) = &self.nest.nesting else { return };
+        let was_there = self.nest.was_there || self.origin.served_before > 0;
+        let until = Instant::now() + PATIENCE;
+        while was_there && !self.nest.gave_up && !nesting.tags.moves_tasks() {
+            self.nest.gave_up = Instant::now() >= until;
+            thread::sleep(LOOK);
+        }
+        self.nest.was_there |= nesting.tags.moves_tasks();
+    }
+
     /// Whose a message is.
     pub(in crate::server) fn whose_message(
-        &self,
+        &mut self,
         credentials: Credentials,
         noted: Option<&Identity>,
     ) -> Whose {
@@ -72,7 +111,7 @@ impl Server<'_> {
         match noted.map(|noted| noted.tag.namespace) {
             Some(Some(number)) => self.nest.whose(root, number),
             Some(None) => Whose::Root,
-            None => self.nest.whose_task(root, credentials.pid),
+            None => self.whose_task(credentials.pid),
         }
     }
 
@@ -80,11 +119,11 @@ impl Server<'_> {
     ///
     /// # Errors
     /// `EPROTONOSUPPORT` where that cannot be told: there is no audit then.
-    pub(in crate::server) fn whose_call(&self, tid: u32) -> Result<Whose, Errno> {
+    pub(in crate::server) fn whose_call(&mut self, tid: u32) -> Result<Whose, Errno> {
         if self.nest.is_empty() {
             return Ok(Whose::Root);
         }
-        match self.nest.whose_task(self.namespace.root(), tid) {
+        match self.whose_task(tid) {
             Whose::Unknown => Err(Errno::PROTONOSUPPORT),
             known => Ok(known),
         }
