@@ -85,14 +85,19 @@ impl Started {
 
     /// Waits until its standard output holds something.
     pub fn until(&mut self, word: &str) {
-        while !text(&mut self.out).contains(word) {
-            assert!(
-                self.at.elapsed() < LIMIT && self.child.try_wait().unwrap().is_none(),
-                "{word} never came: {}",
-                text(&mut self.err)
-            );
+        while !self.has_said(word) {
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Whether its standard output holds something. It must not have ended before.
+    pub fn has_said(&mut self, word: &str) -> bool {
+        if text(&mut self.out).contains(word) {
+            return true;
+        }
+        let lives = self.at.elapsed() < LIMIT && self.child.try_wait().unwrap().is_none();
+        assert!(lives, "{word} never came: {}", text(&mut self.err));
+        false
     }
 }
 

@@ -208,6 +208,11 @@ impl Member {
         self.started.until(word);
     }
 
+    /// Whether it has printed something. Fails if it has ended.
+    pub fn has_said(&mut self, word: &str) -> bool {
+        self.started.has_said(word)
+    }
+
     /// Lets it go on to its end.
     pub fn finish(mut self) -> Outcome {
         // It may have ended.

@@ -16,6 +16,7 @@ impl Server<'_> {
     /// Does what [`auditns_core::Action::MoveThreadGroup`] asks for. A supervisor that was killed over it may have done some of
     /// it: what is noted of the namespace holds then, and moving again is no error.
     pub(in crate::server) fn create_nested(&mut self, parent: u64, contid: u64, process: ProcessId) {
+        self.wait_for_mover();
         let created = self.make_and_move(parent, contid, process);
         if created.is_err() {
             self.give_up_nested(parent, contid, process);

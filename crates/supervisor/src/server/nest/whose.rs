@@ -66,9 +66,7 @@ impl Server<'_> {
         };
         let until = Instant::now() + PATIENCE;
         loop {
-            if self.has_to_note() {
-                self.note_listeners();
-            }
+            self.note_listeners_anew();
             let found = tags.namespace_of(task);
             let answers = tags.moves_tasks();
             if answers {
@@ -96,6 +94,14 @@ impl Server<'_> {
             thread::sleep(LOOK);
         }
         self.nest.was_there |= nesting.tags.moves_tasks();
+        self.note_listeners_anew();
+    }
+
+    /// Whoever has just begun to know tasks does not know yet which filters are those of this family.
+    fn note_listeners_anew(&mut self) {
+        if self.has_to_note() {
+            self.note_listeners();
+        }
     }
 
     /// Whose a message is.
