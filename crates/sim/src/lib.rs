@@ -7,6 +7,7 @@
 
 mod books;
 mod edge;
+pub mod families;
 mod model;
 mod people;
 pub mod plan;

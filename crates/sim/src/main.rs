@@ -1,6 +1,6 @@
 //! The `auditns-sim` program.
 
-use auditns_sim::{Tally, run};
+use auditns_sim::{Tally, families, run};
 use clap::Parser;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -26,7 +26,15 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let started = Instant::now();
     let (mut sum, mut told) = (Tally::default(), started);
+    let mut of_families = families::Count::default();
     for done in 0..seeds {
+        match families::run(first.wrapping_add(done)) {
+            Ok(count) => of_families.add(&count),
+            Err(failure) => {
+                print!("{failure}");
+                return ExitCode::FAILURE;
+            }
+        }
         match run(first.wrapping_add(done)) {
             Ok(tally) => sum.add(&tally),
             Err(failure) => {
@@ -41,6 +49,7 @@ fn main() -> ExitCode {
     }
     let seconds = started.elapsed().as_secs_f64();
     println!("{seeds} seeds from {first}: {sum}");
+    println!("families: {of_families:?}");
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let rate = sum.events() as f64 / seconds / 1000.0;
     println!("{seconds:.1} s, {rate:.0} thousand events a second");

@@ -2,7 +2,7 @@
 #![cfg(feature = "faults")]
 
 use auditns_core::{Fault, set_fault};
-use auditns_sim::{plan::Plan, play, run};
+use auditns_sim::{families, plan::Plan, play, run};
 
 /// Within so many histories each fault has to be found.
 const SEEDS: u64 = 150;
@@ -10,7 +10,9 @@ const SEEDS: u64 = 150;
 /// The first seed whose history fails.
 fn first_failure(fault: Option<Fault>) -> Option<(u64, String)> {
     set_fault(fault);
-    let found = (0..SEEDS).find_map(|seed| Some((seed, play(&Plan::of(seed)).err()?)));
+    let of_namespaces = |seed: u64| play(&Plan::of(seed)).err();
+    let of_families = |seed: u64| families::play(&families::History::of(seed)).err();
+    let found = (0..SEEDS).find_map(|seed| Some((seed, of_namespaces(seed).or_else(|| of_families(seed))?)));
     set_fault(None);
     found
 }
