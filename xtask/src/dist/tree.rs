@@ -25,11 +25,13 @@ const COMPLETIONS: [(&str, &str); 3] = [
     ("fish", "usr/share/fish/vendor_completions.d/auditns.fish"),
 ];
 /// Files of the repository, and where they are installed.
-const COPIES: [(&str, &str); 6] = [
+const COPIES: [(&str, &str); 8] = [
     ("packaging/auditns.service", "lib/systemd/system/auditns.service"),
     ("packaging/auditns.openrc", "usr/share/doc/auditns/examples/auditns.openrc"),
     ("crates/policy/src/example.toml", "usr/share/doc/auditns/examples/auditns.toml"),
     ("crates/policy/src/example.toml", POLICY),
+    ("include/auditns.h", "usr/include/auditns.h"),
+    ("examples/create-namespace.c", "usr/share/doc/auditns/examples/create-namespace.c"),
     ("packaging/debian/lintian-overrides", "usr/share/lintian/overrides/auditns"),
     ("README.md", "usr/share/doc/auditns/README.md"),
 ];

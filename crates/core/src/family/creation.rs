@@ -86,7 +86,7 @@ impl Family {
             }
             Err(errno) => {
                 self.at_work(parent, |parent| {
-                    parent.acknowledge(endpoint, &message, Verdict::Failure(errno))
+                    parent.acknowledge(endpoint, &message, Verdict::Failure(errno));
                 });
             }
         }

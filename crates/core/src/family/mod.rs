@@ -48,7 +48,7 @@ impl Family {
             }
             Input::ThreadGroupMoved { contid, outcome } => self.thread_group_moved(contid, outcome, now),
             input if self.nested.is_empty() && namespace == self.root.contid() => {
-                self.root.handle(input, now)
+                self.root.handle(input, now);
             }
             Input::EndpointClosed { endpoint } => self.close_endpoint(endpoint, now),
             Input::Writable { endpoint } => self.tell_all(&|| Input::Writable { endpoint }, now),

@@ -180,6 +180,7 @@ pub enum Delivery {
 
 /// What must be looked up before a datagram can be handled; everything is false or empty for ordinary messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub struct Inquiry {
     /// A record may show the sender's details.
     pub details: bool,

@@ -6,6 +6,7 @@ use auditns_core::{Action, EndpointId};
 use auditns_wire::header::{HEADER_LENGTH, Header};
 use auditns_wire::message_type::{NLMSG_ERROR, REPLACE};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write as _;
 
 /// A namespace, as it should be.
 #[derive(Clone, Debug)]
@@ -38,11 +39,11 @@ impl Books {
     fn provenance(contid: u64, parents: &[u64]) -> String {
         let mut text = format!("): contid={contid} ");
         if let [parent, ..] = parents {
-            text += &format!("parent={parent} ");
+            let _ = write!(text, "parent={parent} ");
         }
         if parents.len() > 1 {
             let chain: Vec<String> = parents.iter().map(|parent| format!(",^{parent}")).collect();
-            text += &format!("chain={contid}{} ", chain.concat());
+            let _ = write!(text, "chain={contid}{} ", chain.concat());
         }
         text
     }
@@ -53,7 +54,7 @@ impl Books {
             Action::Store { serial, line, lifetime } => self.stored(whose, *serial, line, *lifetime),
             Action::Reply { endpoint, frame } => self.answered(*endpoint, frame),
             Action::Deliver { endpoint, frame } => {
-                self.is_of(whose, frame)?;
+                is_of(whose, frame)?;
                 self.delivered +=
                     u64::from(!self.members.get(&whose).is_some_and(|it| it.parents.is_empty()));
                 let daemon = self.members.get(&whose).and_then(|member| member.daemon);
@@ -64,7 +65,7 @@ impl Books {
                 }
             }
             Action::Offer { endpoint, frame } if kind(frame) != Some(REPLACE) => {
-                self.is_of(whose, frame)?;
+                is_of(whose, frame)?;
                 match self.listening.get(endpoint) {
                     Some(namespace) if *namespace == whose => Ok(()),
                     other => Err(format!("A listener in {other:?} gets a record of {whose}.")),
@@ -125,17 +126,6 @@ impl Books {
         }
     }
 
-    /// Whether a record that leaves is of that namespace.
-    fn is_of(&self, whose: u64, frame: &[u8]) -> Result<(), Broken> {
-        let text = String::from_utf8_lossy(frame.get(HEADER_LENGTH..).unwrap_or_default()).into_owned();
-        match marked(&text) {
-            Some((contid, _)) if contid != whose => {
-                Err(format!("{whose} sends a record of {contid}: {text}"))
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// Whether all that was to come has come.
     pub(super) fn balance(&self) -> Result<(), Broken> {
         let answers: Vec<_> = self.answers.iter().filter(|(_, waiting)| !waiting.is_empty()).collect();
@@ -144,6 +134,15 @@ impl Books {
         }
         let (records, ending): (_, Vec<_>) = (&self.records, self.ending.keys().collect());
         Err(format!("There are to come: answers {answers:?}, records {records:?}, ends {ending:?}."))
+    }
+}
+
+/// Whether a record that leaves is of that namespace.
+fn is_of(whose: u64, frame: &[u8]) -> Result<(), Broken> {
+    let text = String::from_utf8_lossy(frame.get(HEADER_LENGTH..).unwrap_or_default()).into_owned();
+    match marked(&text) {
+        Some((contid, _)) if contid != whose => Err(format!("{whose} sends a record of {contid}: {text}")),
+        _ => Ok(()),
     }
 }
 

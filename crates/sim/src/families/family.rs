@@ -80,8 +80,8 @@ impl Rig {
         Ok(rig)
     }
 
-    pub(super) fn take(&mut self, step: &Step) -> Result<(), Broken> {
-        match *step {
+    pub(super) fn take(&mut self, step: Step) -> Result<(), Broken> {
+        match step {
             Step::Open(from) => {
                 self.opened += 1;
                 let endpoint = EndpointId(self.opened);

@@ -69,7 +69,7 @@ pub fn play(history: &History) -> Result<Count, Broken> {
     let played = catch_unwind(AssertUnwindSafe(|| {
         let mut rig = Rig::new(history)?;
         for (at, step) in history.steps.iter().enumerate() {
-            rig.take(step).map_err(|broken| format!("After step {at}, {step:?}: {broken}"))?;
+            rig.take(*step).map_err(|broken| format!("After step {at}, {step:?}: {broken}"))?;
         }
         rig.end().map_err(|broken| format!("At the end: {broken}"))
     }));

@@ -204,7 +204,9 @@ impl Host {
         let (connections, kept) = kept.into_iter().partition(|(name, _)| agents::is_connection(name));
         inherited::take_up(&shared, kept);
         let membership = &shared.surroundings.membership;
-        membership.observe(Arc::new(Emptied::new(Arc::clone(&shared.directory), membership)));
+        let emptied: Arc<dyn auditns_bpf::Observer> =
+            Arc::new(Emptied::new(Arc::clone(&shared.directory), membership));
+        membership.observe(&emptied);
         membership::watch(&shared);
         let control = auditns_control::server::serve(listener, Arc::new(Control(Arc::clone(&shared))));
         let agents = Agents::new(Arc::clone(&shared));

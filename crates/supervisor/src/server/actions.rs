@@ -30,15 +30,15 @@ impl Server<'_> {
             Action::Store { serial, line, lifetime } => {
                 self.observer.observe(&Event::Record(&line));
                 let line = Line { serial, text: &line, lifetime, in_doubt };
-                let root = (self.namespace.root(), &mut self.storage);
-                let Some(storage) = self.nest.storage(namespace, root) else { return };
+                let root = self.namespace.root();
+                let Some(storage) = self.nest.storage(namespace, root, &mut self.storage) else { return };
                 if let Err(errno) = storage.store(line, self.observer) {
                     self.namespace.handle_in(namespace, Input::StoreFailed { serial, errno }, now());
                 }
             }
             Action::StoreInside { serial, line } => {
-                let root = (self.namespace.root(), &mut self.storage);
-                if let Some(storage) = self.nest.storage(namespace, root) {
+                let root = self.namespace.root();
+                if let Some(storage) = self.nest.storage(namespace, root, &mut self.storage) {
                     storage.store_inside(serial, &line, self.observer);
                 }
             }

@@ -147,10 +147,15 @@ fn answered(bytes: &[u8]) -> Option<i32> {
 }
 
 const fn request() -> [u8; 16] {
-    let (length, kind, flags) = (16_u32.to_ne_bytes(), MESSAGE_TYPE.to_ne_bytes(), FLAGS.to_ne_bytes());
-    let [a, b, c, d] = SEQUENCE.to_ne_bytes();
-    let [l, m, n, o] = length;
-    [l, m, n, o, kind[0], kind[1], flags[0], flags[1], a, b, c, d, 0, 0, 0, 0]
+    let ([kind, kind_end], [flags, flags_end]) = (MESSAGE_TYPE.to_ne_bytes(), FLAGS.to_ne_bytes());
+    let words = [16_u32.to_ne_bytes(), [kind, kind_end, flags, flags_end], SEQUENCE.to_ne_bytes(), [0; 4]];
+    let mut bytes = [0; 16];
+    let mut at = 0;
+    while at < bytes.len() {
+        bytes[at] = words[at / 4][at % 4];
+        at += 1;
+    }
+    bytes
 }
 
 #[cfg(test)]

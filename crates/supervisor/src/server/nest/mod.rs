@@ -32,12 +32,15 @@ const PROCESSES: usize = 8;
 /// processes.
 const DESCRIPTORS: usize = 4 + PROCESSES * DESCRIPTORS_PER_PROCESS;
 
+/// Makes the logs of a folder.
+pub(crate) type MakeStorage = dyn Fn(&Path, &Settings) -> Storage + Send;
+
 /// What a server needs so that members can make namespaces.
 pub(crate) struct Nesting {
     pub(crate) tags: Arc<dyn TaskTags>,
     pub(crate) register: Box<dyn Register>,
     /// Makes the logs of a folder.
-    pub(crate) storage: Box<dyn Fn(&Path, &Settings) -> Storage + Send>,
+    pub(crate) storage: Box<MakeStorage>,
     /// Most nested namespaces at a time.
     pub(crate) number: usize,
 }
@@ -132,10 +135,11 @@ impl Nest {
     pub(super) fn storage<'s>(
         &'s mut self,
         namespace: u64,
-        root: (u64, &'s mut Storage),
+        root: u64,
+        roots: &'s mut Storage,
     ) -> Option<&'s mut Storage> {
-        if namespace == root.0 {
-            return Some(root.1);
+        if namespace == root {
+            return Some(roots);
         }
         self.served.get_mut(&namespace).map(|nested| &mut nested.storage)
     }
