@@ -208,6 +208,13 @@ ready()
     assert!(table.contains("PARENT") && table.lines().any(|line| line.starts_with("web.1 ")), "{table}");
     let logs = supervisor.auditns(&["logs", "web.1"]).succeeded().stdout;
     assert!(logs.contains("msg='inner'") && logs.contains(" parent="), "{logs}");
+    // Whoever joins from outside is in the one that was named.
+    let joined = supervisor.joined("web.1", &format!("{TOOLS}\nexpect(limit(), 31)\nsay('joined')\nready()\n"));
+    assert_eq!(where_is(&supervisor, "joined", &["web", "web.1"]), ["web.1"]);
+    assert!(log(&supervisor, "web.1").contains(" op=join vm=\"web.1\" "));
+    joined.finish().succeeded();
+    let events = supervisor.auditns(&["events", "--ns", "web.1"]).succeeded().stdout;
+    assert!(events.contains("msg='joined'"), "{events}");
     member.finish().succeeded();
 }
 

@@ -64,7 +64,7 @@ def main() -> int:
         sender.send(rng.randbytes(size))
     for length in (0, 1, 15, 16, 17, 20, 0x7FFFFFFF, 0x80000000, 0xFFFFFFF0, 0xFFFFFFFF):
         sender.send(header(length, 1112) + b"op=x\0\0\0\0")
-    for kind in list(range(0, 24)) + list(range(998, 1024)) + list(range(1090, 1140)) + [1200, 1320, 2099, 2100, 2999, 65535]:
+    for kind in list(range(0, 24)) + list(range(998, 1024)) + list(range(1091, 1140)) + [1200, 1320, 2099, 2100, 2999, 65535]:
         for payload in (b"", b"\0", b"\xff" * 4, rng.randbytes(44), rng.randbytes(1040)):
             sender.send(header(16 + len(payload), kind) + payload)
     # Rules whose counts and lengths point anywhere.

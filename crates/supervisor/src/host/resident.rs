@@ -402,6 +402,9 @@ fn obey(server: &mut Server<'_>, nested: Option<u64>, order: Order) -> Answer {
         },
         Order::Emptied => server.nested_emptied(namespace),
         Order::Join { listener, wait_killable, place, joining } => {
+            if let Some(contid) = nested {
+                server.move_into_nested(contid, joining.pid)?;
+            }
             server.add_listener(listener, wait_killable, place)?;
             let mut fields = start::process(joining.pid);
             if place.is_some() {

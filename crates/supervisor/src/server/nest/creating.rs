@@ -50,6 +50,18 @@ impl Server<'_> {
         Ok(Created { name: nested.origin.name.clone().into_bytes(), start_fields, mapped })
     }
 
+    /// Somebody at the host lets a process in, which waits until it is there.
+    ///
+    /// # Errors
+    /// As of [`crate::tags::TaskTags::move_thread_group`].
+    pub(crate) fn move_into_nested(&self, contid: u64, pid: u32) -> io::Result<()> {
+        let Some(nesting) = self.nest.nesting.as_ref().filter(|_| self.nest.served.contains_key(&contid)) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let process = ProcessId { pid, started: started(start_time(pid)?) };
+        nesting.tags.move_thread_group(process, contid)
+    }
+
     fn make_nested(&self, parent: u64, contid: u64, process: ProcessId) -> io::Result<Nested> {
         let Some(nesting) = &self.nest.nesting else { return Err(rustix::io::Errno::OPNOTSUPP.into()) };
         let owner = Owner::of_creator(process.pid)?;
