@@ -134,7 +134,13 @@ impl Host for FakeHost {
 
 /// A namespace of which every optional field is there.
 pub(crate) fn namespace() -> NamespaceInfo {
-    NamespaceInfo { contid: u64::MAX, name: "web".to_owned(), members: Some(3), ..NamespaceInfo::default() }
+    NamespaceInfo {
+        contid: u64::MAX,
+        name: "web".to_owned(),
+        members: Some(3),
+        parent: Some(1),
+        ..NamespaceInfo::default()
+    }
 }
 
 pub(crate) struct Rig {
