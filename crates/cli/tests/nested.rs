@@ -209,7 +209,8 @@ ready()
     let logs = supervisor.auditns(&["logs", "web.1"]).succeeded().stdout;
     assert!(logs.contains("msg='inner'") && logs.contains(" parent="), "{logs}");
     // Whoever joins from outside is in the one that was named.
-    let joined = supervisor.joined("web.1", &format!("{TOOLS}\nexpect(limit(), 31)\nsay('joined')\nready()\n"));
+    let joined =
+        supervisor.joined("web.1", &format!("{TOOLS}\nexpect(limit(), 31)\nsay('joined')\nready()\n"));
     assert_eq!(where_is(&supervisor, "joined", &["web", "web.1"]), ["web.1"]);
     assert!(log(&supervisor, "web.1").contains(" op=join vm=\"web.1\" "));
     joined.finish().succeeded();

@@ -55,7 +55,8 @@ impl Server<'_> {
     /// # Errors
     /// As of [`crate::tags::TaskTags::move_thread_group`].
     pub(crate) fn move_into_nested(&self, contid: u64, pid: u32) -> io::Result<()> {
-        let Some(nesting) = self.nest.nesting.as_ref().filter(|_| self.nest.served.contains_key(&contid)) else {
+        let Some(nesting) = self.nest.nesting.as_ref().filter(|_| self.nest.served.contains_key(&contid))
+        else {
             return Err(io::ErrorKind::NotFound.into());
         };
         let process = ProcessId { pid, started: started(start_time(pid)?) };
