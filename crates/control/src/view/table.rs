@@ -7,8 +7,7 @@ use auditns_wire::text::escape;
 
 const HEADINGS: [&str; 13] = [
     "NAME", "CONTID", "PARENT", "PID", "MEMBERS", "USER", "POLICY", "LIMIT", "BACKLOG", "LOST", "RECORDS",
-    "DAEMON",
-    "AGE",
+    "DAEMON", "AGE",
 ];
 
 const SIDES: [Side; 13] = [

@@ -36,10 +36,7 @@ fn the_table_has_a_line_for_each_namespace_in_columns() {
         ..named("web", 7)
     };
     let text = table(
-        &[
-            web,
-            NamespaceInfo { members: Some(3), parent: Some(7), ..named("a-longer-name", 123_456_789) },
-        ],
+        &[web, NamespaceInfo { members: Some(3), parent: Some(7), ..named("a-longer-name", 123_456_789) }],
         1000 + 3 * 60 + 4,
     );
     let expected = "\
