@@ -124,7 +124,7 @@ fn killed_supervisors_lose_nothing() {
     assert!(inside.is_empty(), "the log of the auditd inside: {inside}");
     assert!(restarts > 0, "no restart is shown after {kills} kills");
     let said = supervisor.stop().stderr;
-    assert_eq!(said.matches("is started again").count(), kills as usize, "{said}");
+    assert_eq!(said.matches("the server has ended").count(), kills as usize, "{said}");
 }
 
 /// Threads of a process with this name.

@@ -92,7 +92,11 @@ pub fn serve(socket: &OwnedFd, confine: impl FnOnce() -> Result<(), String>) -> 
     let events = loaded.events(&emptied).map_err(ServeError::Events)?;
     confine().map_err(ServeError::Confine)?;
     let said = Said::Serves { slots: loaded.steering.as_ref().map(Steering::slots) };
-    send(socket, &said, &loaded.descriptors(), SendFlags::empty()).map_err(ServeError::Socket)?;
+    match send(socket, &said, &loaded.descriptors(), SendFlags::empty()) {
+        // The supervisor was killed meanwhile: nobody is to be served.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+        sent => sent.map_err(ServeError::Socket)?,
+    }
     Server { socket, loaded: &loaded }.run(&events, &emptied)
 }
 
