@@ -5,7 +5,6 @@ use auditns_sys::filter::{FilterOptions, Program};
 use auditns_sys::identity::capabilities::{self, Capability};
 use auditns_sys::identity::namespace::{INITIAL_USER_INODE, NamespaceFile, NamespaceKind};
 use auditns_sys::launch::{self, Candidate, LaunchError, LaunchOptions, LoginuidReset};
-use auditns_sys::signals::SignalFd;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use std::convert::Infallible;
@@ -57,16 +56,10 @@ pub fn run<E: std::error::Error + Send + 'static>(
     confinement: Confinement,
     admit: impl FnOnce(&Candidate<'_>) -> Result<(), E> + Send,
 ) -> Result<ExitStatus, AttachedError<E>> {
-    let (program, arguments) = words.split_first().ok_or(AttachedError::NoCommand)?;
-    let keep_ignored = launch::ignored_signals();
-    let signals = forwarding::block().map_err(wait("blocking signals"))?;
-    let Confinement { allow, new_session_keyring, environment } = confinement;
-    let options = LaunchOptions { filter: filter(false), allow, new_session_keyring, loginuid, keep_ignored };
-    let mut command = Command::new(program);
-    command.args(arguments).envs(environment);
     let admit = |candidate: &Candidate<'_>| admit(candidate).map_err(AttachedError::Refused);
-    let child = launch::spawn_admitted(command, &options, admit)?.child;
-    wait_for(child, &signals)
+    launch_and_wait(words, loginuid, confinement, |command, options| {
+        Ok(launch::spawn_admitted(command, options, admit)?.child)
+    })
 }
 
 /// Starts the command in a namespace inside the one that this process is in, and waits for it, passing signals on. Returns its
@@ -79,6 +72,17 @@ pub fn run_nested(
     loginuid: LoginuidReset,
     confinement: Confinement,
 ) -> Result<ExitStatus, AttachedError<Infallible>> {
+    launch_and_wait(words, loginuid, confinement, |command, options| {
+        Ok(launch::spawn_nested(command, options)?.child)
+    })
+}
+
+fn launch_and_wait<E: std::error::Error + 'static>(
+    words: &[OsString],
+    loginuid: LoginuidReset,
+    confinement: Confinement,
+    launch: impl FnOnce(Command, &LaunchOptions) -> Result<Child, AttachedError<E>>,
+) -> Result<ExitStatus, AttachedError<E>> {
     let (program, arguments) = words.split_first().ok_or(AttachedError::NoCommand)?;
     let keep_ignored = launch::ignored_signals();
     let signals = forwarding::block().map_err(wait("blocking signals"))?;
@@ -86,26 +90,19 @@ pub fn run_nested(
     let options = LaunchOptions { filter: filter(false), allow, new_session_keyring, loginuid, keep_ignored };
     let mut command = Command::new(program);
     command.args(arguments).envs(environment);
-    let child = launch::spawn_nested(command, &options)?.child;
-    wait_for(child, &signals)
-}
-
-fn wait_for<E: std::error::Error + 'static>(
-    mut child: Child,
-    signals: &SignalFd,
-) -> Result<ExitStatus, AttachedError<E>> {
+    let mut child = launch(command, &options)?;
     let pid = Pid::from_child(&child);
     let pidfd = pidfd_open(pid, PidfdFlags::empty())
         .map_err(io::Error::from)
         .map_err(wait("watching the command"))?;
     loop {
-        let mut waiting = [PollFd::new(&pidfd, PollFlags::IN), PollFd::new(signals, PollFlags::IN)];
+        let mut waiting = [PollFd::new(&pidfd, PollFlags::IN), PollFd::new(&signals, PollFlags::IN)];
         match poll(&mut waiting, None) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(wait("waiting for events")(error.into())),
         }
         let ended = waiting[0].revents().contains(PollFlags::IN);
-        forwarding::forward_all(signals, Some(pid));
+        forwarding::forward_all(&signals, Some(pid));
         if ended {
             return child.wait().map_err(wait("waiting for the command"));
         }

@@ -31,7 +31,9 @@ pub(crate) fn run(exec: &Exec) -> ExitCode {
 }
 
 /// The exit code of a command that was run.
-pub(super) fn finish(result: Result<std::process::ExitStatus, AttachedError<Failure>>) -> ExitCode {
+pub(super) fn finish<E: std::error::Error + 'static>(
+    result: Result<std::process::ExitStatus, AttachedError<E>>,
+) -> ExitCode {
     match result {
         Ok(status) => ExitCode::from(exit_status(status)),
         Err(error) => {

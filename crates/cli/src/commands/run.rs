@@ -6,7 +6,7 @@ use crate::options::{Loginuid, Policy, Run};
 use crate::terminal::{Terminal, line};
 use auditns_control::client::Client;
 use auditns_control::interface::{self, CreateRequest};
-use auditns_supervisor::attached::{self, AttachedError, Confinement};
+use auditns_supervisor::attached::{self, Confinement};
 use auditns_supervisor::embedded::{self, Options, RunError};
 use auditns_supervisor::log::Rotation;
 use auditns_sys::launch::{LoginuidReset, listener_is_taken};
@@ -106,16 +106,7 @@ fn run_nested(run: &Run, confinement: Confinement) -> ExitCode {
         "this is an audit namespace already: the command gets one inside it, whose name, limits and log are the host's; its \
          records are refused until the host raises its backlog limit, unless the host's policy grants one",
     );
-    match attached::run_nested(&run.command, loginuid(run), confinement) {
-        Ok(status) => ExitCode::from(exit_status(status)),
-        Err(error) => {
-            line(&error.to_string());
-            ExitCode::from(match error {
-                AttachedError::Launch(error) => error.exit_code(),
-                _ => OWN_FAILURE,
-            })
-        }
-    }
+    super::exec::finish(attached::run_nested(&run.command, loginuid(run), confinement))
 }
 
 fn loginuid(run: &Run) -> LoginuidReset {

@@ -55,18 +55,17 @@ impl Host for Control {
     }
 
     fn show(&self, peer: Peer, which: Which) -> Result<NamespaceInfo, Refusal> {
-        let members = || Members::now(&self.0);
+        let members = Members::now(&self.0);
         let description = match which {
             Which::Name(name) => described(&self.named(peer, &name)?)?,
             Which::Container(container) => described(&self.of_container(peer, &container)?)?,
             Which::Contid(contid) => described(&self.named(peer, &contid.to_string())?)?,
             Which::Pid(pid) => {
-                let found =
-                    members().namespace_of(pid, self.visible(peer)).map(|(_, description)| description);
+                let found = members.namespace_of(pid, self.visible(peer)).map(|(_, description)| description);
                 found.ok_or_else(|| Refusal::NoSuchNamespace { which: format!("pid {pid}") })?
             }
         };
-        Ok(members().fill_in(description))
+        Ok(members.fill_in(description))
     }
 
     fn set(&self, peer: Peer, request: SetRequest) -> Result<SetReply, Refusal> {

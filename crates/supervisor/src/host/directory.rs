@@ -65,6 +65,15 @@ pub(crate) enum NoRoom {
     PerUser(usize),
 }
 
+impl Inner {
+    /// Whether somebody has this name, other than that nested namespace.
+    fn is_taken(&self, name: &str, besides: Option<u64>) -> bool {
+        self.entries.values().any(|entry| entry.name == name)
+            || self.reserved.values().any(|(taken, _)| taken == name)
+            || self.nested_names.iter().any(|(other, taken)| taken == name && Some(*other) != besides)
+    }
+}
+
 impl Directory {
     /// Reserves an index and a name for a user.
     pub(crate) fn reserve(&self, name: &str, uid: u32, quota: Quota) -> Result<u32, NoRoom> {
@@ -72,9 +81,7 @@ impl Directory {
         let entries = inner.entries.values().map(|entry| (entry.name.as_str(), entry.uid));
         let reserved = inner.reserved.values().map(|(name, uid)| (name.as_str(), *uid));
         let all: Vec<(&str, u32)> = entries.chain(reserved).collect();
-        if all.iter().any(|(taken, _)| *taken == name)
-            || inner.nested_names.values().any(|taken| taken == name)
-        {
+        if inner.is_taken(name, None) {
             return Err(NoRoom::NameTaken);
         }
         if all.len() >= quota.namespaces {
@@ -109,9 +116,7 @@ impl Directory {
     /// Reserves a name for a nested namespace. Returns whether nobody else has it.
     pub(crate) fn reserve_nested(&self, name: &str, contid: u64) -> bool {
         let mut inner = self.lock();
-        let taken = inner.entries.values().any(|entry| entry.name == name)
-            || inner.reserved.values().any(|(taken, _)| taken == name)
-            || inner.nested_names.iter().any(|(other, taken)| taken == name && *other != contid);
+        let taken = inner.is_taken(name, Some(contid));
         if !taken {
             inner.nested_names.insert(contid, name.to_owned());
         }

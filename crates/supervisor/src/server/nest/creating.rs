@@ -83,10 +83,7 @@ impl Server<'_> {
             ..outer.clone()
         };
         let settings = settings.clone();
-        let mut storage = (nesting.storage)(folder.path(), &settings);
-        if let Some(journal) = self.namespace.journal() {
-            storage.set_journal_of_nested(std::sync::Arc::clone(journal), contid);
-        }
+        let storage = self.storage_of_nested(nesting, contid, folder.path(), &settings);
         let roots = self.owner.as_ref().map(|owner| owner.pid_namespace().id());
         let has_pid_namespace = roots != Some(owner.pid_namespace().id());
         if has_pid_namespace && let Some(keeping) = &self.keeping {

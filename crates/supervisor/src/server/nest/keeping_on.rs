@@ -9,7 +9,6 @@ use auditns_sys::identity::NamespaceFile;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
 
 impl Server<'_> {
     /// Takes up nested namespaces that were kept.
@@ -35,10 +34,7 @@ impl Server<'_> {
             };
             let owner = Owner::again(owner, pid_namespace)?;
             let folder = nesting.register.open_folder_again(contid, &origin)?;
-            let mut storage = (nesting.storage)(&origin.log_folder, &settings);
-            if let Some(journal) = self.namespace.journal() {
-                storage.set_journal_of_nested(Arc::clone(journal), contid);
-            }
+            let storage = self.storage_of_nested(nesting, contid, &origin.log_folder, &settings);
             let resolver = Resolver::new(PROCESSES);
             let nested =
                 Nested { origin, settings, owner, has_pid_namespace, resolver, storage, _folder: folder };

@@ -180,6 +180,21 @@ impl Nested {
 }
 
 impl Server<'_> {
+    /// The logs of a nested namespace, in its folder.
+    fn storage_of_nested(
+        &self,
+        nesting: &Nesting,
+        contid: u64,
+        folder: &Path,
+        settings: &Settings,
+    ) -> Storage {
+        let mut storage = (nesting.storage)(folder, settings);
+        if let Some(journal) = self.namespace.journal() {
+            storage.set_journal_of_nested(Arc::clone(journal), contid);
+        }
+        storage
+    }
+
     /// As [`Storage::store_ahead`], of all namespaces.
     pub(super) fn store_ahead_of_all(&mut self) {
         let waiting = |number: u64| {

@@ -7,18 +7,37 @@ use std::time::Duration;
 /// back to where it was before its last move, and whoever follows at once is led a dance.
 const SURE: u32 = 2;
 
-/// The least time between two moves of a client from one thread of ours to another.
-const REST: Duration = Duration::from_millis(2);
+/// The least time between two moves of ours after a client: to another thread, or of a thread.
+pub(super) const REST: Duration = Duration::from_millis(2);
 
 /// Where nothing is noted, a client is looked for at each of its messages of this number: that takes as long as a message.
 const LOOK: u32 = 32;
 
+/// The processor of the last message, and of how many before it in a row.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Whereabouts {
+    processor: Option<u32>,
+    in_a_row: u32,
+}
+
+impl Whereabouts {
+    /// A message came from there. Returns whether the messages before it did as well.
+    pub(super) fn message(&mut self, processor: Option<u32>) -> bool {
+        self.in_a_row = if self.processor == processor { self.in_a_row.saturating_add(1) } else { 0 };
+        self.processor = processor;
+        self.in_a_row >= SURE
+    }
+
+    /// What came before says nothing any more.
+    pub(super) fn begin_anew(&mut self) {
+        self.in_a_row = 0;
+    }
+}
+
 /// What is known of where a client runs.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::server) struct Course {
-    /// The processor of the last message, and of how many before it in a row.
-    processor: Option<u32>,
-    in_a_row: u32,
+    whereabouts: Whereabouts,
     /// Messages since a client was looked for.
     unseen: u32,
     moved: Duration,
@@ -29,9 +48,8 @@ impl Course {
     /// processor if the client has stayed there, and may be moved to it.
     pub(in crate::server) fn message(&mut self, noted: Option<u32>, pid: u32, at: Duration) -> Option<u32> {
         let processor = noted.or_else(|| self.look(pid))?;
-        self.in_a_row = if self.processor == Some(processor) { self.in_a_row.saturating_add(1) } else { 0 };
-        self.processor = Some(processor);
-        (self.in_a_row >= SURE && at.saturating_sub(self.moved) >= REST).then_some(processor)
+        let stayed = self.whereabouts.message(Some(processor));
+        (stayed && at.saturating_sub(self.moved) >= REST).then_some(processor)
     }
 
     /// Looks for the client now and then, which has to do.
@@ -40,9 +58,9 @@ impl Course {
         if self.unseen < LOOK {
             return None;
         }
-        (self.unseen, self.in_a_row) = (0, SURE);
-        self.processor = cpu_of(pid);
-        self.processor
+        self.unseen = 0;
+        self.whereabouts = Whereabouts { processor: cpu_of(pid), in_a_row: SURE };
+        self.whereabouts.processor
     }
 
     /// The client was moved at that time.

@@ -7,6 +7,7 @@
 //! acknowledgement. Which takes less time depends on the machine, its hypervisor and on where the scheduler wakes the client.
 //! So both are tried for some messages now and then. Looking takes all of a processor: it must be worth that.
 
+use super::course::{REST, Whereabouts};
 use std::time::Duration;
 
 /// Messages for which a side is tried, after as many until everybody has found their place.
@@ -20,12 +21,6 @@ const KEPT_MAX: Duration = Duration::from_secs(16);
 
 /// Looking beside the client is worth its processor if it takes at most so many percent of the time.
 const WORTH: u32 = 80;
-
-/// As many messages in a row from one processor, after the first, make it the client's.
-const SURE: u32 = 2;
-
-/// The least time between two moves to a client that has moved.
-const REST: Duration = Duration::from_millis(2);
 
 /// Where the main thread is to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,9 +54,7 @@ pub(in crate::server) struct Sharing {
     kept: Option<Side>,
     keep: Duration,
     try_at: Duration,
-    /// The processor of the last message, and of how many before it in a row.
-    last: Option<u32>,
-    in_a_row: u32,
+    whereabouts: Whereabouts,
     /// The client's processor, and since when.
     client: Option<u32>,
     since: Duration,
@@ -78,8 +71,7 @@ impl Default for Sharing {
             kept: None,
             keep: KEPT,
             try_at: Duration::ZERO,
-            last: None,
-            in_a_row: 0,
+            whereabouts: Whereabouts::default(),
             client: None,
             since: Duration::ZERO,
             busy: false,
@@ -91,7 +83,7 @@ impl Sharing {
     /// Several clients are busy.
     pub(in crate::server) fn several(&mut self) {
         self.client = None;
-        self.in_a_row = 0;
+        self.whereabouts.begin_anew();
         self.rest();
     }
 
@@ -141,9 +133,7 @@ impl Sharing {
     }
 
     fn follow(&mut self, noted: Option<u32>, at: Duration) {
-        self.in_a_row = if self.last == noted { self.in_a_row.saturating_add(1) } else { 0 };
-        self.last = noted;
-        let moved = self.in_a_row >= SURE && self.client != noted;
+        let moved = self.whereabouts.message(noted) && self.client != noted;
         if moved && (self.client.is_none() || at.saturating_sub(self.since) >= REST) {
             (self.client, self.since) = (noted, at);
         }
@@ -184,7 +174,7 @@ mod tests {
         let cases = [(8, 13, Place::With(1)), (13, 11, Place::With(1)), (40, 13, Place::Beside(1))];
         for (on, beside, kept) in cases {
             let (mut sharing, mut at) = (Sharing::default(), Duration::ZERO);
-            let trial = play(&mut sharing, &mut at, 2 * (SETTLING + TRIED) + SURE, on, beside);
+            let trial = play(&mut sharing, &mut at, 2 * (SETTLING + TRIED) + 2, on, beside);
             for side in [Place::With(1), Place::Beside(1)] {
                 assert!(trial.iter().filter(|place| **place == side).count() > TRIED as usize);
             }
