@@ -101,6 +101,8 @@ fn the_tree_of_limits_is_mounted_in_the_sandbox_and_unmounted_at_the_end() {
     assert_eq!(supervisor.json(&["show", "web", "--json"])["backlog_limit"], 65);
     member.finish().succeeded();
     kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::TERM).unwrap();
+    // Before that it can still take a connection, which its end resets.
+    until("it has ended", || !Path::new(&format!("/proc/{pid}")).exists());
     until("another one has mounted", || limits_are_mounted(&supervisor) && pid_of(&supervisor) != pid);
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
     let own = supervisor.run_folder().join("proc");
