@@ -196,12 +196,13 @@ fn the_first_process_is_known_when_the_runtime_has_started_it() {
     let root = fake.bundle().join("r");
     fs::create_dir_all(root.join("c1")).unwrap();
     let root = root.to_str().unwrap();
-    // Its runtime ends, as runtimes do that only create.
-    let does = "setsid --fork sleep 60";
+    // Its runtime ends, as runtimes do that only create. What it leaves is in a session of its own by then, so that it does not
+    // end with the runtime's process group.
+    fs::write(fake.bundle().join("first"), "echo $$ >pid.new; mv pid.new pid; exec sleep 60").unwrap();
+    let does = "sh -c 'setsid --fork sh first; until test -e pid; do sleep 0.01; done'";
     fake.run(&supervisor, &["--root", root, "create", "c1"], does).succeeded();
     assert_eq!(supervisor.json(&["show", "c1", "--json"])["pid"], 0);
-    let found = start(Command::new("pgrep").args(["--full", "--newest", "sleep 60"])).wait().stdout;
-    let pid: u32 = found.trim().parse().unwrap();
+    let pid: u32 = fs::read_to_string(fake.bundle().join("pid")).unwrap().trim().parse().unwrap();
     fs::write(Path::new(root).join("c1/state.json"), json!({"init_process_pid": pid}).to_string()).unwrap();
     for _ in 0..2 {
         fake.run(&supervisor, &["--root", root, "start", "c1"], "true").succeeded();
