@@ -5,13 +5,14 @@ mod common;
 use common::supervisor::{
     Member, SPEAKING, STRANGER, Supervisor, USER, field, namespace_log, of_type, until, varlink,
 };
-use common::{Outcome, PROGRAM, start};
+use common::{Outcome, PROGRAM, Started, start};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// A member that is there until it is told to go on.
 const IDLE: &str = "print('ready', os.getpid(), flush=True)\ninput()";
@@ -527,4 +528,25 @@ os._exit(0)
     for member in flooding {
         member.finish().succeeded();
     }
+}
+
+#[test]
+fn there_may_be_more_commands_than_connections() {
+    /// Connections of a user, and of all.
+    const OF_A_USER: usize = 16;
+    const OF_ALL: usize = 64;
+    let supervisor = Supervisor::new();
+    let sleeping =
+        |name: &str| start(&mut supervisor.command_as(USER, &["run", "--name", name, "--", "sleep", "1000"]));
+    let members: Vec<Started> = (0..OF_A_USER + 4).map(|number| sleeping(&number.to_string())).collect();
+    until("all are there", || supervisor.names_seen_by(USER).len() == members.len());
+    drop(members);
+
+    let connections: Vec<UnixStream> =
+        (0..OF_ALL).map(|_| UnixStream::connect(supervisor.socket()).unwrap()).collect();
+    let mut waiting = start(supervisor.command_as(0, &["run", "--", "true"]).stdin(Stdio::null()));
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(!waiting.has_said("anything"), "it fails where it has not ended");
+    drop(connections);
+    waiting.wait().succeeded();
 }

@@ -86,3 +86,18 @@ pub enum Refusal {
         why: String,
     },
 }
+
+/// What is limited when there are as many connections as there may be.
+const CONNECTIONS: &str = "connections";
+
+impl Refusal {
+    pub(crate) fn too_many_connections(limit: usize) -> Refusal {
+        let value = u64::try_from(limit).unwrap_or(u64::MAX);
+        Refusal::LimitReached { limit: CONNECTIONS.to_owned(), value }
+    }
+
+    /// Whether others have all connections that there may be, which they mostly have for a moment.
+    pub fn is_of_connections(&self) -> bool {
+        matches!(self, Refusal::LimitReached { limit, .. } if limit == CONNECTIONS)
+    }
+}

@@ -7,6 +7,14 @@ use auditns_control::client::{Client, ClientError};
 use auditns_control::interface::{self, CreateRequest, Which};
 use std::os::fd::BorrowedFd;
 use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long whoever starts something waits for a connection.
+const FOR_A_CONNECTION: Duration = Duration::from_secs(10);
+
+/// What is waited between two attempts.
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 
 /// Why a command that needs the supervisor has failed.
 #[derive(Debug, thiserror::Error)]
@@ -49,14 +57,36 @@ pub(crate) fn find(at: &SupervisorAt) -> Result<Option<Client>, Failure> {
     Ok(Client::connect(&at.run_dir.join(interface::NAME))?)
 }
 
-/// The supervisor.
-pub(crate) fn connect(at: &SupervisorAt) -> Result<Client, Failure> {
-    find(at)?.ok_or_else(|| Failure::NoSupervisor(at.run_dir.display().to_string()))
+/// The same for whoever starts something: waits where others have all connections, for a moment each.
+pub(crate) fn find_patiently(at: &SupervisorAt) -> Result<Option<Client>, Failure> {
+    let begin = Instant::now();
+    loop {
+        let Some(mut client) = find(at)? else { return Ok(None) };
+        match client.supervisor() {
+            Ok(_) => return Ok(Some(client)),
+            Err(ClientError::Refused(refusal))
+                if refusal.is_of_connections() && begin.elapsed() < FOR_A_CONNECTION =>
+            {
+                thread::sleep(BETWEEN_ATTEMPTS);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
-/// Asks for a namespace; once more if the supervisor is replaced meanwhile, whose successor knows whether there is one.
+/// The supervisor.
+pub(crate) fn connect(at: &SupervisorAt) -> Result<Client, Failure> {
+    find(at)?.ok_or_else(|| no_supervisor(at))
+}
+
+pub(crate) fn no_supervisor(at: &SupervisorAt) -> Failure {
+    Failure::NoSupervisor(at.run_dir.display().to_string())
+}
+
+/// Asks for a namespace, on a connection that ends with the answer: there may be more namespaces than connections. Asks once
+/// more if the supervisor is replaced meanwhile, whose successor knows whether there is one.
 pub(crate) fn create(
-    client: &mut Client,
+    mut client: Client,
     at: &SupervisorAt,
     request: &CreateRequest,
     listener: BorrowedFd<'_>,

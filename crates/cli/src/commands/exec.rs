@@ -1,6 +1,6 @@
 //! `auditns exec`.
 
-use super::client::{Failure, connect};
+use super::client::{Failure, find_patiently, no_supervisor};
 use super::{OWN_FAILURE, exit_status};
 use crate::options::Exec;
 use crate::terminal::line;
@@ -11,22 +11,25 @@ use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 pub(crate) fn run(exec: &Exec) -> ExitCode {
-    let mut client = match connect(&exec.supervisor) {
+    let found = find_patiently(&exec.supervisor);
+    let mut client = match found.and_then(|client| client.ok_or_else(|| no_supervisor(&exec.supervisor))) {
         Ok(client) => client,
         Err(error) => {
             line(&error.to_string());
             return ExitCode::from(OWN_FAILURE);
         }
     };
-    let joined = attached::run(&exec.command, LoginuidReset::Keep, Confinement::default(), |candidate| {
-        let request = JoinRequest {
-            name: Some(exec.namespace.clone()),
-            container: None,
-            pid: candidate.pid,
-            wait_killable: candidate.wait_killable,
-        };
-        client.join(&request, candidate.listener.as_fd()).map(|_| ()).map_err(Failure::from)
-    });
+    // The connection ends with the answer: there may be more commands than connections.
+    let joined =
+        attached::run(&exec.command, LoginuidReset::Keep, Confinement::default(), move |candidate| {
+            let request = JoinRequest {
+                name: Some(exec.namespace.clone()),
+                container: None,
+                pid: candidate.pid,
+                wait_killable: candidate.wait_killable,
+            };
+            client.join(&request, candidate.listener.as_fd()).map(|_| ()).map_err(Failure::from)
+        });
     finish(joined)
 }
 

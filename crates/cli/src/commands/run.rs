@@ -1,6 +1,6 @@
 //! `auditns run`.
 
-use super::client::{create, find};
+use super::client::{create, find_patiently};
 use super::{OWN_FAILURE, exit_status, launched};
 use crate::options::{Loginuid, Policy, Run};
 use crate::terminal::{Terminal, line};
@@ -33,7 +33,7 @@ pub(crate) fn run(run: &Run) -> ExitCode {
         return run_nested(run, confinement);
     }
     if !own_service {
-        match find(&run.supervisor) {
+        match find_patiently(&run.supervisor) {
             Ok(Some(client)) => return run_supervised(run, confinement, client),
             Ok(None) => {}
             Err(error) => {
@@ -76,8 +76,8 @@ pub(crate) fn run(run: &Run) -> ExitCode {
 }
 
 /// Runs the command in a namespace of the supervisor's.
-fn run_supervised(run: &Run, confinement: Confinement, mut client: Client) -> ExitCode {
-    let admitted = attached::run(&run.command, loginuid(run), confinement, |candidate| {
+fn run_supervised(run: &Run, confinement: Confinement, client: Client) -> ExitCode {
+    let admitted = attached::run(&run.command, loginuid(run), confinement, move |candidate| {
         let request = CreateRequest {
             name: run.name.clone(),
             container: None,
@@ -95,7 +95,7 @@ fn run_supervised(run: &Run, confinement: Confinement, mut client: Client) -> Ex
             }),
             strict_clients: run.strict_client.clone(),
         };
-        create(&mut client, &run.supervisor, &request, candidate.listener.as_fd())
+        create(client, &run.supervisor, &request, candidate.listener.as_fd())
     });
     super::exec::finish(admitted)
 }

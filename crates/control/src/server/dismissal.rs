@@ -35,8 +35,7 @@ impl Dismissals {
 
     /// Says why, and ends the connection.
     pub(super) fn dismiss(&self, socket: Arc<UnixStream>, limit: usize) {
-        let value = u64::try_from(limit).unwrap_or(u64::MAX);
-        let reply = refuse(Refusal::LimitReached { limit: "connections".to_owned(), value });
+        let reply = refuse(Refusal::too_many_connections(limit));
         // Nothing was sent before, so there is room; the client's fault if not.
         let _ = send(socket.as_fd(), &reply, &[], Instant::now());
         let _ = socket.shutdown(Shutdown::Both);

@@ -8,7 +8,7 @@ mod program;
 mod report;
 
 use super::OWN_FAILURE;
-use super::client::{Failure, create, find};
+use super::client::{Failure, create, find, find_patiently};
 use crate::options::Runtime;
 use auditns_control::Refusal;
 use auditns_control::client::{Client, ClientError};
@@ -139,18 +139,17 @@ impl Wrapper<'_> {
             Some(path) => return Err(RuntimeError::OtherListener(path.clone())),
             None => {}
         }
-        let Some(mut client) = self.supervisor()? else { return Ok(()) };
+        // The supervisor learns who asks, and of which login, before the login uid is unset.
+        let Some(client) = self.supervisor()? else { return Ok(()) };
         if bundle.refuses_audit() {
             self.reporter.warning(
                 "the container's seccomp profile refuses audit sockets, so programs in it will find no audit: grant it \
                  CAP_AUDIT_WRITE, or use a profile without that rule (auditns profile --help)",
             );
         }
-        // The supervisor learns who asks, and of which login, before the login uid is unset.
-        client.supervisor()?;
         let entered = self.enter(&bundle)?;
         let request = self.request(container, bundle, &entered);
-        let created = create(&mut client, &self.runtime.supervisor, &request, entered.listener.as_fd());
+        let created = create(client, &self.runtime.supervisor, &request, entered.listener.as_fd());
         created.map_err(|failure| match failure {
             Failure::Client(error) => error.into(),
             other => other.into(),
@@ -209,7 +208,7 @@ impl Wrapper<'_> {
 
     /// The supervisor; `None` if none serves and the policy lets containers go on without.
     fn supervisor(&self) -> Result<Option<Client>, RuntimeError> {
-        if let Some(client) = find(&self.runtime.supervisor)? {
+        if let Some(client) = find_patiently(&self.runtime.supervisor)? {
             return Ok(Some(client));
         }
         self.without(RuntimeError::NoSupervisor(self.runtime.supervisor.run_dir.clone()))?;
