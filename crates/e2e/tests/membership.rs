@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -24,8 +25,9 @@ sed -i 's/"terminal": true/"terminal": false/; s/"sh"$/"sleep", "4001"/' bundle/
 runtime="./auditns-runc --root $1/state"
 $runtime run --detach --pid-file "$1/first" --bundle bundle membership </dev/null >/dev/null 2>&1
 $runtime exec --detach --pid-file "$1/executed" membership sleep 4002 </dev/null >/dev/null 2>&1
-$runtime exec membership sh -c 'setsid sleep 4003 </dev/null >/dev/null 2>&1 &' </dev/null >/dev/null 2>&1
-until daemon=$(pgrep -x -f 'sleep 4003'); do sleep 0.02; done
+daemon="sleep 4003$$"
+$runtime exec membership sh -c "setsid $daemon </dev/null >/dev/null 2>&1 &" </dev/null >/dev/null 2>&1
+until daemon=$(pgrep -x -f "$daemon"); do sleep 0.02; done
 echo "$(cat "$1/first") $(cat "$1/executed") $daemon"
 "#;
 
@@ -35,18 +37,36 @@ cd "$1"
 ./auditns-runc --root "$1/state" delete --force membership
 "#;
 
+/// The container ends whatever the test comes to.
+struct Container<'s> {
+    supervisor: &'s Supervisor,
+    folder: PathBuf,
+}
+
+impl Container<'_> {
+    fn shell(&self, script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-euc", script, "sh"]).arg(&self.folder);
+        command.env("AUDITNS_RUN_DIR", self.supervisor.dir().path().join("run"));
+        command
+    }
+}
+
+impl Drop for Container<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            process::run(&mut self.shell(END), LIMIT);
+        }
+    }
+}
+
 #[test]
 fn what_a_runtime_executes_in_a_container_is_in_its_namespace() {
     let supervisor = Supervisor::start("membership");
     let folder = supervisor.dir().folder("runc");
     symlink(auditns_e2e::auditns::program(), folder.join("auditns-runc")).expect("the folder is writable");
-    let run = |script: &str| {
-        let mut command = Command::new("sh");
-        command.args(["-euc", script, "sh"]).arg(&folder);
-        command.env("AUDITNS_RUN_DIR", supervisor.dir().path().join("run"));
-        process::must(&mut command, LIMIT)
-    };
-    let pids = run(BEGIN);
+    let container = Container { supervisor: &supervisor, folder };
+    let pids = process::must(&mut container.shell(BEGIN), LIMIT);
     let told = |pid: &str| process::must(supervisor.auditns("show").args(["--pid", pid, "--json"]), LIMIT);
     let right = || {
         let exact =
@@ -66,6 +86,6 @@ fn what_a_runtime_executes_in_a_container_is_in_its_namespace() {
     right();
     supervisor.upgrade();
     right();
-    run(END);
-    assert!(fs::read_dir(folder.join("state")).is_ok_and(|mut left| left.next().is_none()));
+    process::must(&mut container.shell(END), LIMIT);
+    assert!(fs::read_dir(container.folder.join("state")).is_ok_and(|mut left| left.next().is_none()));
 }

@@ -13,10 +13,12 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long whoever asks waits for the answer.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// What is waited between two looks whether the process serves.
+const LOOK: Duration = Duration::from_millis(5);
 /// Most questions that wait for their answer.
 const WAITING_MAX: usize = 1024;
 
@@ -141,6 +143,19 @@ impl Membership {
     /// Why the kernel cannot be asked now.
     pub fn unavailable(&self) -> Option<String> {
         self.lock().unavailable.clone()
+    }
+
+    /// Waits if the kernel cannot be asked yet, because the process that does it has just been started; not where it has ended
+    /// or there is none.
+    pub fn wait_if_awaited(&self, longest: Duration) {
+        let until = Instant::now() + longest;
+        let is_awaited = || {
+            let state = self.lock();
+            state.unavailable.is_some() && !state.lost
+        };
+        while is_awaited() && Instant::now() < until {
+            thread::sleep(LOOK);
+        }
     }
 
     /// Has everything told to somebody, also that the kernel can be asked by now, or is known not to be there.

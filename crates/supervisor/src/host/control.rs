@@ -61,7 +61,8 @@ impl Host for Control {
             Which::Container(container) => described(&self.of_container(peer, &container)?)?,
             Which::Contid(contid) => described(&self.named(peer, &contid.to_string())?)?,
             Which::Pid(pid) => {
-                let found = members.namespace_of(pid, self.visible(peer)).map(|(_, description)| description);
+                let found =
+                    members.namespace_of(pid, &self.visible(peer)).map(|(_, description)| description);
                 found.ok_or_else(|| Refusal::NoSuchNamespace { which: format!("pid {pid}") })?
             }
         };

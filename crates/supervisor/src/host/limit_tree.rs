@@ -15,7 +15,7 @@ pub(super) struct LimitTree(pub(super) Arc<Shared>);
 
 impl LimitTree {
     fn namespace_of(&self, pid: u32) -> Result<Entry, Refusal> {
-        let found = Members::now(&self.0).namespace_of(pid, self.0.directory.everything());
+        let found = Members::now(&self.0).namespace_of(pid, &self.0.directory.everything());
         if let Some((entry, _)) = found {
             return Ok(entry);
         }

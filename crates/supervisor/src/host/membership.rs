@@ -12,9 +12,21 @@ use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 /// Most processes that are listed.
 const PROCESSES_MAX: usize = 1 << 16;
+
+/// How long whoever asks about a task waits for the process that knows tasks, if that has just been started.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What the kernel says of a task.
+enum ByKernel {
+    In(u64),
+    InNone,
+    /// It cannot be asked.
+    Unknown,
+}
 
 /// Members as they are now.
 pub(super) struct Members<'s> {
@@ -44,25 +56,38 @@ impl<'s> Members<'s> {
 
     /// The one of these namespaces that a task is in. What the kernel says is right; where it knows of none, the task may be in
     /// one of which it was not told everything.
-    pub(super) fn namespace_of(&self, pid: u32, entries: Vec<Entry>) -> Option<(Entry, Description)> {
+    pub(super) fn namespace_of(&self, pid: u32, entries: &[Entry]) -> Option<(Entry, Description)> {
         let membership = &self.shared.surroundings.membership;
-        let renewals = membership.renewals();
-        let found = membership.of_task(pid);
-        if let Ok(Some(member)) = &found {
-            let own = |contid: u64| entries.iter().find(|entry| entry.contid == contid);
-            if let Some(entry) = member.namespace().and_then(own) {
-                return described(entry).ok().map(|description| (entry.clone(), description));
-            }
-            if member.namespace().is_some() {
-                return None;
-            }
+        membership.wait_if_awaited(PATIENCE);
+        let own = |contid: u64| {
+            let entry = entries.iter().find(|entry| entry.contid == contid)?;
+            described(entry).ok().map(|description| (entry.clone(), description))
+        };
+        if let ByKernel::In(contid) = self.by_kernel(pid) {
+            return own(contid);
         }
-        let may_be = |description: &Description| found.is_err() || description.noted != Some(renewals);
-        let roots = entries.into_iter().filter(|entry| entry.orders.is_of_root());
-        let described = roots.filter_map(|entry| described(&entry).ok().map(|found| (entry, found)));
-        described
+        let renewals = membership.renewals();
+        let roots = entries.iter().filter(|entry| entry.orders.is_of_root());
+        let described_roots: Vec<_> =
+            roots.filter_map(|entry| described(entry).ok().map(|found| (entry.clone(), found))).collect();
+        // The listeners of those that were just described are noted by now.
+        let known = match self.by_kernel(pid) {
+            ByKernel::In(contid) => return own(contid),
+            ByKernel::InNone => true,
+            ByKernel::Unknown => false,
+        };
+        let may_be = |description: &Description| !known || description.noted != Some(renewals);
+        described_roots
+            .into_iter()
             .filter(|(_, description)| may_be(description))
             .find(|(_, description)| self.processes().is_member(pid, marks(description)))
+    }
+
+    fn by_kernel(&self, pid: u32) -> ByKernel {
+        match self.shared.surroundings.membership.of_task(pid) {
+            Ok(member) => member.and_then(|member| member.namespace()).map_or(ByKernel::InNone, ByKernel::In),
+            Err(_) => ByKernel::Unknown,
+        }
     }
 
     /// Processes that are in any of these namespaces.
