@@ -29,6 +29,7 @@ pub mod probe;
 mod raw;
 pub mod shared;
 pub mod signals;
+pub mod stack;
 #[cfg(test)]
 mod testing;
 

@@ -40,6 +40,8 @@ use std::time::Duration;
 
 /// Event data of orders.
 const ORDERS_TOKEN: u64 = 1;
+/// Bytes of a thread's stack, of which some 50 KiB are used. Smaller ones share the tables in which the kernel has their pages.
+const STACK: usize = 512 << 10;
 /// How long whoever gives an order waits for the answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -113,7 +115,9 @@ pub(crate) struct Description {
 type Answer = io::Result<Description>;
 
 /// An order, the nested namespace that it is for if it is for one, and where the answer goes.
-type Given = (Option<u64>, Order, SyncSender<Answer>);
+///
+/// In a box: a channel keeps room for many.
+type Given = Box<(Option<u64>, Order, SyncSender<Answer>)>;
 
 /// Where orders to a namespace go.
 #[derive(Clone, Debug)]
@@ -162,7 +166,7 @@ impl Orders {
 
     fn send(&self, order: Order) -> io::Result<Receiver<Answer>> {
         let (answer, answered) = sync_channel(1);
-        self.channel.send((self.nested, order, answer)).map_err(|_| io::ErrorKind::NotFound)?;
+        self.channel.send(Box::new((self.nested, order, answer))).map_err(|_| io::ErrorKind::NotFound)?;
         let _ = rustix::io::write(&self.ready, &1_u64.to_ne_bytes());
         Ok(answered)
     }
@@ -238,7 +242,7 @@ impl Resident {
         let handle = Orders { nested: None, channel, ready: Arc::clone(&ready) };
         let own = handle.clone();
         let (tell, told) = sync_channel(1);
-        thread::Builder::new().name("namespace".to_owned()).spawn(move || {
+        thread::Builder::new().name("namespace".to_owned()).stack_size(STACK).spawn(move || {
             self.serve(own, &orders, &ready, &tell);
         })?;
         let description = told.recv().map_err(|_| io::ErrorKind::Other)??;
@@ -252,13 +256,14 @@ impl Resident {
         let _ = placement::shorten_slice();
         let is_new = matches!(beginning, Beginning::New { .. });
         state.blame().during(|| {
-            let server = begin(beginning, &state, keeping.clone(), &surroundings, register, &mut *observer)
-                .and_then(|(server, over)| server.watch(ready, ORDERS_TOKEN).map(|()| (server, over)));
-            match server {
-                Ok((server, over)) => {
-                    let own = describe::description(&server, server.namespace().contid());
-                    let _ = begun.send(own.ok_or_else(|| io::ErrorKind::NotFound.into()));
-                    let serving = Serving::new(server);
+            let serving = begin(beginning, &state, keeping.clone(), &surroundings, register, &mut *observer)
+                .and_then(|(serving, over)| {
+                    serving.lock().watch(ready, ORDERS_TOKEN)?;
+                    Ok((serving, over))
+                });
+            match serving {
+                Ok((serving, over)) => {
+                    let _ = begun.send(own_description(&serving.lock()));
                     if !over {
                         serving.run(|thread| serve_until_end(thread, orders, ready));
                     }
@@ -285,7 +290,8 @@ fn serve_until_end(thread: &mut MainThread<'_, '_, '_>, orders: &Receiver<Given>
                 disturbed = false;
                 if turn.ready.contains(&ORDERS_TOKEN) {
                     let _ = rustix::io::read(ready, &mut [0; 8]);
-                    while let Ok((nested, order, answer)) = orders.try_recv() {
+                    while let Ok(given) = orders.try_recv() {
+                        let (nested, order, answer) = *given;
                         let _ = answer.send(obey(&mut thread.lock(), nested, order));
                         thread.look_again();
                     }
@@ -306,6 +312,12 @@ fn serve_until_end(thread: &mut MainThread<'_, '_, '_>, orders: &Receiver<Given>
     }
 }
 
+fn own_description(server: &Server<'_>) -> Answer {
+    describe::description(server, server.namespace().contid()).ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+/// In a box, so that it is not in the stack of the thread several times.
+#[inline(never)]
 fn begin<'o>(
     beginning: Beginning,
     state: &State,
@@ -313,7 +325,7 @@ fn begin<'o>(
     surroundings: &Arc<Surroundings>,
     register: Box<NestedNames>,
     observer: &'o mut (dyn Observer + Send),
-) -> io::Result<(Server<'o>, bool)> {
+) -> io::Result<(Box<Serving<'o>>, bool)> {
     match beginning {
         Beginning::New { config, origin, settings, listener, wait_killable, rate_limit, nesting } => {
             let journal = Arc::new(state.new_journal());
@@ -327,7 +339,7 @@ fn begin<'o>(
             // From here on there is a namespace, whatever happens to this process.
             server.save();
             server.begin();
-            Ok((server, false))
+            Ok((Box::new(Serving::new(server)), false))
         }
         Beginning::Again(again) => {
             let Again { family, journal, replayed, message, descriptors } = *again;
@@ -338,7 +350,7 @@ fn begin<'o>(
             let parts = parts(family, origin, settings, state, keeping, surroundings, register);
             let mut server = Server::new(parts, observer)?;
             let over = server.restore(replayed, message, descriptors)?;
-            Ok((server, over))
+            Ok((Box::new(Serving::new(server)), over))
         }
     }
 }

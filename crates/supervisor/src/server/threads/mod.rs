@@ -13,6 +13,7 @@ mod expecting;
 mod places;
 mod sharing;
 mod stay;
+mod waiting;
 mod watchers;
 mod worker;
 
@@ -24,21 +25,16 @@ pub(super) use sharing::Sharing;
 pub(super) use watchers::{Watcher, Watchers};
 
 use super::answers::{Gathered, Returned};
-use super::{ASIDE_TOKEN, EVENTS, FOREIGN_TOKENS, LISTENER_TOKENS, NOTIFICATIONS_PER_TURN, Server};
+use super::{ASIDE_TOKEN, FOREIGN_TOKENS, LISTENER_TOKENS, NOTIFICATIONS_PER_TURN, Server};
 use crate::server::calls::Calls;
-use auditns_sys::clock;
-use expecting::Expecting;
-use rustix::buffer::spare_capacity;
-use rustix::event::epoll::{self, Event, EventFlags};
-use rustix::io::Errno;
-use rustix::time::Timespec;
+use rustix::event::epoll::{Event, EventFlags};
 use stay::Stay;
 use std::hint::spin_loop;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Scope};
 use std::time::Duration;
+use waiting::Waiting;
 use watchers::Start;
 
 /// How often the lock is tried before the kernel is asked to wait for it. Who holds it handles a few messages, which takes
@@ -139,8 +135,7 @@ impl<'o> Serving<'o> {
         if returned.is_urgent() {
             self.lock().take_back(std::mem::take(&mut returned));
         }
-        waiting.due = rest.due;
-        waiting.expecting.set(rest.expected);
+        waiting.until(rest.due, rest.expected);
         self.start_workers(scope, rest.start);
         returned
     }
@@ -195,7 +190,7 @@ impl<'o> MainThread<'_, '_, 'o> {
 
     /// Something was done outside of a turn: the next one sees what is due.
     pub(crate) fn look_again(&mut self) {
-        self.waiting.due = Some(Duration::ZERO);
+        self.waiting.look_again();
     }
 
     fn leave_turn(&mut self, rest: Rest) {
@@ -273,45 +268,10 @@ impl Server<'_> {
     }
 }
 
-/// How a thread waits for events.
-struct Waiting {
-    epoll: Arc<OwnedFd>,
-    events: Vec<Event>,
-    due: Option<Duration>,
-    expecting: Expecting,
-}
-
 impl Rest {
     /// Sends the answers.
     fn send(&mut self) -> Returned {
         std::mem::take(&mut self.answers).send()
-    }
-}
-
-impl Waiting {
-    fn new(epoll: Arc<OwnedFd>) -> Waiting {
-        // What is due is seen at the first turn.
-        let due = Some(Duration::ZERO);
-        Waiting { epoll, events: Vec::with_capacity(EVENTS), due, expecting: Expecting::default() }
-    }
-
-    /// Waits until there are events, something is due, or `longest` has passed.
-    fn wait(&mut self, longest: Option<Duration>) -> io::Result<&[Event]> {
-        let Waiting { epoll, events, due, expecting } = self;
-        let look = |events: &mut Vec<Event>, timeout: Option<Duration>| {
-            events.clear();
-            let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-            match epoll::wait(&**epoll, spare_capacity(events), timeout.as_ref()) {
-                Ok(_) | Err(Errno::INTR) => Ok(!events.is_empty()),
-                Err(error) => Err(io::Error::from(error)),
-            }
-        };
-        let found = expecting.look(|| look(events, Some(Duration::ZERO)))?;
-        if !found {
-            let due = due.map(|at| at.saturating_sub(clock::since_boot()));
-            look(events, [due, longest].into_iter().flatten().min())?;
-        }
-        Ok(events)
     }
 }
 

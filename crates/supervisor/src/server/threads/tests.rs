@@ -1,4 +1,6 @@
 use super::*;
+use rustix::io::Errno;
+use std::os::fd::OwnedFd;
 
 /// A turn of the main thread that waits for nothing, and takes no calls.
 pub(in crate::server) fn turn_once(server: &mut Server<'_>) {
