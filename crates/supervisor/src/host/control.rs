@@ -48,9 +48,9 @@ impl Control {
 
 impl Host for Control {
     fn list(&self, peer: Peer) -> Result<Vec<NamespaceInfo>, Refusal> {
+        let members = Members::now(&self.0);
         let described = self.visible(peer).into_iter().filter_map(|entry| described(&entry).ok());
         let described: Vec<Description> = described.collect();
-        let members = Members::now(&self.0);
         Ok(described.into_iter().map(|description| members.fill_in(description)).collect())
     }
 

@@ -37,8 +37,10 @@ pub(super) struct Members<'s> {
 }
 
 impl<'s> Members<'s> {
-    /// Nothing is looked at before it is needed.
+    /// Nothing is looked at before it is needed. To be called before namespaces are described: these tell whoever knows tasks of
+    /// their listeners, who is waited for if he has just been started.
     pub(super) fn now(shared: &'s Shared) -> Members<'s> {
+        shared.surroundings.membership.wait_if_awaited(PATIENCE);
         Members { shared, counts: OnceCell::new(), processes: OnceCell::new() }
     }
 
@@ -58,7 +60,6 @@ impl<'s> Members<'s> {
     /// one of which it was not told everything.
     pub(super) fn namespace_of(&self, pid: u32, entries: &[Entry]) -> Option<(Entry, Description)> {
         let membership = &self.shared.surroundings.membership;
-        membership.wait_if_awaited(PATIENCE);
         let own = |contid: u64| {
             let entry = entries.iter().find(|entry| entry.contid == contid)?;
             described(entry).ok().map(|description| (entry.clone(), description))
