@@ -164,6 +164,12 @@ impl Client {
         self.call("io.auditns.GetSupervisor", Nothing {}, &[])
     }
 
+    /// Waits until the supervisor has taken up the connection, and knows who is at this end. Costs it nothing, however many
+    /// namespaces there are.
+    pub fn greet(&mut self) -> Result<(), ClientError> {
+        self.call("org.varlink.service.GetInfo", Nothing {}, &[]).map(|_: serde::de::IgnoredAny| ())
+    }
+
     fn call<R: DeserializeOwned>(
         &mut self,
         method: &'static str,

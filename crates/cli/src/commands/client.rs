@@ -62,8 +62,8 @@ pub(crate) fn find_patiently(at: &SupervisorAt) -> Result<Option<Client>, Failur
     let begin = Instant::now();
     loop {
         let Some(mut client) = find(at)? else { return Ok(None) };
-        match client.supervisor() {
-            Ok(_) => return Ok(Some(client)),
+        match client.greet() {
+            Ok(()) => return Ok(Some(client)),
             Err(ClientError::Refused(refusal))
                 if refusal.is_of_connections() && begin.elapsed() < FOR_A_CONNECTION =>
             {
