@@ -5,7 +5,7 @@ use crate::message::What;
 use crate::options::{KeepError, KeepOptions};
 use crate::pace::Pace;
 use crate::say::{Tally, say};
-use crate::server::{End, Server, program as program_with};
+use crate::server::{End, LOOK, Server, program as program_with};
 use crate::shelf::Shelf;
 use crate::upstream::Upstream;
 use auditns_sys::signals::SignalFd;
@@ -51,6 +51,7 @@ pub fn keep(options: &KeepOptions) -> Result<i32, KeepError> {
         restarts: 0,
         trusted: false,
         tallies: Tallies::default(),
+        lingering: Vec::new(),
     };
     for (name, fd) in crate::inherited() {
         keeper.trusted = true;
@@ -87,6 +88,8 @@ struct Keeper<'o> {
     /// A server has been ready, or there is something from before: from now on no failure ends the keeper.
     trusted: bool,
     tallies: Tallies,
+    /// Servers of which threads are left that do not end.
+    lingering: Vec<Server>,
 }
 
 #[derive(Debug, Default)]
@@ -107,13 +110,23 @@ impl Keeper<'_> {
                 Ok(mut server) => {
                     let end;
                     (end, aim) = self.serve(&mut server)?;
-                    if matches!(aim, Aim::End(_)) || (end == WRONG_USAGE && !server.ready && !self.trusted) {
+                    let (was_ready, age) = (server.ready, server.age());
+                    if end == End::Lingers {
+                        say(
+                            "threads of the server wait in the kernel for a file system that does not answer, and do not end",
+                        );
+                        self.lingering.push(server);
+                    }
+                    if matches!(aim, Aim::End(_)) && end == End::Lingers {
+                        return Ok(0);
+                    }
+                    if matches!(aim, Aim::End(_)) || (end == WRONG_USAGE && !was_ready && !self.trusted) {
                         return Ok(end.code());
                     }
                     if aim == Aim::Serve {
                         say(&format!("the server has ended ({}) and is started again", end.code()));
                     }
-                    self.pace.after(server.ready, server.age())
+                    self.pace.after(was_ready, age)
                 }
                 Err(error) if !self.trusted => {
                     return Err(KeepError::Start { program: program.clone(), error });
@@ -166,15 +179,19 @@ impl Keeper<'_> {
                 PollFd::new(&self.ear, PollFlags::IN),
                 PollFd::new(server, PollFlags::IN),
             ];
-            wait(&mut events, rest)?;
+            wait(&mut events, Some(rest.map_or(LOOK, |rest| rest.min(LOOK))))?;
             let [_, _, ended] = events.map(|event| event.revents().contains(PollFlags::IN));
+            self.lingering.retain(|server| !matches!(server.end(), Ok(Some(_))));
             // Before it is waited for, so that its process id is nobody else's.
             for _ in 0..if ended { LAST_MESSAGES } else { MESSAGES_PER_TURN } {
                 let Some(heard) = self.ear.hear(server.pid()).map_err(KeepError::Wait)? else { break };
                 self.follow(heard, server);
             }
-            if ended {
-                return Ok((server.wait().map_err(KeepError::Wait)?, aim));
+            if ended && let Some(end) = server.end().map_err(KeepError::Wait)? {
+                return Ok((end, aim));
+            }
+            if server.lingers() {
+                return Ok((End::Lingers, aim));
             }
             while let Some(signal) = self.signals.read().map_err(KeepError::Signals)? {
                 aim = self.aim(signal.number, server, aim);

@@ -7,6 +7,7 @@ use crate::inherited::{
 };
 use crate::shelf::Shelf;
 use crate::upstream::watchdog_period;
+use auditns_sys::identity::process::has_lost_its_first_thread;
 use auditns_sys::inherited::Program;
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, pidfd_open, pidfd_send_signal,
@@ -18,6 +19,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+/// How often is looked whether the first thread has ended. Others have as long to end after it: as a rule, it takes them less than
+/// a millisecond.
+pub(crate) const LOOK: Duration = Duration::from_millis(700);
+
 /// What a program is told in its environment.
 type Variables = Vec<(OsString, OsString)>;
 
@@ -26,6 +31,9 @@ type Variables = Vec<(OsString, OsString)>;
 pub(crate) enum End {
     Exit(i32),
     Signal(i32),
+    /// Its first thread has ended, and others wait in the kernel for what may never come: for the file system of a container
+    /// that does not answer, for example. Not even SIGKILL ends them; they execute nothing any more.
+    Lingers,
 }
 
 impl End {
@@ -34,6 +42,7 @@ impl End {
         match self {
             End::Exit(code) => code,
             End::Signal(signal) => 128 + signal,
+            End::Lingers => 128 + Signal::KILL.as_raw(),
         }
     }
 }
@@ -43,6 +52,9 @@ impl End {
 pub(crate) struct Server {
     pid: Pid,
     pidfd: OwnedFd,
+    /// When it was looked whether its first thread has ended, and what was found.
+    looked: Instant,
+    first_thread_ended: bool,
     begun: Instant,
     /// It serves, as far as it says.
     pub(crate) ready: bool,
@@ -69,7 +81,14 @@ impl Server {
         let pid = program(path, arguments, environment, shelf)?.spawn(&shelf.descriptors())?;
         let pid = Pid::from_raw(pid.cast_signed()).ok_or(io::ErrorKind::NotFound)?;
         match pidfd_open(pid, PidfdFlags::empty()) {
-            Ok(pidfd) => Ok(Server { pid, pidfd, begun: Instant::now(), ready: false }),
+            Ok(pidfd) => Ok(Server {
+                pid,
+                pidfd,
+                looked: Instant::now(),
+                first_thread_ended: false,
+                begun: Instant::now(),
+                ready: false,
+            }),
             Err(error) => {
                 let _ = kill_process(pid, Signal::KILL);
                 let _ = waitpid(Some(pid), WaitOptions::empty());
@@ -91,18 +110,31 @@ impl Server {
         let _ = pidfd_send_signal(&self.pidfd, signal);
     }
 
-    /// Waits for its end.
-    pub(crate) fn wait(&self) -> io::Result<End> {
+    /// How it has ended, if it has.
+    pub(crate) fn end(&self) -> io::Result<Option<End>> {
         loop {
-            match waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED) {
+            match waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
                 Ok(Some(status)) => {
                     let signal = status.terminating_signal().map(End::Signal);
-                    return Ok(status.exit_status().map(End::Exit).or(signal).unwrap_or(End::Exit(1)));
+                    return Ok(Some(status.exit_status().map(End::Exit).or(signal).unwrap_or(End::Exit(1))));
                 }
-                Ok(None) | Err(rustix::io::Errno::INTR) => {}
+                Ok(None) => return Ok(None),
+                Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// Whether it is nothing but threads that do not end. To be asked again and again: the kernel tells nobody when a first
+    /// thread ends before the others. It is looked every [`LOOK`].
+    pub(crate) fn lingers(&mut self) -> bool {
+        if self.looked.elapsed() < LOOK {
+            return false;
+        }
+        self.looked = Instant::now();
+        let lingered_before = self.first_thread_ended;
+        self.first_thread_ended = has_lost_its_first_thread(self.pid.as_raw_pid().cast_unsigned());
+        lingered_before && self.first_thread_ended
     }
 }
 

@@ -23,14 +23,14 @@ use crate::tree::Tree;
 /// Threads of a session: one for each call into [`Limits`] that may run, and two for what is answered at once.
 const THREADS: usize = MOST_FOR_ROOT + MOST_FOR_USERS + 2;
 
-/// The most dead mounts that are removed from a mount point.
-const MOST_DEAD: usize = 16;
+/// The most trees that are removed from a mount point.
+const MOST_TREES: usize = 16;
+
+/// What the kernel tells as the source of the mount.
+const SOURCE: &str = "auditns";
 
 /// Has `statx` not ask FUSE: the threads that would answer may not run yet, or no more.
 const UNASKED: AtFlags = AtFlags::STATX_DONT_SYNC.union(AtFlags::SYMLINK_NOFOLLOW);
-
-/// The value of `statfs` for FUSE.
-const FUSE_MAGIC: u64 = 0x6573_5546;
 
 /// The file system of backlog limits.
 #[derive(Debug)]
@@ -39,13 +39,16 @@ pub struct LimitFs;
 impl LimitFs {
     /// Mounts the tree at the directory `path` and serves it from threads of its own. Needs root of the host.
     ///
-    /// What a killed predecessor left mounted there is unmounted first. A living FUSE file system there is
-    /// [`MountError::Occupied`].
+    /// Trees of these that are mounted there are unmounted first, and not asked anything: their servers may be gone, or be
+    /// nothing but threads that do not end. So the caller makes sure that there is one server at a time. Another FUSE file
+    /// system there is [`MountError::Occupied`].
     pub fn mount(path: &Path, limits: Arc<dyn Limits>) -> Result<Mounted, MountError> {
-        detach_dead(path)?;
+        detach_trees(path)?;
         let path =
             fs::canonicalize(path).map_err(|source| MountError::Inspect { path: path.to_owned(), source })?;
-        inspect(&path)?;
+        if !path.is_dir() {
+            return Err(MountError::NotADirectory { path });
+        }
         let device = OpenOptions::new()
             .read(true)
             .write(true)
@@ -115,35 +118,54 @@ fn attach(path: &Path, device: &File) -> io::Result<()> {
         device.as_raw_fd()
     ))?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    Ok(rustix::mount::mount("auditns", path, "fuse", flags, options.as_c_str())?)
+    Ok(rustix::mount::mount(SOURCE, path, "fuse", flags, options.as_c_str())?)
 }
 
-fn detach_dead(path: &Path) -> Result<(), MountError> {
-    for _ in 0..MOST_DEAD {
-        match fs::metadata(path) {
-            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NOTCONN.raw_os_error()) => {
-                rustix::mount::unmount(path, UnmountFlags::DETACH)
-                    .map_err(|error| MountError::Detach { path: path.to_owned(), source: error.into() })?;
-            }
-            // Other errors are found, and told, by what comes next.
-            _ => return Ok(()),
+/// What is mounted over a directory.
+#[derive(Debug, PartialEq, Eq)]
+enum Over {
+    Nothing,
+    /// A tree of these.
+    Tree,
+    /// Another FUSE file system.
+    OtherFuse,
+    /// Another file system.
+    Other,
+}
+
+/// Removes trees of predecessors. Nobody may answer for them, so they are not asked anything.
+fn detach_trees(path: &Path) -> Result<(), MountError> {
+    for _ in 0..MOST_TREES {
+        match over(path)? {
+            Over::Tree => rustix::mount::unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)
+                .map_err(|error| MountError::Detach { path: path.to_owned(), source: error.into() })?,
+            Over::OtherFuse => return Err(MountError::Occupied { path: path.to_owned() }),
+            Over::Nothing | Over::Other => return Ok(()),
         }
     }
-    Err(MountError::TooManyDead { path: path.to_owned(), most: MOST_DEAD })
+    Err(MountError::TooManyTrees { path: path.to_owned(), most: MOST_TREES })
 }
 
-fn inspect(path: &Path) -> Result<(), MountError> {
+fn over(path: &Path) -> Result<Over, MountError> {
     let told = |source: io::Error| MountError::Inspect { path: path.to_owned(), source };
-    if !fs::metadata(path).map_err(told)?.is_dir() {
-        return Err(MountError::NotADirectory { path: path.to_owned() });
-    }
     let status = statx(CWD, path, UNASKED, StatxFlags::TYPE).map_err(|error| told(error.into()))?;
-    let is_mount_root = status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT);
-    let file_system = rustix::fs::statfs(path).map_err(|error| told(error.into()))?;
-    if is_mount_root && u64::try_from(file_system.f_type) == Ok(FUSE_MAGIC) {
-        return Err(MountError::Occupied { path: path.to_owned() });
+    if !status.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
+        return Ok(Over::Nothing);
     }
-    Ok(())
+    let mounts = fs::read_to_string("/proc/self/mountinfo").map_err(told)?;
+    Ok(kind(&mounts, status.stx_dev_major, status.stx_dev_minor))
+}
+
+/// The kind of the file system on that device, by the lines of `mountinfo`.
+fn kind(mounts: &str, major: u32, minor: u32) -> Over {
+    let device = format!("{major}:{minor}");
+    let line = mounts.lines().find(|line| line.split(' ').nth(2) == Some(&device));
+    let mut words = line.and_then(|line| line.split_once(" - ")).map_or("", |(_, rest)| rest).split(' ');
+    match (words.next(), words.next()) {
+        (Some("fuse"), Some(SOURCE)) => Over::Tree,
+        (Some(kind), _) if kind.starts_with("fuse") => Over::OtherFuse,
+        _ => Over::Other,
+    }
 }
 
 fn pin(path: &Path) -> io::Result<OwnedFd> {
@@ -153,4 +175,20 @@ fn pin(path: &Path) -> io::Result<OwnedFd> {
 
 fn device(status: &rustix::io::Result<Statx>) -> Option<(u32, u32)> {
     status.as_ref().ok().map(|status| (status.stx_dev_major, status.stx_dev_minor))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_system_is_told_by_its_device() {
+        let mounts = "22 1 0:20 / /proc rw - proc proc rw\n30 1 0:41 / /run/a\\040b rw,nosuid shared:7 - fuse auditns rw\n\
+                      31 1 0:42 / /mnt rw - fuse.sshfs host:/x rw\n32 1 0:43 / /mnt2 rw - fuse auditns2 rw\n33 1 0:44 / /x rw\n";
+        let told: Vec<Over> = [20, 41, 42, 43, 44, 45].map(|minor| kind(mounts, 0, minor)).into();
+        assert_eq!(
+            told,
+            [Over::Other, Over::Tree, Over::OtherFuse, Over::OtherFuse, Over::Other, Over::Other]
+        );
+    }
 }

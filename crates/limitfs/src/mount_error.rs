@@ -20,23 +20,25 @@ pub enum MountError {
         /// The mount point.
         path: PathBuf,
     },
-    /// A FUSE file system that is alive is mounted there already.
-    #[error("a FUSE file system is mounted at {path:?} and alive; end its program or name another directory")]
+    /// Another FUSE file system is mounted there already.
+    #[error(
+        "a FUSE file system is mounted at {path:?} that is not of auditns; unmount it or name another directory"
+    )]
     Occupied {
         /// The mount point.
         path: PathBuf,
     },
-    /// The mount of a predecessor that was killed could not be removed.
-    #[error("cannot unmount what a killed predecessor left at {path:?}: {source}; try `umount -l` as root")]
+    /// The mount of a predecessor could not be removed.
+    #[error("cannot unmount what a predecessor left at {path:?}: {source}; try `umount -l` as root")]
     Detach {
         /// The mount point.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
     },
-    /// More dead mounts lie on each other than are removed in one go.
-    #[error("more than {most} dead mounts lie on {path:?}; remove them with `umount -l` as root")]
-    TooManyDead {
+    /// More trees lie on each other than are removed in one go.
+    #[error("more than {most} trees of predecessors lie on {path:?}; remove them with `umount -l` as root")]
+    TooManyTrees {
         /// The mount point.
         path: PathBuf,
         /// The most that are removed.

@@ -32,6 +32,15 @@ impl Drop for Predecessor {
 
 #[test]
 fn a_mount_over_the_mount_of_a_killed_predecessor() {
+    over_the_mount_of_a_predecessor("a_mount_over_the_mount_of_a_killed_predecessor", true);
+}
+
+#[test]
+fn a_mount_over_the_mount_of_a_predecessor_that_does_not_answer() {
+    over_the_mount_of_a_predecessor("a_mount_over_the_mount_of_a_predecessor_that_does_not_answer", false);
+}
+
+fn over_the_mount_of_a_predecessor(test: &str, dies: bool) {
     if let Some(path) = env::var_os(MOUNT_AT) {
         let _mounted = LimitFs::mount(path.as_ref(), Arc::new(Table::default())).unwrap();
         println!("\n{READY}");
@@ -43,7 +52,7 @@ fn a_mount_over_the_mount_of_a_killed_predecessor() {
     let place = Place::new();
     let mut predecessor = Predecessor(
         Command::new(env::current_exe().unwrap())
-            .args(["--exact", "--nocapture", "a_mount_over_the_mount_of_a_killed_predecessor"])
+            .args(["--exact", "--nocapture", test])
             .env(MOUNT_AT, place.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -52,11 +61,15 @@ fn a_mount_over_the_mount_of_a_killed_predecessor() {
     );
     let output = BufReader::new(predecessor.0.stdout.take().unwrap());
     assert!(output.lines().any(|line| line.unwrap() == READY));
-    let living = LimitFs::mount(&place.path(), Arc::new(Table::default()));
-    assert!(matches!(living, Err(MountError::Occupied { .. })), "{living:?}");
-    drop(predecessor);
-    let dead = Errno::from_io_error(&fs::metadata(place.path()).unwrap_err());
-    assert_eq!(dead, Some(Errno::NOTCONN));
+    if dies {
+        drop(predecessor);
+        let dead = Errno::from_io_error(&fs::metadata(place.path()).unwrap_err());
+        assert_eq!(dead, Some(Errno::NOTCONN));
+    } else {
+        // It does not answer, and its mount is not dead.
+        let pid = rustix::process::Pid::from_child(&predecessor.0);
+        rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    }
 
     let table = Arc::new(Table::default());
     let process = Process::start();
@@ -67,6 +80,19 @@ fn a_mount_over_the_mount_of_a_killed_predecessor() {
     drop(mounted);
     assert!(!place.is_mounted());
     assert!(fs::read_dir(place.path()).unwrap().next().is_none());
+}
+
+#[test]
+fn another_file_system_stays_and_is_not_asked() {
+    let place = Place::new();
+    let device = File::options().read(true).write(true).open("/dev/fuse").unwrap();
+    let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", device.as_raw_fd());
+    let options = CString::new(options).unwrap();
+    mount("another", place.path(), "fuse", MountFlags::empty(), options.as_c_str()).unwrap();
+    // Nobody answers for it.
+    let occupied = LimitFs::mount(&place.path(), Arc::new(Table::default()));
+    rustix::mount::unmount(place.path(), rustix::mount::UnmountFlags::DETACH).unwrap();
+    assert!(matches!(occupied, Err(MountError::Occupied { .. })), "{occupied:?}");
 }
 
 #[test]
@@ -114,7 +140,7 @@ fn mount_dead(path: &std::path::Path) {
     let device = fs::OpenOptions::new().read(true).write(true).open("/dev/fuse").unwrap();
     let options = format!("fd={},rootmode=40000,user_id=0,group_id=0", device.as_raw_fd());
     let options = CString::new(options).unwrap();
-    mount("dead", path, "fuse", MountFlags::empty(), options.as_c_str()).unwrap();
+    mount("auditns", path, "fuse", MountFlags::empty(), options.as_c_str()).unwrap();
 }
 
 #[test]
@@ -124,7 +150,7 @@ fn dead_mounts_on_each_other_are_removed_up_to_a_bound() {
         mount_dead(&place.path());
     }
     let refused = LimitFs::mount(&place.path(), Arc::new(Table::default()));
-    assert!(matches!(refused, Err(MountError::TooManyDead { most: 16, .. })), "{refused:?}");
+    assert!(matches!(refused, Err(MountError::TooManyTrees { most: 16, .. })), "{refused:?}");
     let mounted = LimitFs::mount(&place.path(), Arc::new(Table::default())).unwrap();
     drop(mounted);
     assert!(!place.is_mounted());

@@ -1,9 +1,10 @@
 //! The folder of a namespace's log, held by one supervisor at a time.
 
+use auditns_sys::identity::process::has_lost_its_first_thread;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -69,7 +70,8 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Makes `parent/name` (mode 0700, with its parents) if it does not exist, and locks it.
+    /// Makes `parent/name` (mode 0700, with its parents) if it does not exist, and locks it. A lock counts as free if its holder has
+    /// ended, but for threads that the kernel does not let go: they may never end.
     pub fn open(parent: &Path, name: &str) -> Result<Folder, FolderError> {
         if !valid_name(name) {
             return Err(FolderError::Name { name: name.to_owned() });
@@ -89,7 +91,8 @@ impl Folder {
             .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
             .open(&lock_path)
             .map_err(|error| FolderError::Lock { path: lock_path, error })?;
-        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        let locked = flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok();
+        if !locked && !holder_is_dead(&lock) {
             return Err(FolderError::InUse { name: name.to_owned(), path: parent.to_owned() });
         }
         Ok(Folder { path, _lock: lock })
@@ -116,6 +119,26 @@ impl Folder {
     }
 }
 
+/// Whether nothing is left of the process that has locked the file but threads that wait in the kernel.
+fn holder_is_dead(lock: &File) -> bool {
+    let Ok(inode) = lock.metadata().map(|attributes| attributes.ino()) else { return false };
+    let locks = std::fs::read_to_string("/proc/locks").unwrap_or_default();
+    let holders = holders(&locks, inode);
+    !holders.is_empty() && holders.iter().all(|holder| has_lost_its_first_thread(*holder))
+}
+
+/// Who has locked a file with that inode number on any device: file systems have others here than in their attributes.
+fn holders(locks: &str, inode: u64) -> Vec<u32> {
+    let holder = |line: &str| {
+        let mut words = line.split_whitespace().skip(1);
+        let (kind, _, _, pid, file) =
+            (words.next()?, words.next()?, words.next()?, words.next()?, words.next()?);
+        let is_it = kind == "FLOCK" && file.rsplit(':').next()? == inode.to_string();
+        is_it.then(|| pid.parse().unwrap_or(0))
+    };
+    locks.lines().filter_map(holder).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +152,22 @@ mod tests {
         for name in ["", ".", "..", "-x", "a/b", "a b", "ü", "a\n", &"x".repeat(65)] {
             assert!(!valid_name(name), "{name:?}");
         }
+    }
+
+    #[test]
+    fn holders_are_found_by_inode_number() {
+        let locks = "1: POSIX  ADVISORY  READ 7 fe:00:5 0 EOF\n2: FLOCK  ADVISORY  WRITE 8 fe:00:5 0 EOF\n\
+                     2: -> FLOCK  ADVISORY  WRITE 9 fe:00:5 0 EOF\n3: FLOCK  ADVISORY  WRITE 10 fe:00:55 0 EOF\n\
+                     4: FLOCK  ADVISORY  WRITE -1 00:1a:5 0 EOF\n5: FLOCK\n";
+        assert_eq!(holders(locks, 5), [8, 0]);
+        assert_eq!(holders(locks, 6), [0; 0]);
+        let parent = tempfile::tempdir().unwrap();
+        let held = Folder::open(parent.path(), "web").unwrap();
+        let lock = File::open(held.path().join("lock")).unwrap();
+        let inode = lock.metadata().unwrap().ino();
+        let locks = std::fs::read_to_string("/proc/locks").unwrap();
+        assert_eq!(holders(&locks, inode), [std::process::id()]);
+        assert!(!holder_is_dead(&lock), "this process lives");
     }
 
     #[test]

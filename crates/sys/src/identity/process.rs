@@ -74,6 +74,13 @@ pub fn start_time(pid: u32) -> io::Result<u64> {
     stat_field(&stat, 22)
 }
 
+/// Whether a process has ended, as far as its first thread goes (`Z` or `X` in `/proc/PID/stat`): nothing is left of it, or
+/// threads that the kernel does not let go, if it was killed. False if there is no such process.
+pub fn has_lost_its_first_thread(pid: u32) -> bool {
+    let state = procfs::read(pid, "stat").and_then(|stat| stat_field::<char>(&stat, 3));
+    matches!(state, Ok('Z' | 'X'))
+}
+
 /// The processor on which a process's main thread ran last (field 39 of `/proc/PID/stat`).
 ///
 /// # Errors
@@ -83,7 +90,7 @@ pub(crate) fn last_cpu(pid: u32) -> io::Result<u32> {
     stat_field(&stat, 39)
 }
 
-/// Field `number` (from 4 on, as `proc(5)` counts) of a `stat` file. Fields are counted from the last parenthesis,
+/// Field `number` (from 3 on, as `proc(5)` counts) of a `stat` file. Fields are counted from the last parenthesis,
 /// because the command name before it may contain anything.
 pub(super) fn stat_field<T: std::str::FromStr>(stat: &[u8], number: usize) -> io::Result<T> {
     let malformed = || procfs::malformed("stat");
