@@ -113,7 +113,7 @@ pub(crate) struct Run {
     #[arg(long, value_enum)]
     pub(crate) policy: Option<Policy>,
 
-    /// What becomes of the login uid that the command inherits [default: reset where possible]
+    /// What becomes of the login uid that the command inherits [default: auto]
     #[arg(long, value_enum)]
     pub(crate) loginuid: Option<Loginuid>,
 
@@ -473,10 +473,15 @@ pub(crate) enum Policy {
 /// What to do with the login uid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Loginuid {
+    /// Unset it where the kernel allows that; else virtual where a supervisor serves, and keep where none does
+    Auto,
     /// Unset it, so that logins inside can set their own; fails without CAP_AUDIT_CONTROL
     Reset,
+    /// Leave it, and have login uids and sessions of the namespace's own inside; needs a supervisor
+    Virtual,
     /// Leave it
-    Host,
+    #[value(alias = "host")]
+    Keep,
 }
 
 #[cfg(test)]

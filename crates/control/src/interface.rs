@@ -129,6 +129,9 @@ pub struct NamespaceInfo {
     /// Datagrams of senders of whom it could not be told in which of the namespaces inside each other they are.
     #[serde(default)]
     pub unknown_senders: u64,
+    /// Login user ids and sessions of members are the namespace's own.
+    #[serde(default)]
+    pub own_logins: bool,
 }
 
 /// Which namespace `Show` is about.
@@ -233,7 +236,9 @@ pub struct CreateRequest {
     pub no_new_privileges: bool,
     /// Whether the filter has stopped members wait killable (`SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV`).
     pub wait_killable: bool,
-    /// `keep`, `unset` or a number.
+    /// What became of the login user id that the first member inherits: `reset`, `unset` (nothing was to be done), `host` (it is
+    /// as it was), or `virtual` (it is as it was, the filter stops those who open its file, and the namespace is to have login
+    /// user ids of its own).
     pub loginuid: String,
     /// What the first member executes.
     pub command: Vec<String>,
@@ -321,6 +326,9 @@ pub struct SupervisorInfo {
     /// Tasks for which the kernel had no memory to note what they inherit (a nested namespace, a login).
     #[serde(default)]
     pub tags_lost: u64,
+    /// Namespaces can have login user ids and sessions of their own (`loginuid` of [`CreateRequest`] is `virtual`).
+    #[serde(default)]
+    pub own_logins: bool,
     /// Folder of the logs.
     pub log_folder: String,
 }

@@ -1,5 +1,6 @@
 //! What a namespace wants done, in this order.
 
+use crate::login::Login;
 use crate::sender::ProcessId;
 use auditns_wire::Errno;
 use serde::{Deserialize, Serialize};
@@ -88,6 +89,20 @@ pub enum Action {
         contid: u64,
         /// The process.
         process: ProcessId,
+    },
+    /// A member's login is this from now on: whoever can keep it with the task does.
+    KeepLogin {
+        /// The thread that has set it: its number, and when it started.
+        task: ProcessId,
+        /// What it has set.
+        login: Login,
+    },
+    /// The answer to [`crate::Input::LoginuidWritten`]: how many bytes were taken.
+    LoginuidAnswer {
+        /// Number of the call.
+        call: u64,
+        /// What it comes to.
+        result: Result<u32, Errno>,
     },
     /// Something that a person at the host should see.
     Notice(Notice),

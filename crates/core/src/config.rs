@@ -68,6 +68,8 @@ pub struct Config {
     /// How long records wait for others before they are sent to the audit daemon together, so that it is woken once for all.
     /// Zero: each at once.
     pub delivery_delay: Duration,
+    /// Whether members have login user ids and sessions of the namespace's own. Otherwise those of the kernel count.
+    pub own_logins: bool,
 }
 
 impl Config {

@@ -15,6 +15,7 @@ mod bytes;
 mod config;
 mod family;
 mod input;
+mod login;
 mod mapped_ids;
 mod namespace;
 mod output;
@@ -29,6 +30,7 @@ pub use family::{Creation, Family};
 #[cfg(feature = "faults")]
 pub use fault::{Fault, set_fault};
 pub use input::{Answers, Created, Delivery, Entrance, Input, Inquiry, OwnedInput, OwnedSocketRequest};
+pub use login::{KernelLogin, Login, LoginSource, refusal_of_write};
 pub use mapped_ids::MappedIds;
 pub use namespace::{Counters, Namespace, QueueLengths};
 pub use sender::{Capabilities, ProcessId, Sender, Standing, TaskDetails};

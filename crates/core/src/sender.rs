@@ -1,5 +1,6 @@
 //! Who sent a message: plain data that the edge resolved when it read the datagram.
 
+use crate::login::LoginSource;
 use auditns_wire::record::{Ids, TaskIds, Viewed};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -54,6 +55,8 @@ pub struct Sender {
     pub in_owner_pid_namespace: bool,
     /// What it may do.
     pub capabilities: Capabilities,
+    /// Where login user id and session among its ids come from.
+    pub login: LoginSource,
 }
 
 /// More about a sender; costs the edge several file reads, so it is asked for only where a record shows it.

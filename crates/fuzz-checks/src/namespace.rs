@@ -4,8 +4,8 @@ use crate::compact;
 use auditns_core::rules::FileId;
 use auditns_core::socket::{Caller, SOL_NETLINK, SOL_SOCKET, SocketAnswer, SocketQuery, SocketRequest};
 use auditns_core::{
-    Action, Answers, Capabilities, Config, Delivery, EndpointId, Input, Namespace, Now, Policy, ProcessId,
-    Sender, Standing, TaskDetails,
+    Action, Answers, Capabilities, Config, Delivery, EndpointId, Input, LoginSource, Namespace, Now, Policy,
+    ProcessId, Sender, Standing, TaskDetails,
 };
 use auditns_wire::Errno;
 use auditns_wire::header::Header;
@@ -80,6 +80,7 @@ impl Edge {
             rules_max: Config::RULES_MAX,
             inside_log: true,
             delivery_delay: Config::DELIVERY_DELAY,
+            own_logins: false,
         };
         let clock = Duration::from_secs(1000);
         let mut edge = Edge {
@@ -146,7 +147,11 @@ impl Edge {
                 assert_eq!(call, self.calls, "an answer belongs to the call that is made");
                 self.answers += 1;
             }
-            Action::AwaitWritable { .. } | Action::MoveThreadGroup { .. } | Action::Notice(_) => {}
+            Action::AwaitWritable { .. }
+            | Action::MoveThreadGroup { .. }
+            | Action::KeepLogin { .. }
+            | Action::LoginuidAnswer { .. }
+            | Action::Notice(_) => {}
         }
     }
 
@@ -227,5 +232,6 @@ fn sender(endpoint: EndpointId) -> Sender {
         standing: Standing::Served,
         in_owner_pid_namespace: true,
         capabilities: Capabilities { control: true, write: true, read: true },
+        login: LoginSource::Kernel,
     }
 }

@@ -1,6 +1,6 @@
 //! The processes of a namespace. A process is its number: what it may do follows from that.
 
-use auditns_core::{Capabilities, ProcessId, Sender, Standing, TaskDetails};
+use auditns_core::{Capabilities, LoginSource, ProcessId, Sender, Standing, TaskDetails};
 use auditns_wire::record::{Ids, TaskIds, Viewed};
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ pub(crate) fn process(contid: u64, number: u8) -> Sender {
         standing: if number == 9 { Standing::Foreign } else { Standing::Served },
         in_owner_pid_namespace: number != 8,
         capabilities,
+        login: LoginSource::Kernel,
     }
 }
 

@@ -110,6 +110,9 @@ impl Seen {
             Action::Notice(Notice::RuleNotEnforced { .. }) | Action::MoveThreadGroup { .. } => {
                 return Err("Nobody has added a rule, and one is not enforced.".to_owned());
             }
+            Action::KeepLogin { .. } | Action::LoginuidAnswer { .. } => {
+                return Err("Nobody has written a login user id.".to_owned());
+            }
         })
     }
 }

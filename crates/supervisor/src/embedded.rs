@@ -145,6 +145,7 @@ pub fn run(options: &Options, observer: &mut (dyn Observer + Send)) -> Result<Ex
         rules_max: Config::RULES_MAX,
         inside_log: false,
         delivery_delay: Config::DELIVERY_DELAY,
+        own_logins: false,
         labels: Vec::new(),
         parents: Vec::new(),
         start_fields: start::fields(&First {
@@ -171,6 +172,7 @@ pub fn run(options: &Options, observer: &mut (dyn Observer + Send)) -> Result<Ex
         keeping: None,
         steering: Arc::default(),
         membership: Membership::absent("this process serves one namespace alone"),
+        login_files: None,
     };
     let mut server = Server::new(parts, observer).map_err(serve("the event loop"))?;
     server.add_listener(listener, wait_killable, None).map_err(serve("watching the listener"))?;

@@ -31,6 +31,7 @@ pub(crate) fn config() -> Config {
         rules_max: Config::RULES_MAX,
         inside_log: false,
         delivery_delay: std::time::Duration::ZERO,
+        own_logins: false,
     }
 }
 
@@ -67,6 +68,7 @@ pub(crate) fn frame(log_folder: &Path) -> Frame {
         listeners: Vec::new(),
         looking_up: Vec::new(),
         nested: Vec::new(),
+        login_files: Vec::new(),
         answers: Vec::new(),
     }
 }

@@ -70,6 +70,22 @@ pub struct Calls {
     pub on_socket: SocketCalls,
     /// Calls that copy a descriptor to a number.
     pub copy: CopyCalls,
+    /// Calls that open a file by its path.
+    pub open: OpenCalls,
+}
+
+/// System-call numbers of the calls that open a file by its path, and the flags of these that differ from architecture to
+/// architecture. `openat2` is not among them: its flags stand in memory, where no filter sees them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenCalls {
+    /// `open(path, flags, mode)`; not on aarch64.
+    pub open: Option<u32>,
+    /// `openat(dirfd, path, flags, mode)`.
+    pub openat: u32,
+    /// `O_NOFOLLOW`.
+    pub no_follow: u32,
+    /// `O_LARGEFILE`, which 32-bit programs add and 64-bit kernels add themselves.
+    pub large_file: u32,
 }
 
 /// System-call numbers of the calls by which a program chooses the number of a descriptor.
@@ -136,6 +152,7 @@ pub const TABLE: [Calls; 4] = [
             recvmsg: 47,
         },
         copy: CopyCalls { dup2: Some(33), dup3: 292, fcntl: 72, fcntl64: None },
+        open: OpenCalls { open: Some(2), openat: 257, no_follow: 0o400_000, large_file: 0o100_000 },
     },
     Calls {
         architecture: Architecture::I386,
@@ -161,6 +178,7 @@ pub const TABLE: [Calls; 4] = [
             recvmsg: 372,
         },
         copy: CopyCalls { dup2: Some(63), dup3: 330, fcntl: 55, fcntl64: Some(221) },
+        open: OpenCalls { open: Some(5), openat: 295, no_follow: 0o400_000, large_file: 0o100_000 },
     },
     Calls {
         architecture: Architecture::Aarch64,
@@ -186,6 +204,7 @@ pub const TABLE: [Calls; 4] = [
             recvmsg: 212,
         },
         copy: CopyCalls { dup2: None, dup3: 24, fcntl: 25, fcntl64: None },
+        open: OpenCalls { open: None, openat: 56, no_follow: 0o100_000, large_file: 0o400_000 },
     },
     Calls {
         architecture: Architecture::Arm,
@@ -211,6 +230,7 @@ pub const TABLE: [Calls; 4] = [
             recvmsg: 297,
         },
         copy: CopyCalls { dup2: Some(63), dup3: 358, fcntl: 55, fcntl64: Some(221) },
+        open: OpenCalls { open: Some(5), openat: 322, no_follow: 0o100_000, large_file: 0o400_000 },
     },
 ];
 
@@ -291,6 +311,8 @@ mod tests {
             calls.copy.dup2.unwrap(),
             calls.copy.dup3,
             calls.copy.fcntl,
+            calls.open.open.unwrap(),
+            calls.open.openat,
         ];
         let headers = [
             libc::SYS_socket,
@@ -314,8 +336,11 @@ mod tests {
             libc::SYS_dup2,
             libc::SYS_dup3,
             libc::SYS_fcntl,
+            libc::SYS_open,
+            libc::SYS_openat,
         ];
         assert_eq!(ours.map(i64::from), headers);
+        assert_eq!(calls.open.no_follow, libc::O_NOFOLLOW.cast_unsigned());
     }
 
     #[test]

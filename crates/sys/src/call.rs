@@ -1,8 +1,10 @@
 //! What a notified system call asks for.
 
 mod on_socket;
+mod opening;
 
 pub use on_socket::{Bytes, Layout, OnSocket, Operation, Room};
+pub use opening::{Access, Opening};
 
 use crate::arch::Architecture;
 use crate::filter::{FAMILY_NETLINK, PROTOCOL_AUDIT, SOCKETCALL_SOCKET, SeccompData};
@@ -29,6 +31,8 @@ pub enum Call {
     },
     /// A call on a descriptor with a reserved number: it is up to whoever knows which of them are audit sockets.
     OnSocket(OnSocket),
+    /// A call that opens a file without following a link: let it continue unless it is that of the login user id.
+    Open(Opening),
     /// A call that sends a signal: let it continue.
     Signal {
         /// Who gets the signal.
@@ -89,6 +93,9 @@ pub fn classify(notification: &Notification) -> io::Result<Call> {
     if Some(number) == calls.socketcall && data.low(0) == SOCKETCALL_SOCKET {
         let [family, kind, protocol] = operands(notification.tid, data.low(1))?;
         return Ok(socket(family, kind, protocol));
+    }
+    if let Some(opening) = Opening::decode(architecture, number, data) {
+        return Ok(Call::Open(opening));
     }
     Ok(OnSocket::decode(architecture, number, data)
         .map_or_else(|| signal_call(architecture, number, data), Call::OnSocket))

@@ -22,6 +22,7 @@ pub mod identity;
 pub mod inherited;
 pub mod launch;
 pub mod listener;
+pub mod login_file;
 pub mod memory;
 pub mod path;
 pub mod placement;

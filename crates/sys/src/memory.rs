@@ -102,6 +102,27 @@ pub(crate) fn read_of(tid: u32, at: u64, buffer: &mut [u8]) -> io::Result<()> {
     }
 }
 
+/// Reads a string that ends with a zero, of at most `most` bytes, from a thread's process. `None` if it is longer.
+///
+/// # Errors
+/// As for other memory: `EFAULT`, `ESRCH`, `EPERM`. It may block as [`Memory`] says.
+pub fn read_string(tid: u32, at: u64, most: usize) -> io::Result<Option<Vec<u8>>> {
+    let mut text = Vec::new();
+    while text.len() < most {
+        let from = at.checked_add(text.len() as u64).ok_or_else(fault)?;
+        // What comes after the string may not be there.
+        let to_page_end = usize::try_from(PAGE - from % PAGE).unwrap_or(most);
+        let mut part = vec![0; to_page_end.min(most - text.len())];
+        read_of(tid, from, &mut part)?;
+        if let Some(end) = part.iter().position(|byte| *byte == 0) {
+            text.extend_from_slice(&part[..end]);
+            return Ok(Some(text));
+        }
+        text.extend(part);
+    }
+    Ok(None)
+}
+
 fn fault() -> io::Error {
     io::Error::from_raw_os_error(libc::EFAULT)
 }

@@ -37,6 +37,7 @@ errnos! {
     ENOTDIR = 20, "Not a directory.";
     EINVAL = 22, "Invalid argument.";
     ENOSPC = 28, "No space left on device.";
+    ERANGE = 34, "Numerical result out of range.";
     ENAMETOOLONG = 36, "File name too long.";
     ELOOP = 40, "Too many levels of symbolic links.";
     ENODATA = 61, "No data available.";

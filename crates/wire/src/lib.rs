@@ -8,6 +8,7 @@ pub mod address;
 pub mod equivalence;
 mod errno;
 pub mod header;
+pub mod loginuid;
 pub mod message_type;
 pub mod payload;
 pub mod record;

@@ -1,6 +1,6 @@
 //! `auditns exec`.
 
-use super::client::{Failure, find_patiently, no_supervisor};
+use super::client::{Failure, find_patiently, no_supervisor, which};
 use super::{OWN_FAILURE, exit_status};
 use crate::options::Exec;
 use crate::terminal::line;
@@ -19,17 +19,24 @@ pub(crate) fn run(exec: &Exec) -> ExitCode {
             return ExitCode::from(OWN_FAILURE);
         }
     };
+    let loginuid = match client.show(which(&exec.namespace)) {
+        Ok(found) if found.own_logins => LoginuidReset::Virtual,
+        Ok(_) => LoginuidReset::Keep,
+        Err(error) => {
+            line(&error.to_string());
+            return ExitCode::from(OWN_FAILURE);
+        }
+    };
     // The connection ends with the answer: there may be more commands than connections.
-    let joined =
-        attached::run(&exec.command, LoginuidReset::Keep, Confinement::default(), move |candidate| {
-            let request = JoinRequest {
-                name: Some(exec.namespace.clone()),
-                container: None,
-                pid: candidate.pid,
-                wait_killable: candidate.wait_killable,
-            };
-            client.join(&request, candidate.listener.as_fd()).map(|_| ()).map_err(Failure::from)
-        });
+    let joined = attached::run(&exec.command, loginuid, Confinement::default(), move |candidate| {
+        let request = JoinRequest {
+            name: Some(exec.namespace.clone()),
+            container: None,
+            pid: candidate.pid,
+            wait_killable: candidate.wait_killable,
+        };
+        client.join(&request, candidate.listener.as_fd()).map(|_| ()).map_err(Failure::from)
+    });
     finish(joined)
 }
 

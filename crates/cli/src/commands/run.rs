@@ -55,7 +55,18 @@ pub(crate) fn run(run: &Run) -> ExitCode {
             None | Some(Policy::Normal) => auditns_core::Policy::Normal,
             Some(Policy::Strict) => auditns_core::Policy::Strict,
         },
-        loginuid: loginuid(run),
+        loginuid: match run.loginuid {
+            None | Some(Loginuid::Auto) => LoginuidReset::Try,
+            Some(Loginuid::Reset) => LoginuidReset::Require,
+            Some(Loginuid::Keep) => LoginuidReset::Keep,
+            Some(Loginuid::Virtual) => {
+                line(
+                    "--loginuid virtual needs a supervisor, and none serves here or --embedded asks for none: start one with \
+                     auditns supervise",
+                );
+                return ExitCode::from(OWN_FAILURE);
+            }
+        },
         strict_clients: run.strict_client.clone(),
         confinement,
         command: run.command.clone(),
@@ -76,8 +87,29 @@ pub(crate) fn run(run: &Run) -> ExitCode {
 }
 
 /// Runs the command in a namespace of the supervisor's.
-fn run_supervised(run: &Run, confinement: Confinement, client: Client) -> ExitCode {
-    let admitted = attached::run(&run.command, loginuid(run), confinement, move |candidate| {
+fn run_supervised(run: &Run, confinement: Confinement, mut client: Client) -> ExitCode {
+    // It learns who asks, and of which login, before the login uid is unset.
+    let own_logins = match client.supervisor() {
+        Ok(supervisor) => supervisor.own_logins,
+        Err(error) => {
+            line(&error.to_string());
+            return ExitCode::from(OWN_FAILURE);
+        }
+    };
+    let loginuid = match run.loginuid {
+        None | Some(Loginuid::Auto) if own_logins => LoginuidReset::TryElseVirtual,
+        None | Some(Loginuid::Auto) => LoginuidReset::Try,
+        Some(Loginuid::Reset) => LoginuidReset::Require,
+        Some(Loginuid::Virtual) if own_logins => LoginuidReset::Virtual,
+        Some(Loginuid::Virtual) => {
+            line(
+                "the supervisor has no files of login uids for --loginuid virtual; its own lines say why (it needs /dev/fuse)",
+            );
+            return ExitCode::from(OWN_FAILURE);
+        }
+        Some(Loginuid::Keep) => LoginuidReset::Keep,
+    };
+    let admitted = attached::run(&run.command, loginuid, confinement, move |candidate| {
         let request = CreateRequest {
             name: run.name.clone(),
             container: None,
@@ -106,15 +138,19 @@ fn run_nested(run: &Run, confinement: Confinement) -> ExitCode {
         "this is an audit namespace already: the command gets one inside it, whose name, limits and log are the host's; its \
          records are refused until the host raises its backlog limit, unless the host's policy grants one",
     );
-    super::exec::finish(attached::run_nested(&run.command, loginuid(run), confinement))
-}
-
-fn loginuid(run: &Run) -> LoginuidReset {
-    match run.loginuid {
-        None => LoginuidReset::Try,
+    let loginuid = match run.loginuid {
+        None | Some(Loginuid::Auto) => LoginuidReset::Try,
         Some(Loginuid::Reset) => LoginuidReset::Require,
-        Some(Loginuid::Host) => LoginuidReset::Keep,
-    }
+        Some(Loginuid::Keep) => LoginuidReset::Keep,
+        Some(Loginuid::Virtual) => {
+            line(
+                "whether login uids are virtual is settled with the namespace around this one, and holds inside it: leave \
+                 --loginuid virtual out",
+            );
+            return ExitCode::from(OWN_FAILURE);
+        }
+    };
+    super::exec::finish(attached::run_nested(&run.command, loginuid, confinement))
 }
 
 fn default_log_folder() -> Option<PathBuf> {

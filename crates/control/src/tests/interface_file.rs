@@ -88,6 +88,7 @@ fn types_have_the_fields_of_the_file() {
         senders_noted: true,
         membership: crate::interface::Membership::Exact,
         tags_lost: 0,
+        own_logins: true,
         log_folder: text(),
     };
     method_agrees("GetSupervisor", &BTreeMap::<String, String>::new(), &supervisor);

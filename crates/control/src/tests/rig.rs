@@ -127,6 +127,7 @@ impl Host for FakeHost {
             senders_noted: true,
             membership: crate::interface::Membership::Exact,
             tags_lost: 0,
+            own_logins: true,
             log_folder: "/logs".to_owned(),
         })
     }

@@ -55,6 +55,7 @@ pub fn details(namespace: &NamespaceInfo) -> String {
         unkept,
         parent,
         unknown_senders,
+        own_logins,
     } = namespace;
     let lines = [
         ("name", escape(name.as_bytes())),
@@ -101,6 +102,7 @@ pub fn details(namespace: &NamespaceInfo) -> String {
         ("unkept", unkept.to_string()),
         ("parent", parent.map_or_else(|| "none".to_owned(), |parent| parent.to_string())),
         ("unknown_senders", unknown_senders.to_string()),
+        ("loginuid", if *own_logins { "virtual" } else { "kernel" }.to_owned()),
     ];
     let mut text = String::new();
     for (key, value) in lines {

@@ -174,6 +174,7 @@ impl Family {
             rules_max: root.rules_max / portion,
             inside_log: outer.inside_log,
             delivery_delay: outer.delivery_delay,
+            own_logins: outer.own_logins,
         }
     }
 }

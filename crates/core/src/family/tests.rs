@@ -39,6 +39,7 @@ fn sender(pid: u32) -> Sender {
         standing: Standing::Served,
         in_owner_pid_namespace: true,
         capabilities: ALL,
+        login: crate::LoginSource::Kernel,
     }
 }
 
@@ -65,6 +66,7 @@ impl Rig {
             rules_max: 64,
             inside_log: false,
             delivery_delay: Duration::ZERO,
+            own_logins: false,
         };
         let clock = Duration::from_secs(100);
         let family = Family::new(Namespace::new(config, now(clock)), nesting);

@@ -135,6 +135,32 @@ pub enum Input<'a> {
     Tick,
     /// The last member is gone.
     Ended,
+    /// It became known from whom a process descends: see [`crate::Namespace::lacks_login`].
+    Descends {
+        /// The process.
+        process: ProcessId,
+        /// Its ancestors, parent first.
+        ancestors: &'a [ProcessId],
+    },
+    /// A member writes a number into the file of its own login user id. Exactly one [`crate::Action::LoginuidAnswer`]
+    /// follows, also when the same call comes again.
+    LoginuidWritten {
+        /// Number by which the edge knows the call, never 0.
+        call: u64,
+        /// Who.
+        writer: &'a Sender,
+        /// The thread that writes: its number, and when it started.
+        task: ProcessId,
+        /// The writer's terminal, `(none)` without one.
+        #[serde(serialize_with = "crate::bytes::serialize")]
+        tty: &'a [u8],
+        /// The number as a user id, all ones to unset it; or what refuses it, see [`crate::refusal_of_write`].
+        auid: Result<Viewed<u32>, Errno>,
+        /// How many bytes are written.
+        length: u32,
+    },
+    /// These of [`crate::Namespace::processes_with_login`] have ended.
+    ProcessesEnded(&'a [ProcessId]),
 }
 
 /// What the edge says of a namespace that was made inside another one, once its first members are there.

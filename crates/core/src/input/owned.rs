@@ -4,7 +4,7 @@ use super::{Answers, Created, Delivery, Entrance, Input};
 use crate::action::EndpointId;
 use crate::config::Policy;
 use crate::mapped_ids::MappedIds;
-use crate::sender::Sender;
+use crate::sender::{ProcessId, Sender};
 use crate::socket::{Caller, SocketRequest};
 use auditns_wire::Errno;
 use auditns_wire::record::{Ids, Viewed};
@@ -78,6 +78,20 @@ pub enum OwnedInput {
     },
     Tick,
     Ended,
+    Descends {
+        process: ProcessId,
+        ancestors: Vec<ProcessId>,
+    },
+    LoginuidWritten {
+        call: u64,
+        writer: Sender,
+        task: ProcessId,
+        #[serde(deserialize_with = "crate::bytes::deserialize")]
+        tty: Vec<u8>,
+        auid: Result<Viewed<u32>, Errno>,
+        length: u32,
+    },
+    ProcessesEnded(Vec<ProcessId>),
 }
 
 /// A [`SocketRequest`] that was read.
@@ -142,6 +156,11 @@ impl OwnedInput {
             }
             OwnedInput::Tick => Input::Tick,
             OwnedInput::Ended => Input::Ended,
+            OwnedInput::Descends { process, ancestors } => Input::Descends { process: *process, ancestors },
+            OwnedInput::LoginuidWritten { call, writer, task, tty, auid, length } => {
+                Input::LoginuidWritten { call: *call, writer, task: *task, tty, auid: *auid, length: *length }
+            }
+            OwnedInput::ProcessesEnded(processes) => Input::ProcessesEnded(processes),
         }
     }
 }

@@ -4,13 +4,13 @@ use super::{Answers, Delivery, Entrance, Input, OwnedInput};
 use crate::rules::{FileId, PathKind, PathQuestion};
 use crate::sender::{Capabilities, ProcessId, Sender, Standing, TaskDetails};
 use crate::socket::{Caller, SocketRequest};
-use crate::{Created, Creation, EndpointId, MappedIds, Policy};
+use crate::{Created, Creation, EndpointId, Login, LoginSource, MappedIds, Policy};
 use auditns_wire::Errno;
 use auditns_wire::record::{Ids, TaskIds, Viewed};
 use std::time::Duration;
 
 /// How many variants there are.
-const VARIANTS: usize = 20;
+const VARIANTS: usize = 23;
 
 /// The place of a variant. A new one does not compile until it has a place, and then has to be among the samples.
 fn place(input: &Input<'_>) -> usize {
@@ -37,6 +37,9 @@ fn place(input: &Input<'_>) -> usize {
         Input::ThreadGroupMoved { .. } => 17,
         Input::Tick => 18,
         Input::Ended => 19,
+        Input::Descends { .. } => 20,
+        Input::LoginuidWritten { .. } => 21,
+        Input::ProcessesEnded(_) => 22,
     }
 }
 
@@ -52,6 +55,7 @@ fn sender() -> Sender {
         standing: Standing::Foreign,
         in_owner_pid_namespace: true,
         capabilities: Capabilities { control: true, write: false, read: true },
+        login: LoginSource::Kept(Login { auid: Viewed { namespace: 1, host: 2 }, ses: 3 }),
     }
 }
 
@@ -127,6 +131,15 @@ fn each(mut check: impl FnMut(Input<'_>)) {
     }
     check(Input::Tick);
     check(Input::Ended);
+    let task = ProcessId { pid: 300, started: Duration::new(1, 999) };
+    check(Input::Descends {
+        process: task,
+        ancestors: &[task, ProcessId { pid: 1, started: Duration::ZERO }],
+    });
+    for auid in [Ok(Viewed { namespace: 5, host: 6 }), Err(Errno::EINVAL)] {
+        check(Input::LoginuidWritten { call, writer: sender, task, tty: b"pts0", auid, length: 4 });
+    }
+    check(Input::ProcessesEnded(&[task]));
 }
 
 #[test]

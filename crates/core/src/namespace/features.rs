@@ -28,6 +28,18 @@ struct Change {
     lock: (bool, bool),
 }
 
+impl FeatureState {
+    /// Whether a login user id can only be set where none is.
+    pub(super) fn only_unset_loginuid(self) -> bool {
+        self.features & 1 != 0
+    }
+
+    /// Whether a login user id can never be changed.
+    pub(super) fn loginuid_immutable(self) -> bool {
+        self.features & 1 << 1 != 0
+    }
+}
+
 impl Namespace {
     pub(super) fn get_features(&self, request: &Request<'_>) -> Vec<u8> {
         let FeatureState { features, lock } = self.features;

@@ -4,6 +4,7 @@ mod datagram;
 mod endpoints;
 mod features;
 mod lifetime;
+mod logins;
 mod loss;
 mod multicast;
 mod permission;
@@ -56,6 +57,7 @@ pub struct Namespace {
     registrations: u64,
     last_signal: signal_info::LastSignal,
     tty: tty::TtyStates,
+    logins: logins::Logins,
     rules: RuleSet,
     mapped: MappedIds,
     endpoints: endpoints::Endpoints,
@@ -81,6 +83,7 @@ impl Namespace {
             registrations: 0,
             last_signal: signal_info::LastSignal::default(),
             tty: tty::TtyStates::default(),
+            logins: logins::Logins::default(),
             rules: RuleSet::bounded(config.rules_max),
             mapped: MappedIds::all(),
             endpoints: endpoints::Endpoints::default(),
@@ -113,15 +116,16 @@ impl Namespace {
             }
             Input::EndpointClosed { endpoint } => self.close_endpoint(endpoint, now),
             Input::Datagram { endpoint, sender, bytes, answers } => {
-                self.receive(endpoint, sender, bytes, answers, now);
+                self.receive(endpoint, &self.with_login(sender), bytes, answers, now);
             }
             Input::SocketRequested { endpoint, call, caller, request } => {
-                self.request_on_socket(endpoint, call, caller, &request, now);
+                let caller = self.caller_with_login(caller);
+                self.request_on_socket(endpoint, call, &caller, &request, now);
             }
             Input::Delivered { endpoint, outcome } => self.delivery_outcome(endpoint, outcome, now),
             Input::Writable { endpoint } => self.endpoint_writable(endpoint),
             Input::StoreFailed { serial, errno } => self.store_failed(serial, errno, now),
-            Input::DaemonSignalled { sender } => self.last_signal.note(sender),
+            Input::DaemonSignalled { sender } => self.last_signal.note(&self.with_login(sender)),
             Input::LoginuidSet { sender, old_auid, old_ses, tty, success } => {
                 self.log_login(sender, old_auid, old_ses, tty, success, now);
             }
@@ -140,6 +144,11 @@ impl Namespace {
             // What is about families, their namespaces are not told.
             Input::Tick | Input::ThreadGroupMoved { .. } => {}
             Input::Ended => self.store_end(now),
+            Input::Descends { process, ancestors } => self.logins.learn(process, ancestors),
+            Input::LoginuidWritten { call, writer, task, tty, auid, length } => {
+                self.write_loginuid(call, writer, task, tty, auid, length, now);
+            }
+            Input::ProcessesEnded(processes) => self.logins.forget(processes),
         }
         self.expire(now);
         self.run_worker(now);

@@ -3,12 +3,14 @@
 use super::queues::Queued;
 use super::{Namespace, count};
 use crate::action::{Action, LossReason};
+use crate::login::{KernelLogin, LoginSource};
 use crate::rules::{FileId, FilterTask, Verdict};
 use crate::sender::Sender;
 use crate::time::Now;
 use auditns_wire::message_type::LOGIN;
 use auditns_wire::record::{self, Body, Login, Stamp, Viewed};
 use auditns_wire::rule::FilterList;
+use std::borrow::Cow;
 
 /// A sender as rules see it.
 pub(super) fn filter_task(sender: &Sender, exe: Option<FileId>) -> FilterTask {
@@ -42,7 +44,7 @@ impl Namespace {
             return None;
         }
         count(&mut self.counters.records);
-        let line = record::host_line(message_type, stamp, &self.provenance, body);
+        let line = record::host_line(message_type, stamp, &self.provenance_with_login(sender), body);
         let serial = stamp.serial;
         self.output.push_back(Action::Store { serial, line, lifetime: false });
         let text = record::namespace_text(stamp, body).into_boxed_slice();
@@ -55,6 +57,16 @@ impl Namespace {
             self.worker.nudge();
         }
         Some(serial)
+    }
+
+    /// What lines of the host's log begin with; of a sender whose login is the namespace's own, with the kernel's.
+    fn provenance_with_login(&self, sender: &Sender) -> Cow<'_, str> {
+        match sender.login {
+            LoginSource::Namespace(KernelLogin { auid, ses }) => {
+                Cow::Owned(format!("{} host-login={auid} host-session={ses}", self.provenance))
+            }
+            LoginSource::Kernel | LoginSource::Kept(_) => Cow::Borrowed(&self.provenance),
+        }
     }
 
     pub(super) fn next_stamp(&mut self, now: Now) -> Stamp {

@@ -108,6 +108,9 @@ const PLAIN: &[c_long] = &[
     libc::SYS_landlock_restrict_self,
     // Until the sandbox is sealed.
     libc::SYS_mount,
+    libc::SYS_fsopen,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
     libc::SYS_seccomp,
 ];
 

@@ -40,9 +40,6 @@ const ALWAYS: &[libc::c_long] = &[
     libc::SYS_chroot,
     libc::SYS_move_mount,
     libc::SYS_open_tree,
-    libc::SYS_fsopen,
-    libc::SYS_fsconfig,
-    libc::SYS_fsmount,
     libc::SYS_fspick,
     libc::SYS_mount_setattr,
     // Files by handle, past every folder's mode.
@@ -67,7 +64,8 @@ const ALWAYS: &[libc::c_long] = &[
 ];
 
 /// When everything is mounted.
-const WHEN_SEALED: &[libc::c_long] = &[libc::SYS_mount, libc::SYS_seccomp];
+const WHEN_SEALED: &[libc::c_long] =
+    &[libc::SYS_mount, libc::SYS_fsopen, libc::SYS_fsconfig, libc::SYS_fsmount, libc::SYS_seccomp];
 
 pub(super) fn rules() -> Rules {
     ALWAYS.iter().map(|call| (*call, Vec::new())).collect()

@@ -64,6 +64,7 @@ impl Edge {
             rules_max: Config::RULES_MAX,
             inside_log: setup.inside_log,
             delivery_delay: Duration::from_micros(setup.delivery_delay),
+            own_logins: false,
         };
         Edge {
             namespace: Namespace::new(config, core_now(now)),

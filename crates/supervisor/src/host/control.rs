@@ -147,6 +147,7 @@ impl Host for Control {
             } else {
                 interface::Membership::Descent
             },
+            own_logins: self.0.surroundings.login_tree.is_mounted(),
             tags_lost: losses.map_or(0, |losses| losses.untagged),
             senders_noted: self.0.surroundings.steering.get().is_some(),
             log_folder: self.0.log_folder.to_string_lossy().into_owned(),

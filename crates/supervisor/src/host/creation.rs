@@ -19,6 +19,7 @@ use auditns_core::{Config, Nesting, Policy};
 use auditns_policy::{Mode, Who};
 use auditns_runtimes::labels::{self, Labels, Wishes};
 use auditns_sys::Listener;
+use auditns_sys::launch::LoginuidOutcome;
 use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io;
@@ -167,6 +168,7 @@ fn begin(
         rules_max: granted.rules,
         inside_log: granted.inside_log,
         delivery_delay: Config::DELIVERY_DELAY,
+        own_logins: request.loginuid == LoginuidOutcome::Virtual.name(),
     };
     let origin = Origin {
         index: *index,

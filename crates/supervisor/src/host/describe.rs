@@ -63,6 +63,7 @@ pub(crate) fn description(server: &Server<'_>, contid: u64) -> Option<Descriptio
         listeners: count(family.listeners_count(contid)),
         parent: namespace.parent(),
         unknown_senders: counters.unknown_senders,
+        own_logins: namespace.has_own_logins(),
         restarts: origin.served_before,
         unkept: if nested.is_some() { 0 } else { server.unkept() },
     };

@@ -10,6 +10,7 @@ mod emptied;
 mod inherited;
 mod joining;
 mod limit_tree;
+mod login_tree;
 mod members;
 mod membership;
 mod naming;
@@ -22,7 +23,7 @@ use crate::descriptors;
 use crate::forward::Forwarder;
 use crate::keeping::{Keep, Store};
 use crate::log::{HostLog, Rotation};
-use crate::observer::Observer;
+use crate::observer::{Event, Observer};
 pub use crate::state::end_at_panics;
 use crate::tags::TaskTags;
 use crate::time::now;
@@ -35,6 +36,7 @@ use control::Control;
 use directory::{Directory, Quota};
 use emptied::Emptied;
 use limit_tree::LimitTree;
+use login_tree::LoginTree;
 use resident::Surroundings;
 use std::fmt;
 use std::os::fd::OwnedFd;
@@ -171,7 +173,7 @@ impl Host {
             oci,
             lxc,
             store,
-            kept,
+            mut kept,
             restarts,
             steering,
             membership,
@@ -186,9 +188,19 @@ impl Host {
         let endpoints = Arc::new(Mutex::new(Endpoints::new()));
         let tags = Arc::clone(&membership) as Arc<dyn TaskTags>;
         let keep = Keep::new(store, kept.iter().map(|(name, _)| name.as_str()));
+        let kept_login_files = LoginTree::kept(&mut kept);
         let (refusing, kept) = Refusing::start(Arc::clone(&keep), kept).map_err(HostError::Agents)?;
-        let surroundings =
-            Surroundings { host_log, forwarder, descriptors, tags, steering, membership, endpoints };
+        let login_tree = Arc::<LoginTree>::default();
+        let surroundings = Surroundings {
+            host_log,
+            forwarder,
+            descriptors,
+            tags,
+            steering,
+            membership,
+            login_tree,
+            endpoints,
+        };
         let shared = Arc::new(Shared {
             directory: Arc::default(),
             policy: Mutex::new(Arc::new(policy)),
@@ -203,6 +215,11 @@ impl Host {
         });
         let (connections, kept) = kept.into_iter().partition(|(name, _)| agents::is_connection(name));
         inherited::take_up(&shared, kept);
+        // What members wait for since a supervisor before this one was killed has somewhere to go now.
+        let login_files = shared.surroundings.login_tree.mount(&shared.keep, kept_login_files);
+        if let Err(error) = &login_files {
+            (shared.observer)("supervisor").observe(&Event::NoLoginFiles { reason: &error.to_string() });
+        }
         let membership = &shared.surroundings.membership;
         let emptied: Arc<dyn auditns_bpf::Observer> =
             Arc::new(Emptied::new(Arc::clone(&shared.directory), membership));

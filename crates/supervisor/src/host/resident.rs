@@ -5,6 +5,7 @@
 
 use super::describe;
 use super::directory::Directory;
+use super::login_tree::{FilesOf, LoginTree};
 use super::nested_names::NestedNames;
 use crate::forward::Forwarder;
 use crate::identity::{Clients, Place};
@@ -14,6 +15,7 @@ use crate::observer::{Event, Observer};
 use crate::origin::Origin;
 use crate::server::calls::Calls;
 use crate::server::durable::Durable;
+use crate::server::login_files::{FilesOfLogins, LoginCall};
 use crate::server::nest::Nesting;
 use crate::server::restore::KeptDescriptors;
 use crate::server::storage::Storage;
@@ -78,6 +80,8 @@ pub(crate) enum Order {
     },
     /// A nested namespace has no member left.
     Emptied,
+    /// A member reads, writes or closes its file of a login user id.
+    LoginCall(LoginCall),
     /// The first member is this process.
     Introduce {
         pid: u32,
@@ -215,6 +219,8 @@ pub(crate) struct Surroundings {
     pub(crate) steering: Arc<OnceLock<Steering>>,
     /// Tells which task is in which namespace.
     pub(crate) membership: Arc<Membership>,
+    /// Files of login user ids for members of all.
+    pub(crate) login_tree: Arc<LoginTree>,
     /// Makes the sockets of all.
     pub(crate) endpoints: Arc<Mutex<Endpoints>>,
 }
@@ -251,12 +257,13 @@ impl Resident {
 
     fn serve(self, own: Orders, orders: &Receiver<Given>, ready: &OwnedFd, begun: &SyncSender<Answer>) {
         let Resident { beginning, state, keeping, surroundings, mut observer, directory, ended } = self;
-        let register = Box::new(NestedNames::new(directory, own));
+        let files = FilesOf::new(Arc::clone(&surroundings.login_tree), own.clone());
+        let around = Around { register: Box::new(NestedNames::new(directory, own)), files: Box::new(files) };
         // Without it the scheduler decides as for any other.
         let _ = placement::shorten_slice();
         let is_new = matches!(beginning, Beginning::New { .. });
         state.blame().during(|| {
-            let serving = begin(beginning, &state, keeping.clone(), &surroundings, register, &mut *observer)
+            let serving = begin(beginning, &state, keeping.clone(), &surroundings, around, &mut *observer)
                 .and_then(|(serving, over)| {
                     serving.lock().watch(ready, ORDERS_TOKEN)?;
                     Ok((serving, over))
@@ -312,6 +319,12 @@ fn serve_until_end(thread: &mut MainThread<'_, '_, '_>, orders: &Receiver<Given>
     }
 }
 
+/// What leads from a namespace to the rest of the host.
+struct Around {
+    register: Box<NestedNames>,
+    files: Box<dyn FilesOfLogins>,
+}
+
 fn own_description(server: &Server<'_>) -> Answer {
     describe::description(server, server.namespace().contid()).ok_or_else(|| io::ErrorKind::NotFound.into())
 }
@@ -323,7 +336,7 @@ fn begin<'o>(
     state: &State,
     keeping: Keeping,
     surroundings: &Arc<Surroundings>,
-    register: Box<NestedNames>,
+    around: Around,
     observer: &'o mut (dyn Observer + Send),
 ) -> io::Result<(Box<Serving<'o>>, bool)> {
     match beginning {
@@ -333,7 +346,7 @@ fn begin<'o>(
             namespace.handle(Input::HostSetsRateLimit(rate_limit), now());
             keeping.state(state);
             let family = Durable::new(Family::new(namespace, nesting), Some(journal));
-            let parts = parts(family, *origin, *settings, state, keeping, surroundings, register);
+            let parts = parts(family, *origin, *settings, state, keeping, surroundings, around);
             let mut server = Server::new(parts, observer)?;
             server.add_listener(listener, wait_killable, None)?;
             // From here on there is a namespace, whatever happens to this process.
@@ -347,7 +360,7 @@ fn begin<'o>(
             origin.served_before = origin.served_before.saturating_add(1);
             let settings = replayed.frame.settings.clone();
             let family = Durable::new(family, Some(Arc::new(journal)));
-            let parts = parts(family, origin, settings, state, keeping, surroundings, register);
+            let parts = parts(family, origin, settings, state, keeping, surroundings, around);
             let mut server = Server::new(parts, observer)?;
             let over = server.restore(replayed, message, descriptors)?;
             Ok((Box::new(Serving::new(server)), over))
@@ -362,8 +375,9 @@ fn parts(
     state: &State,
     keeping: Keeping,
     surroundings: &Arc<Surroundings>,
-    register: Box<NestedNames>,
+    around: Around,
 ) -> Parts {
+    let Around { register, files } = around;
     let storage = logs(&origin.log_folder, &settings, surroundings);
     let others = Arc::clone(surroundings);
     let nesting = Nesting {
@@ -386,6 +400,7 @@ fn parts(
         keeping: Some(keeping),
         steering: Arc::clone(&surroundings.steering),
         membership: Arc::clone(&surroundings.membership),
+        login_files: Some(files),
     }
 }
 
@@ -412,6 +427,7 @@ fn obey(server: &mut Server<'_>, nested: Option<u64>, order: Order) -> Answer {
             Some(contid) => server.set_settings_of_nested(contid, *settings),
             None => server.set_settings(*settings),
         },
+        Order::LoginCall(call) => server.serve_login_call(call),
         Order::Emptied => server.nested_emptied(namespace),
         Order::Join { listener, wait_killable, place, joining } => {
             if let Some(contid) = nested {

@@ -5,7 +5,7 @@ use crate::time::started;
 use auditns_core::rules::{FileId, PathAnswer, PathAnswers, PathKind, PathQuestion};
 use auditns_core::{Answers, Inquiry, ProcessId, Sender, TaskDetails};
 use auditns_sys::identity::details::{self as sys, Brief, Details};
-use auditns_sys::identity::{namespace, process};
+use auditns_sys::identity::{NamespaceFile, namespace, process};
 use auditns_sys::path::Root;
 use auditns_wire::Errno;
 use auditns_wire::record::{Ids, TaskIds, Viewed};
@@ -76,7 +76,8 @@ fn task_details(found: Details, owner: &Owner) -> TaskDetails {
     }
 }
 
-fn ancestors(pid: u32) -> Vec<ProcessId> {
+/// The ancestors of a process, parent first, at most [`ANCESTORS_MAX`].
+pub(crate) fn ancestors(pid: u32) -> Vec<ProcessId> {
     let mut line = Vec::new();
     let mut pid = pid;
     while line.len() < ANCESTORS_MAX {
@@ -88,6 +89,11 @@ fn ancestors(pid: u32) -> Vec<ProcessId> {
         line.push(ProcessId { pid, started: started(ticks) });
     }
     line
+}
+
+/// Whether a process is in a pid namespace or one inside it.
+pub(crate) fn is_in(pid_namespace: &NamespaceFile, pid: u32) -> bool {
+    namespace::tgid_in(pid_namespace, pid).is_ok_and(|inside| inside != 0)
 }
 
 /// Kernel: `kern_path` and `kern_path_parent`.

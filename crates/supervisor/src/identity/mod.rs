@@ -12,7 +12,7 @@ mod signals;
 
 pub(crate) use clients::{Client, Clients};
 pub(crate) use executable::{Executable, read_executable};
-pub(crate) use lookups::{answers, path_answers};
+pub(crate) use lookups::{ancestors, answers, is_in, path_answers};
 pub(crate) use owner::{Owner, OwnerFacts};
 pub(crate) use place::{Place, is_of_user};
 pub(crate) use resolver::{Opener, Resolver, Waiter};

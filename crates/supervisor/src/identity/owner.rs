@@ -128,6 +128,11 @@ impl Owner {
         self.facts.maps.as_ref()?.0.to_inside(uid)
     }
 
+    /// Our id of one inside the owner user namespace; `None` if there is none.
+    pub(crate) fn uid_outside(&self, uid: u32) -> Option<u32> {
+        self.facts.maps.as_ref()?.0.to_host(uid)
+    }
+
     /// As [`Owner::uid_inside`], for groups.
     pub(crate) fn gid_inside(&self, gid: u32) -> Option<u32> {
         self.facts.maps.as_ref()?.1.to_inside(gid)

@@ -2,7 +2,7 @@
 
 use super::known::{Facts, Known, Remembered};
 use super::owner::Owner;
-use auditns_core::{Capabilities, MappedIds, ProcessId, Sender, Standing};
+use auditns_core::{Capabilities, LoginSource, MappedIds, ProcessId, Sender, Standing};
 use auditns_sys::Credentials;
 use auditns_sys::identity::Login;
 use auditns_sys::identity::capabilities::{self, Capability, CapabilitySet};
@@ -306,6 +306,7 @@ pub(super) fn sender(
         standing: if served { Standing::Served } else { Standing::Foreign },
         in_owner_pid_namespace,
         capabilities: intersection(granted(&facts, facts.sets.effective, host.uid, owner), limit),
+        login: LoginSource::Kernel,
     }
 }
 
@@ -319,6 +320,7 @@ fn stranger(process: ProcessId, host: Ids, gid: u32, owner: &Owner) -> Sender {
         standing: Standing::Served,
         in_owner_pid_namespace: false,
         capabilities: Capabilities::default(),
+        login: LoginSource::Kernel,
     }
 }
 

@@ -59,6 +59,8 @@ impl Server<'_> {
             Action::Pause { endpoint } => self.set_paused(endpoint, true),
             Action::Resume { endpoint } => self.set_paused(endpoint, false),
             Action::MoveThreadGroup { contid, process } => self.create_nested(namespace, contid, process),
+            Action::KeepLogin { task, login } => self.keep_login(task, login),
+            Action::LoginuidAnswer { call, result } => self.answer_login_write(call, result),
             Action::Notice(notice) => self.observer.observe(&Event::Notice(&notice)),
             Action::SocketAnswer { call, result } => {
                 let Some(call) = self.requested.take().filter(|known| known.id == call) else { return };

@@ -121,7 +121,11 @@ impl Server<'_> {
         }
         if whose == Whose::Unknown {
             sender.standing = Standing::Unknown;
+        } else {
+            self.settle_login(namespace, &mut sender, noted.map(|noted| noted.tag));
         }
+        let identity = self.nest.identity(namespace, &mut self.owner, &mut self.resolver);
+        let Some((owner, resolver)) = identity else { return false };
         let bytes = &self.buffer[..length];
         let mut inquiry = self.namespace.family().inquire(namespace, bytes);
         let mut answers = answers(&inquiry, &sender, owner);

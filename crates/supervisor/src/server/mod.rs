@@ -11,6 +11,7 @@ pub(crate) mod durable;
 mod endpoints;
 pub(crate) mod limits;
 mod line;
+pub(crate) mod login_files;
 mod membership;
 pub(crate) mod nest;
 mod notifications;
@@ -41,6 +42,7 @@ use calls::Calls;
 use connection::Connection;
 use durable::Durable;
 use limits::Limits;
+use login_files::{FilesOfLogins, LoginFiles};
 use nest::{Nest, Nesting};
 use numbers::Numbers;
 use receive::Parked;
@@ -123,6 +125,8 @@ pub(crate) struct Server<'o> {
     steering: Arc<OnceLock<Steering>>,
     /// Tells which task is in which namespace.
     membership: Arc<Membership>,
+    /// Files of login user ids that members have open.
+    login_files: LoginFiles,
     /// As of which process of [`Membership`] listeners are noted, by their numbers.
     noted: BTreeMap<u32, u32>,
     observer: &'o mut (dyn Observer + Send),
@@ -153,6 +157,8 @@ pub(crate) struct Parts {
     pub(crate) steering: Arc<OnceLock<Steering>>,
     /// Tells which task is in which namespace.
     pub(crate) membership: Arc<Membership>,
+    /// Makes files of login user ids for members; `None` where nobody does.
+    pub(crate) login_files: Option<Box<dyn FilesOfLogins>>,
 }
 
 impl<'o> Server<'o> {
@@ -171,6 +177,7 @@ impl<'o> Server<'o> {
             keeping,
             steering,
             membership,
+            login_files,
         } = parts;
         let watchers = Watchers::new()?;
         let bucket = Bucket::new(settings.read_rate);
@@ -217,6 +224,7 @@ impl<'o> Server<'o> {
             bucket,
             steering,
             membership,
+            login_files: LoginFiles::new(login_files),
             noted: BTreeMap::new(),
             observer,
             buffer: Vec::new(),

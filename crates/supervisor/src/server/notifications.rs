@@ -71,6 +71,7 @@ impl Server<'_> {
                 let wanted = Wanted { kind, close_on_exec, nonblocking };
                 self.open(notification, wanted);
             }
+            Ok(Call::Open(opening)) => self.answer_opening(notification, opening),
             Ok(Call::OnSocket(call)) => self.answer_on_socket(notification, call),
             Ok(Call::Signal { target, .. }) => self.answer_signalling(notification, target),
             Ok(Call::Other) | Err(_) => {
@@ -113,7 +114,8 @@ impl Server<'_> {
     fn note_signal(&mut self, notification: &Notification, namespace: u64) {
         let identity = self.nest.identity(namespace, &mut self.owner, &mut self.resolver);
         let Some((owner, resolver)) = identity else { return };
-        let Ok(Waiter { sender, .. }) = resolver.waiter(notification.tid, owner) else { return };
+        let Ok(Waiter { mut sender, .. }) = resolver.waiter(notification.tid, owner) else { return };
+        self.settle_login(namespace, &mut sender, None);
         if self.calls.is_valid(notification) {
             self.namespace.handle_in(namespace, Input::DaemonSignalled { sender: &sender }, now());
         }

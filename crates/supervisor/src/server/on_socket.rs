@@ -182,7 +182,9 @@ impl Server<'_> {
     fn caller(&mut self, notification: &Notification, request: &SocketRequest<'_>) -> Option<(u64, Caller)> {
         let namespace = self.whose_call(notification.tid).ok()?.number(self.namespace.root());
         let (owner, resolver) = self.nest.identity(namespace, &mut self.owner, &mut self.resolver)?;
-        let Waiter { sender, effective } = resolver.waiter(notification.tid, owner).ok()?;
+        let Waiter { mut sender, effective } = resolver.waiter(notification.tid, owner).ok()?;
+        self.settle_login(namespace, &mut sender, None);
+        let (owner, _) = self.nest.identity(namespace, &mut self.owner, &mut self.resolver)?;
         let inquiry = Inquiry { details: request.changes_groups(), ..Inquiry::default() };
         let details = answers(&inquiry, &sender, owner).details;
         let caller = Caller {

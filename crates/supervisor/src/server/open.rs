@@ -86,19 +86,10 @@ impl Server<'_> {
         }
         let whose = self.whose_call(tid)?;
         let namespace = whose.number(self.namespace.root());
-        if self.owner.is_none() {
-            match Owner::of_first_opener(tid, self.origin.uid) {
-                // Settled for good, so it must have been the caller that was looked at.
-                Ok(owner) if self.calls.is_valid(notification) => {
-                    if let Some(keeping) = &self.keeping {
-                        keeping.pid_namespace(owner.pid_namespace());
-                    }
-                    self.namespace.note(&Entry::Owner(owner.facts()));
-                    self.owner = Some(owner);
-                }
-                Ok(_) => return Ok(()),
-                Err(error) => return Err(self.refuse(tid, &error)),
-            }
+        match self.settle_owner(notification) {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(error) => return Err(self.refuse(tid, &error)),
         }
         let identity = self.nest.identity(namespace, &mut self.owner, &mut self.resolver);
         let Some((owner, resolver)) = identity else { return Err(Errno::PROTONOSUPPORT) };
@@ -153,8 +144,29 @@ impl Server<'_> {
         Ok(())
     }
 
+    /// Settles whose namespaces count by whoever waits in a call, if that is open still. `false`: the caller is gone.
+    ///
+    /// # Errors
+    /// As [`Owner::of_first_opener`].
+    pub(super) fn settle_owner(&mut self, notification: &Notification) -> io::Result<bool> {
+        if self.owner.is_some() {
+            return Ok(true);
+        }
+        let owner = Owner::of_first_opener(notification.tid, self.origin.uid)?;
+        // Settled for good, so it must have been the caller that was looked at.
+        if !self.calls.is_valid(notification) {
+            return Ok(false);
+        }
+        if let Some(keeping) = &self.keeping {
+            keeping.pid_namespace(owner.pid_namespace());
+        }
+        self.namespace.note(&Entry::Owner(owner.facts()));
+        self.owner = Some(owner);
+        Ok(true)
+    }
+
     /// Whether the caller is where those are whom its listener is for.
-    fn is_where_it_may_be(&self, notification: &Notification) -> bool {
+    pub(super) fn is_where_it_may_be(&self, notification: &Notification) -> bool {
         let number = Calls::number_of(notification);
         let listener = self.listeners.iter().find(|state| state.number as usize == number);
         match listener.and_then(|state| state.place) {

@@ -44,6 +44,7 @@ impl Server<'_> {
             listeners: self.listeners.clone(),
             looking_up: self.aside.looked_up().cloned().collect(),
             nested: self.nest.states(),
+            login_files: self.login_files.states(),
             answers: self.answers.state(),
         };
         // The old one and its journal hold until there is room.
@@ -190,6 +191,7 @@ impl Server<'_> {
             }
         }
         self.restore_nested(frame.nested, kept.nested_pid_namespaces)?;
+        self.login_files.restore(frame.login_files);
         self.storage.set_kept(kept.log.map(File::from), kept.inside_log.map(File::from));
         let doubtful = doubt.iter().map(|doubt| (doubt.namespace, &doubt.action));
         let undone: Vec<(u64, &Action)> = inside

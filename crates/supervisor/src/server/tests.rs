@@ -56,6 +56,7 @@ pub(super) fn with_server_for(test: impl FnOnce(Server<'_>)) {
         keeping: None,
         steering: Arc::default(),
         membership: auditns_bpf::Membership::absent("this is a test"),
+        login_files: None,
     };
     let mut observer = Deaf;
     let mut server = Server::new(parts, &mut observer).unwrap();

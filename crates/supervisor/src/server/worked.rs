@@ -6,6 +6,8 @@ use super::receive::receiving::Receiving;
 use super::receivers::Receiver;
 use crate::identity::Executable;
 use auditns_core::EndpointId;
+use auditns_sys::call::Opening;
+use auditns_sys::login_file::Named;
 use auditns_sys::{Call, InjectError, Notification, OnSocket};
 use std::io;
 use std::time::Duration;
@@ -88,6 +90,24 @@ pub(super) enum Worked {
         /// The call.
         call: OnSocket,
     },
+    /// A call opens a file of a login user id or session.
+    LoginFileNamed {
+        /// The call's notification.
+        notification: Notification,
+        /// The call.
+        opening: Opening,
+        /// Whose file.
+        named: Named,
+    },
+    /// A caller has not got such a file.
+    LoginFileRefused {
+        /// The call's notification.
+        notification: Notification,
+        /// The file.
+        number: u64,
+        /// Why.
+        error: InjectError,
+    },
     /// A call that receives found nothing and has to wait, at most for this time.
     MustWait(Receiving, Option<Duration>),
 }
@@ -109,6 +129,12 @@ impl Server<'_> {
                 self.tell_overrun(&notification, receiver, call);
             }
             Worked::Misjudged { notification, call } => self.misjudged(&notification, call),
+            Worked::LoginFileNamed { notification, opening, named } => {
+                self.open_login_file(&notification, opening, named);
+            }
+            Worked::LoginFileRefused { notification, number, error } => {
+                self.login_file_refused(&notification, number, &error);
+            }
             Worked::MustWait(receiving, time) => self.park(receiving, time),
         }
     }

@@ -4,7 +4,7 @@ use super::journal::Log;
 use crate::identity::{Opener, OwnerFacts, Place};
 use crate::origin::Origin;
 use crate::settings::Settings;
-use auditns_core::{Answers, EndpointId, Family, Input, Now, OwnedInput, Sender};
+use auditns_core::{Answers, EndpointId, Family, Input, Now, OwnedInput, ProcessId, Sender};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -37,6 +37,10 @@ pub(crate) enum Entry<'a> {
     Settings(&'a Settings),
     /// The first member is this process, which started then.
     FirstMember(u32, u64),
+    /// A member gets a file of a login user id or session.
+    LoginFile(u64, LoginFileState),
+    /// Nobody has that file open any more.
+    LoginFileClosed(u64),
     /// A nested namespace took an input.
     InputOf(u64, &'a Input<'a>, Now),
     /// There is to be one more nested namespace.
@@ -65,6 +69,8 @@ pub(super) enum OwnedEntry {
     Listener(ListenerState),
     Settings(Settings),
     FirstMember(u32, u64),
+    LoginFile(u64, LoginFileState),
+    LoginFileClosed(u64),
     InputOf(u64, OwnedInput, Now),
     Nested(NestedState),
     NestedOwner(u64, OwnerFacts),
@@ -105,6 +111,19 @@ pub(crate) struct NestedState {
     pub(crate) owner: OwnerFacts,
     /// Its pid namespace is another one than its root's, and is kept.
     pub(crate) has_pid_namespace: bool,
+}
+
+/// A file of a login user id or session that a member has open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LoginFileState {
+    /// Whose member the task was when the file was opened.
+    pub(crate) namespace: u64,
+    /// It is that of the session.
+    pub(crate) session: bool,
+    /// The task whose file it is: a thread, and when it started.
+    pub(crate) task: ProcessId,
+    /// The thread's process.
+    pub(crate) process: ProcessId,
 }
 
 /// A listener of the namespace.
@@ -172,6 +191,7 @@ pub(crate) struct Frame {
     pub(crate) listeners: Vec<ListenerState>,
     pub(crate) looking_up: Vec<LookingUp>,
     pub(crate) nested: Vec<NestedState>,
+    pub(crate) login_files: Vec<(u64, LoginFileState)>,
     /// Answers that are on their way, by action.
     pub(crate) answers: Vec<(u64, EndpointId, Vec<u8>)>,
 }

@@ -15,7 +15,9 @@ pub(crate) use answers::AnswerTable;
 pub(crate) use blame::Blame;
 pub use blame::end_at_panics;
 pub(crate) use calls::CallTable;
-pub(crate) use entry::{ConnectionState, Entry, Frame, ListenerState, LookingUp, NestedState, Snapshot};
+pub(crate) use entry::{
+    ConnectionState, Entry, Frame, ListenerState, LoginFileState, LookingUp, NestedState, Snapshot,
+};
 pub(crate) use journal::{Journal, Kept, KeptMessage, Log, Write};
 pub(crate) use layout::MESSAGE;
 pub(crate) use replay::{Doubt, LostAnswer, Replayed, replay, snapshot};

@@ -195,6 +195,10 @@ impl Replay<'_> {
                 let origin = &mut self.replayed.frame.origin;
                 (origin.pid, origin.pid_started) = (pid, started);
             }
+            OwnedEntry::LoginFile(number, state) => self.replayed.frame.login_files.push((number, state)),
+            OwnedEntry::LoginFileClosed(number) => {
+                self.replayed.frame.login_files.retain(|(known, _)| *known != number);
+            }
             OwnedEntry::Nested(state) => self.replayed.frame.nested.push(state),
             OwnedEntry::NestedOwner(namespace, owner) => {
                 self.change_nested(namespace, |state| state.owner = owner);

@@ -1,9 +1,11 @@
 //! The seccomp filter as data: a list of rules, assembled into classic BPF and evaluated without a kernel.
 
 mod allow;
+mod login_files;
 mod program;
 
 pub use allow::{AllowList, assemble_allow_lists};
+pub use login_files::login_file_rules;
 pub use program::{Action, AssembleError, Program, assemble};
 
 use crate::arch::{
@@ -95,6 +97,13 @@ pub enum Test {
     AnyOf(Vec<u32>),
     /// It lies in this range; an empty range never holds.
     Within(RangeInclusive<u32>),
+    /// Of its bits, these have this value.
+    Bits {
+        /// The bits.
+        mask: u32,
+        /// Their value; one that has other bits never holds.
+        value: u32,
+    },
 }
 
 impl Test {
@@ -102,6 +111,7 @@ impl Test {
         match self {
             Test::AnyOf(values) => values.contains(&value),
             Test::Within(range) => range.contains(&value),
+            Test::Bits { mask, value: wanted } => value & mask == *wanted,
         }
     }
 }

@@ -169,6 +169,15 @@ fn rule_body(rule: &Rule) -> Result<Vec<Instruction>, AssembleError> {
                     reversed.push(Instruction { code: JUMP_IF_EQUAL, if_true, if_false, value: *value });
                 }
             }
+            Test::Bits { mask, value } => {
+                reversed.push(Instruction {
+                    code: JUMP_IF_EQUAL,
+                    if_true: 0,
+                    if_false: past_rule,
+                    value: *value,
+                });
+                reversed.push(plain(AND, *mask));
+            }
             Test::Within(range) => {
                 let (first, last) = (*range.start(), *range.end());
                 reversed.push(Instruction {

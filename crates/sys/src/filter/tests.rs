@@ -25,6 +25,7 @@ fn values(test: &Test) -> Vec<u32> {
     match test {
         Test::AnyOf(values) => values.clone(),
         Test::Within(range) => vec![*range.start(), *range.end()],
+        Test::Bits { mask, value } => vec![*value, value | !mask],
     }
 }
 
@@ -335,4 +336,49 @@ fn handles_of_senders_are_refused_on_every_socket_where_asked_for() {
     assert_eq!(set(54, &[5, 1, 16]), (Action::Allow, Action::Allow));
     assert_eq!(set(54, &[5, 6, 76]), (Action::Allow, Action::Allow));
     assert_eq!(set(54, &[870, 1, 76]), (Action::Notify, Action::Notify), "where we can tell, we do");
+}
+
+#[test]
+fn opens_without_following_are_stopped_and_no_others() {
+    use crate::arch::{OpenCalls, TABLE};
+    let all = [rules(&EVERYTHING), login_file_rules()].concat();
+    let program = assemble(&all).unwrap();
+    let without = assemble(&rules(&EVERYTHING)).unwrap();
+    for calls in TABLE {
+        let OpenCalls { open, openat, no_follow, large_file } = calls.open;
+        let allowed = [0, 1, 2, 0o1000, 0o2_000_000, large_file, 0o1002 | 0o2_000_000 | large_file];
+        let openat_with =
+            |flags: u32| call(calls.architecture, openat, &[u64::MAX, 0x1000, flags.into(), 0o644]);
+        for flags in allowed {
+            let data = openat_with(no_follow | flags);
+            assert_eq!(program.evaluate(&data), Action::Notify, "{:?} {flags:o}", calls.architecture);
+            assert_eq!(without.evaluate(&data), Action::Allow, "who has the kernel's own pays nothing");
+            assert_eq!(program.evaluate(&openat_with(flags)), Action::Allow);
+        }
+        let used =
+            [0o3, 0o1000, 0o2_000_000, large_file, no_follow].into_iter().fold(0, |sum, flag| sum | flag);
+        for bit in (0..32).map(|bit| 1_u32 << bit).filter(|bit| used & bit == 0) {
+            assert_eq!(program.evaluate(&openat_with(no_follow | bit)), Action::Allow, "{bit:o}");
+        }
+        if let Some(open) = open {
+            let data = call(calls.architecture, open, &[0x1000, no_follow.into(), 0]);
+            assert_eq!(program.evaluate(&data), Action::Notify);
+        }
+    }
+    assert!(program.len() < 4096);
+}
+
+proptest! {
+    #[test]
+    fn a_program_agrees_with_its_rules_about_bits(mask: u32, value: u32, flags: u32, junk: u32) {
+        let test = Test::Bits { mask, value };
+        let (conditions, verdict) = (vec![Condition { argument: 2, test }], Verdict::Notify);
+        let rule = Rule { architecture: Architecture::X86_64, syscall: 257, conditions, verdict, comment: "" };
+        let rules = [rule];
+        let program = assemble(&rules).unwrap();
+        for flags in [flags, flags & !mask | value, value] {
+            let data = call(Architecture::X86_64, 257, &[0, 0, u64::from(junk) << 32 | u64::from(flags)]);
+            prop_assert_eq!(program.evaluate(&data), directly(&rules, &data));
+        }
+    }
 }

@@ -4,7 +4,7 @@
 
 use super::report::{self, Outcome, Report};
 use super::{LaunchOptions, LoginuidOutcome, LoginuidReset, Step};
-use crate::filter::Program;
+use crate::filter::{self, AssembleError, FilterOptions, Program};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::thread::CapabilitySet;
@@ -18,10 +18,31 @@ const SIGNAL_SET_BYTES: usize = 8;
 /// The highest signal number.
 const LAST_SIGNAL: i32 = 64;
 
+/// The filters that a child may get.
+pub(super) struct Programs {
+    plain: Program,
+    /// Stops those who open the file of the login uid, too.
+    login_files: Program,
+}
+
+impl Programs {
+    pub(super) fn assemble(options: FilterOptions) -> Result<Programs, AssembleError> {
+        let rules = filter::rules(&options);
+        let plain = filter::assemble(&rules)?;
+        let login_files = filter::assemble(&[rules, filter::login_file_rules()].concat())?;
+        Ok(Programs { plain, login_files })
+    }
+
+    /// The one that suits what became of the login uid.
+    pub(super) fn suiting(&self, outcome: LoginuidOutcome) -> &Program {
+        if outcome == LoginuidOutcome::Virtual { &self.login_files } else { &self.plain }
+    }
+}
+
 /// Everything the child needs, made before the fork.
 pub(super) struct Steps {
     /// The filter with a listener; none where there is one already.
-    program: Option<Program>,
+    programs: Option<Programs>,
     allow: Option<Program>,
     new_session_keyring: bool,
     loginuid: LoginuidReset,
@@ -32,7 +53,7 @@ pub(super) struct Steps {
 
 impl Steps {
     pub(super) fn new(
-        program: Option<Program>,
+        programs: Option<Programs>,
         options: &LaunchOptions,
         channel: OwnedFd,
         parents_end: BorrowedFd<'_>,
@@ -42,7 +63,7 @@ impl Steps {
         let parents_end = parents_end.as_raw_fd();
         let allow = options.allow.clone();
         let (new_session_keyring, loginuid) = (options.new_session_keyring, options.loginuid);
-        Self { program, allow, new_session_keyring, loginuid, ignored, channel, parents_end }
+        Self { programs, allow, new_session_keyring, loginuid, ignored, channel, parents_end }
     }
 
     pub(super) fn channel(&self) -> BorrowedFd<'_> {
@@ -79,7 +100,8 @@ impl Steps {
 
     fn enter(&self, outcome: &mut Outcome) -> Result<OwnedFd, (Step, Errno)> {
         self.prepare(outcome)?;
-        let installed = self.program.as_ref().map_or(Err(Errno::INVAL), install);
+        let program = self.programs.as_ref().map(|programs| programs.suiting(outcome.loginuid));
+        let installed = program.map_or(Err(Errno::INVAL), install);
         let (listener, wait_killable) = installed.map_err(|errno| (Step::Filter, errno))?;
         outcome.wait_killable = wait_killable;
         self.allow()?;
@@ -90,7 +112,7 @@ impl Steps {
     pub(super) fn prepare(&self, outcome: &mut Outcome) -> Result<(), (Step, Errno)> {
         reset_signals(self.ignored);
         outcome.loginuid = unset_loginuid(self.loginuid)?;
-        if self.program.is_some() || self.allow.is_some() {
+        if self.programs.is_some() || self.allow.is_some() {
             outcome.no_new_privileges = set_no_new_privileges_if_needed()?;
         }
         if self.new_session_keyring {
@@ -110,10 +132,13 @@ impl Steps {
 
 /// Unsets the login uid of this thread, as far as it is asked for.
 pub(super) fn unset_loginuid(reset: LoginuidReset) -> Result<LoginuidOutcome, (Step, Errno)> {
-    if reset == LoginuidReset::Keep {
-        return Ok(LoginuidOutcome::Kept);
+    match reset {
+        LoginuidReset::Keep => return Ok(LoginuidOutcome::Kept),
+        LoginuidReset::Virtual => return Ok(LoginuidOutcome::Virtual),
+        LoginuidReset::Try | LoginuidReset::Require | LoginuidReset::TryElseVirtual => {}
     }
     match (reset, reset_loginuid()) {
+        (LoginuidReset::TryElseVirtual, LoginuidOutcome::Refused(_)) => Ok(LoginuidOutcome::Virtual),
         (LoginuidReset::Require, LoginuidOutcome::Refused(errno)) => {
             Err((Step::Loginuid, Errno::from_raw_os_error(errno)))
         }

@@ -6,10 +6,11 @@ mod nested;
 mod own;
 mod report;
 
+use child::Programs;
 pub(crate) use child::install;
 pub use error::{LaunchError, Step};
 
-use crate::filter::{self, FilterOptions, Program};
+use crate::filter::{FilterOptions, Program};
 use crate::listener::Listener;
 pub use nested::{Nested, listener_is_taken, spawn_nested};
 pub use own::{Entered, enter};
@@ -30,6 +31,10 @@ pub enum LoginuidReset {
     Try,
     /// Unset it if it is set; fail if the kernel does not permit it.
     Require,
+    /// Leave it, and stop those who open its file: who serves the filter has another one for them.
+    Virtual,
+    /// Unset it if it is set and the kernel permits; as [`LoginuidReset::Virtual`] if not.
+    TryElseVirtual,
 }
 
 /// How a program is started.
@@ -41,7 +46,7 @@ pub struct LaunchOptions {
     pub allow: Option<Program>,
     /// Whether the child gets a session keyring of its own, as programs that make containers give them one.
     pub new_session_keyring: bool,
-    /// Whether the login uid is unset. It needs `CAP_AUDIT_CONTROL` in the initial user namespace.
+    /// What becomes of the login uid. To unset it takes `CAP_AUDIT_CONTROL` in the initial user namespace.
     pub loginuid: LoginuidReset,
     /// Signals (1 to 64) that stay ignored in the child; every other one gets its default disposition. Usually what
     /// [`ignored_signals`] said when the launcher started, so that `nohup` keeps its meaning.
@@ -59,6 +64,8 @@ pub enum LoginuidOutcome {
     Reset,
     /// It is still set: the kernel refused, with this error number.
     Refused(i32),
+    /// It is as it was, and those who open its file are stopped.
+    Virtual,
 }
 
 impl LoginuidOutcome {
@@ -68,6 +75,7 @@ impl LoginuidOutcome {
             LoginuidOutcome::Kept | LoginuidOutcome::Refused(_) => "host",
             LoginuidOutcome::WasUnset => "unset",
             LoginuidOutcome::Reset => "reset",
+            LoginuidOutcome::Virtual => "virtual",
         }
     }
 }
@@ -125,10 +133,10 @@ pub fn spawn_admitted<E: From<LaunchError> + Send>(
     options: &LaunchOptions,
     admit: impl FnOnce(&Candidate<'_>) -> Result<(), E> + Send,
 ) -> Result<Launched, E> {
-    let program = filter::assemble(&filter::rules(&options.filter)).map_err(LaunchError::Filter)?;
+    let programs = Programs::assemble(options.filter).map_err(LaunchError::Filter)?;
     let (ours, childs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
         .map_err(|error| LaunchError::Channel(error.into()))?;
-    let mut steps = child::Steps::new(Some(program), options, childs, ours.as_fd());
+    let mut steps = child::Steps::new(Some(programs), options, childs, ours.as_fd());
     // SAFETY: `Steps::run` makes system calls on memory prepared before the fork, and nothing else: no allocation, no
     // lock, no destructor.
     unsafe { command.pre_exec(move || steps.run()) };

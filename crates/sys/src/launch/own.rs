@@ -1,8 +1,8 @@
 //! Going below the filter oneself, before executing something else.
 
-use super::child::{install, set_no_new_privileges_if_needed};
+use super::child::{Programs, install, set_no_new_privileges_if_needed};
 use super::{LaunchError, LoginuidOutcome, LoginuidReset, Step, child};
-use crate::filter::{self, FilterOptions};
+use crate::filter::FilterOptions;
 use crate::listener::Listener;
 
 /// This thread, below the filter: what it executes and starts is, too, for good.
@@ -24,11 +24,12 @@ pub struct Entered {
 /// # Errors
 /// See [`LaunchError`]; with those of the filter this thread has no filter.
 pub fn enter(options: FilterOptions, loginuid: LoginuidReset) -> Result<Entered, LaunchError> {
-    let program = filter::assemble(&filter::rules(&options)).map_err(LaunchError::Filter)?;
+    let programs = Programs::assemble(options).map_err(LaunchError::Filter)?;
     let failed =
         |(step, errno): (Step, rustix::io::Errno)| LaunchError::from_step(step, errno.raw_os_error());
     let no_new_privileges = set_no_new_privileges_if_needed().map_err(failed)?;
     let loginuid = child::unset_loginuid(loginuid).map_err(failed)?;
-    let (listener, wait_killable) = install(&program).map_err(|errno| failed((Step::Filter, errno)))?;
+    let program = programs.suiting(loginuid);
+    let (listener, wait_killable) = install(program).map_err(|errno| failed((Step::Filter, errno)))?;
     Ok(Entered { listener: Listener::from(listener), no_new_privileges, wait_killable, loginuid })
 }

@@ -49,6 +49,7 @@ impl Report {
             LoginuidOutcome::WasUnset => (1, 0),
             LoginuidOutcome::Reset => (2, 0),
             LoginuidOutcome::Refused(errno) => (3, errno),
+            LoginuidOutcome::Virtual => (4, 0),
         };
         let mut bytes = [0; LENGTH];
         bytes[0] = step;
@@ -80,6 +81,7 @@ impl Report {
             1 => LoginuidOutcome::WasUnset,
             2 => LoginuidOutcome::Reset,
             3 => LoginuidOutcome::Refused(refusal),
+            4 => LoginuidOutcome::Virtual,
             _ => return None,
         };
         let outcome = Outcome { no_new_privileges: nnp != 0, wait_killable: killable != 0, loginuid };
@@ -167,6 +169,7 @@ mod tests {
             LoginuidOutcome::WasUnset,
             LoginuidOutcome::Reset,
             LoginuidOutcome::Refused(libc::EPERM),
+            LoginuidOutcome::Virtual,
         ];
         for failed in failures.into_iter().chain([None]) {
             for loginuid in outcomes {

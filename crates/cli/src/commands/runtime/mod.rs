@@ -140,14 +140,16 @@ impl Wrapper<'_> {
             None => {}
         }
         // The supervisor learns who asks, and of which login, before the login uid is unset.
-        let Some(client) = self.supervisor()? else { return Ok(()) };
+        let Some(mut client) = self.supervisor()? else { return Ok(()) };
         if bundle.refuses_audit() {
             self.reporter.warning(
                 "the container's seccomp profile refuses audit sockets, so programs in it will find no audit: grant it \
                  CAP_AUDIT_WRITE, or use a profile without that rule (auditns profile --help)",
             );
         }
-        let entered = self.enter(&bundle)?;
+        let own_logins = client.supervisor()?.own_logins;
+        let loginuid = if own_logins { LoginuidReset::TryElseVirtual } else { LoginuidReset::Try };
+        let entered = self.enter(&bundle, loginuid)?;
         let request = self.request(container, bundle, &entered);
         let created = create(client, &self.runtime.supervisor, &request, entered.listener.as_fd());
         created.map_err(|failure| match failure {
@@ -172,14 +174,15 @@ impl Wrapper<'_> {
 
     fn join(&self, container: Container) -> Result<(), RuntimeError> {
         let Some(mut client) = self.supervisor()? else { return Ok(()) };
-        match client.show(Which::Container(container.clone())) {
-            Ok(_) => {}
+        let found = match client.show(Which::Container(container.clone())) {
+            Ok(found) => found,
             // It was started without one.
             Err(ClientError::Refused(Refusal::NoSuchNamespace { .. })) => return Ok(()),
             Err(error) => return Err(error.into()),
-        }
+        };
+        let loginuid = if found.own_logins { LoginuidReset::Virtual } else { LoginuidReset::Try };
         self.tell_first_process(&mut client, &container)?;
-        let entered = self.enter(&Bundle::default())?;
+        let entered = self.enter(&Bundle::default(), loginuid)?;
         let request = JoinRequest {
             name: None,
             container: Some(container),
@@ -226,13 +229,13 @@ impl Wrapper<'_> {
         }
     }
 
-    fn enter(&self, bundle: &Bundle) -> Result<Entered, RuntimeError> {
+    fn enter(&self, bundle: &Bundle, loginuid: LoginuidReset) -> Result<Entered, RuntimeError> {
         let options = FilterOptions {
             notify_signals: true,
             refuse_io_uring: audit_can_be_reached(bundle),
             refuse_sender_handles: false,
         };
-        let entered = launch::enter(options, LoginuidReset::Try)?;
+        let entered = launch::enter(options, loginuid)?;
         if entered.no_new_privileges && !bundle.no_new_privileges {
             self.reporter.warning(
                 "without CAP_SYS_ADMIN the filter needs no-new-privileges, with which su and sudo gain nothing in the \

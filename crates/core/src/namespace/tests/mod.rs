@@ -15,6 +15,7 @@ mod inside_log;
 mod keeping;
 mod lifetime;
 mod listeners;
+mod logins;
 mod lost_log;
 mod model;
 mod model_script;

@@ -7,7 +7,7 @@ use crate::action::{Action, EndpointId, Notice};
 use crate::rules::{FileId, PathAnswer};
 use crate::sender::{Capabilities, ProcessId, Sender, Standing, TaskDetails};
 use crate::socket::{Caller, SocketRequest, option};
-use crate::{Answers, Config, Delivery, Input, Now, Policy};
+use crate::{Answers, Config, Delivery, Input, LoginSource, Now, Policy};
 use auditns_wire::Errno;
 use auditns_wire::address::Address;
 use auditns_wire::message_type::GET;
@@ -56,6 +56,7 @@ pub(super) fn process(pid: u32) -> Sender {
         standing: Standing::Served,
         in_owner_pid_namespace: true,
         capabilities: ALL,
+        login: LoginSource::Kernel,
     }
 }
 
@@ -117,6 +118,7 @@ impl Rig {
             rules_max: Config::RULES_MAX,
             inside_log: false,
             delivery_delay: std::time::Duration::ZERO,
+            own_logins: false,
         };
         configure(&mut config);
         let clock = Duration::from_secs(100);
@@ -360,6 +362,8 @@ impl Rig {
                 Action::StoreInside { .. }
                 | Action::SocketAnswer { .. }
                 | Action::MoveThreadGroup { .. }
+                | Action::KeepLogin { .. }
+                | Action::LoginuidAnswer { .. }
                 | Action::Notice(_) => {}
             }
             self.trace.push(action);

@@ -1,7 +1,7 @@
 use super::*;
 use auditns_core::rules::{FileId, PathKind};
 use auditns_core::{Answers, Sender};
-use auditns_core::{Capabilities, ProcessId, Standing};
+use auditns_core::{Capabilities, LoginSource, ProcessId, Standing};
 use auditns_sys::SeccompData;
 use auditns_wire::record::{Ids, Viewed};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -33,6 +33,7 @@ fn waiting(endpoint: u64) -> LookingUp {
         standing: Standing::Served,
         in_owner_pid_namespace: true,
         capabilities: Capabilities::default(),
+        login: LoginSource::Kernel,
     };
     let bytes = vec![u8::try_from(endpoint).unwrap()];
     LookingUp { namespace: 1, endpoint: EndpointId(endpoint), sender, bytes, answers: Answers::default() }

@@ -162,6 +162,7 @@ impl World {
             keeping: None,
             steering: Arc::default(),
             membership: auditns_bpf::Membership::absent("of a test"),
+            login_files: None,
         }
     }
 
