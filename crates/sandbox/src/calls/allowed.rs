@@ -25,6 +25,7 @@ const PLAIN: &[c_long] = &[
     libc::SYS_newfstatat,
     libc::SYS_statx,
     libc::SYS_statfs,
+    libc::SYS_fstatfs,
     libc::SYS_getdents64,
     libc::SYS_readlinkat,
     libc::SYS_mkdirat,
