@@ -171,10 +171,6 @@ impl Observer for Terminal {
                 |terminal| &mut terminal.endpoints,
                 &format!("{bytes} bytes of answers that a member does not read were dropped"),
             ),
-            Event::NoLoginFiles { reason } => self.line(&format!(
-                "no namespace can have login user ids of its own ({}); --loginuid virtual is refused",
-                escaped(reason)
-            )),
             Event::NotTakenUp { error } => self.line(&format!(
                 "a namespace that was served before cannot be served any more ({error}); its members have no audit"
             )),

@@ -73,7 +73,8 @@ mod tests {
         places.pop();
         assert!(waiting.enter(FileNumber(2)).is_some());
         drop(places);
-        assert_eq!((waiting.lock().all, waiting.lock().files.len()), (0, 0));
+        let counts = waiting.lock();
+        assert_eq!((counts.all, counts.files.len()), (0, 0));
     }
 
     #[test]

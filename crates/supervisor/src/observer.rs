@@ -69,11 +69,6 @@ pub enum Event<'a> {
         /// Whether it tells who sends all the same.
         senders_noted: bool,
     },
-    /// Members get no files of login user ids from the supervisor.
-    NoLoginFiles {
-        /// Why.
-        reason: &'a str,
-    },
     /// A namespace could not be served for now; said once per disturbance.
     NotServed {
         /// Why.

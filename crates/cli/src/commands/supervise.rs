@@ -150,7 +150,7 @@ fn serve(supervise: &Supervise, policy: Policy) -> Result<i32, SuperviseError> {
     let membership = begun.unwrap_or_else(|error| {
         Membership::absent(&format!("nothing could be started that loads BPF ({error})"))
     });
-    let host = Host::start(HostOptions {
+    let mut host = Host::start(HostOptions {
         policy,
         read_policy: Box::new(move || Policy::load(&config).map_err(|error| error.to_string())),
         log_folder,
@@ -166,6 +166,11 @@ fn serve(supervise: &Supervise, policy: Policy) -> Result<i32, SuperviseError> {
     })?;
     // Without it everything works; the limit can be set by command.
     let limits = mount_limits(&host, &run_folder.join("proc"));
+    if let Err(error) = host.mount_login_files() {
+        line(&format!(
+            "no namespace can have login uids of its own ({error}); --loginuid virtual is refused"
+        ));
+    }
     sandbox.seal()?;
     store.0.ready(&format!("serving {} namespaces", host.namespaces()))?;
     let mut heap = Heap::default();

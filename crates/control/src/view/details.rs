@@ -102,7 +102,7 @@ pub fn details(namespace: &NamespaceInfo) -> String {
         ("unkept", unkept.to_string()),
         ("parent", parent.map_or_else(|| "none".to_owned(), |parent| parent.to_string())),
         ("unknown_senders", unknown_senders.to_string()),
-        ("loginuid", if *own_logins { "virtual" } else { "kernel" }.to_owned()),
+        ("own_logins", yes_or_no(*own_logins)),
     ];
     let mut text = String::new();
     for (key, value) in lines {

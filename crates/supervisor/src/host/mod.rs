@@ -23,13 +23,14 @@ use crate::descriptors;
 use crate::forward::Forwarder;
 use crate::keeping::{Keep, Store};
 use crate::log::{HostLog, Rotation};
-use crate::observer::{Event, Observer};
+use crate::observer::Observer;
 pub use crate::state::end_at_panics;
 use crate::tags::TaskTags;
 use crate::time::now;
 use agents::{Agent, Agents, Refusing};
 use auditns_bpf::{Membership, Steering};
 use auditns_limitfs::{LimitFs, MountError, Mounted};
+use auditns_loginfs::Kept as KeptLoginFiles;
 use auditns_policy::{Forward, Policy};
 use auditns_sys::Endpoints;
 use control::Control;
@@ -154,6 +155,7 @@ fn user_name(uid: u32) -> Option<String> {
 #[derive(Debug)]
 pub struct Host {
     shared: Arc<Shared>,
+    kept_login_files: Option<KeptLoginFiles>,
     _control: auditns_control::server::Server,
     _oci: Agent,
     _lxc: Agent,
@@ -215,11 +217,6 @@ impl Host {
         });
         let (connections, kept) = kept.into_iter().partition(|(name, _)| agents::is_connection(name));
         inherited::take_up(&shared, kept);
-        // What members wait for since a supervisor before this one was killed has somewhere to go now.
-        let login_files = shared.surroundings.login_tree.mount(&shared.keep, kept_login_files);
-        if let Err(error) = &login_files {
-            (shared.observer)("supervisor").observe(&Event::NoLoginFiles { reason: &error.to_string() });
-        }
         let membership = &shared.surroundings.membership;
         let emptied: Arc<dyn auditns_bpf::Observer> =
             Arc::new(Emptied::new(Arc::clone(&shared.directory), membership));
@@ -229,7 +226,8 @@ impl Host {
         let agents = Agents::new(Arc::clone(&shared));
         let oci = Agents::serve_oci(&agents, oci.into()).map_err(HostError::Agents)?;
         let lxc = Agents::serve_lxc(&agents, lxc, connections).map_err(HostError::Agents)?;
-        Ok(Host { shared, _control: control.map_err(HostError::Control)?, _oci: oci, _lxc: lxc })
+        let control = control.map_err(HostError::Control)?;
+        Ok(Host { shared, kept_login_files, _control: control, _oci: oci, _lxc: lxc })
     }
 
     /// Reads the policy again.
@@ -246,6 +244,15 @@ impl Host {
     /// See [`MountError`].
     pub fn mount_limits(&self, path: &Path) -> Result<Mounted, MountError> {
         LimitFs::mount(path, Arc::new(LimitTree(Arc::clone(&self.shared))))
+    }
+
+    /// Makes files of login user ids, so that namespaces can have login user ids of their own. To be called once: what members
+    /// wait for since a supervisor before this one was killed has somewhere to go by now.
+    ///
+    /// # Errors
+    /// See [`auditns_loginfs::MountError`]. Members get the kernel's files then.
+    pub fn mount_login_files(&mut self) -> Result<(), auditns_loginfs::MountError> {
+        self.shared.surroundings.login_tree.mount(&self.shared.keep, self.kept_login_files.take())
     }
 
     /// How many namespaces there are.

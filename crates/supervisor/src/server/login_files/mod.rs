@@ -104,7 +104,9 @@ impl LoginFiles {
     /// Those that members had open.
     pub(super) fn restore(&mut self, states: Vec<(u64, LoginFileState)>) {
         if let Some(files) = &self.files {
-            states.iter().for_each(|(number, _)| files.route(*number));
+            for (number, _) in &states {
+                files.route(*number);
+            }
         }
         self.open.extend(states);
     }
