@@ -26,6 +26,10 @@ const LONGEST_WRITE: u32 = 4096;
 /// How many bytes of a write the kernel looks at.
 const LONGEST_TEXT: usize = 34;
 
+/// Values change, so each read asks. Nothing is told when a descriptor is closed: whoever does that waits for the answer, and
+/// not even SIGKILL ends that, so a supervisor that is killed with a file open would never be gone.
+const OPENED: FopenFlags = FopenFlags::FOPEN_DIRECT_IO.union(FopenFlags::FOPEN_NOFLUSH);
+
 /// Set in the number of a request that is sent again.
 const AGAIN: u64 = 1 << 63;
 
@@ -114,7 +118,7 @@ impl Filesystem for Files {
 
     fn open(&self, _request: &Request, node: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {
         match self.alive().and_then(|()| FileNumber::of(node).ok_or(Errno::EISDIR)) {
-            Ok(_) => reply.opened(FileHandle(0), FopenFlags::FOPEN_DIRECT_IO),
+            Ok(_) => reply.opened(FileHandle(0), OPENED),
             Err(errno) => reply.error(errno),
         }
     }
