@@ -5,7 +5,10 @@
 
 secret='correct horse 9'
 limit=20
-fact loginuid-at-start "$(cat /proc/self/loginuid)"
+# As libaudit reads it.
+own='dd if=/proc/self/loginuid iflag=nofollow status=none; echo'
+fact loginuid-at-start "$(eval "$own")"
+fact kernel-loginuid-at-start "$(cat /proc/self/loginuid)"
 fact required "$(grep -lE '^session +required +pam_loginuid' /etc/pam.d/sshd /etc/pam.d/login /etc/pam.d/cron | wc -l)"
 
 # --- accounts
@@ -26,7 +29,7 @@ chmod -R go= /home/alice/.ssh
 sshd=$!
 until_true 10 bash -c ': </dev/tcp/127.0.0.1/2222' || echo "STEP sshd-up 1"
 remote=(ssh -p 2222 -o StrictHostKeyChecking=accept-new -o ConnectTimeout=10 -o NumberOfPasswordPrompts=1)
-show='cat /proc/self/loginuid; echo; cat /proc/self/sessionid; echo; id -un'
+show="$own; dd if=/proc/self/sessionid iflag=nofollow status=none; echo; id -un"
 printf '#!/bin/sh\necho "%s"\n' "$secret" >/tmp/right
 printf '#!/bin/sh\necho wrong\n' >/tmp/wrong
 chmod 755 /tmp/right /tmp/wrong
@@ -37,11 +40,11 @@ step ssh-wrong env SSH_ASKPASS=/tmp/wrong SSH_ASKPASS_REQUIRE=force \
     "${remote[@]}" -o PubkeyAuthentication=no alice@127.0.0.1 true
 step ssh-unknown env SSH_ASKPASS=/tmp/wrong SSH_ASKPASS_REQUIRE=force \
     "${remote[@]}" -o PubkeyAuthentication=no nobody-here@127.0.0.1 true
-step ssh-terminal python3 /e2e/scripts/talk.py "${remote[@]}" -tt alice@127.0.0.1 -- '$ ' 'cat /proc/self/loginuid; tty; exit 7'
+step ssh-terminal python3 /e2e/scripts/talk.py "${remote[@]}" -tt alice@127.0.0.1 -- '$ ' "$own; tty; exit 7"
 
 # --- login on a terminal
 step login python3 /e2e/scripts/talk.py login -- \
-    'login: ' alice 'Password: ' "$secret" '$ ' 'cat /proc/self/loginuid; tty' '/dev/pts/' 'exit 5'
+    'login: ' alice 'Password: ' "$secret" '$ ' "$own; tty" '/dev/pts/' 'exit 5'
 step login-wrong python3 /e2e/scripts/talk.py timeout 10 login -- 'login: ' alice 'Password: ' wrong 'login: ' "$(printf '\003')"
 
 # --- su, sudo
@@ -57,11 +60,11 @@ kill "$sshd"
 wait "$sshd" 2>/dev/null
 
 # --- cron: a job at its start takes the same way through PAM as one at a minute's start, without the wait
-printf '@reboot alice cat /proc/self/loginuid >/tmp/cron-alice; id -un >>/tmp/cron-alice\n' >/etc/cron.d/e2e
+printf '@reboot alice (%s; id -un) >/tmp/cron-alice\n' "$own" >/etc/cron.d/e2e
 chmod 644 /etc/cron.d/e2e
 cron -f &
 cron=$!
-step cron timeout 15 bash -c 'until [ "$(wc -l 2>/dev/null </tmp/cron-alice)" = 1 ]; do sleep 0.1; done; cat /tmp/cron-alice'
+step cron timeout 15 bash -c 'until [ "$(wc -l 2>/dev/null </tmp/cron-alice)" = 2 ]; do sleep 0.1; done; cat /tmp/cron-alice'
 sleep 0.3
 kill "$cron"
 wait "$cron" 2>/dev/null
@@ -69,4 +72,5 @@ wait "$cron" 2>/dev/null
 # --- and away
 step groupdel groupdel staff2
 step userdel userdel --remove alice
-fact loginuid-at-end "$(cat /proc/self/loginuid)"
+fact loginuid-at-end "$(eval "$own")"
+fact kernel-loginuid-at-end "$(cat /proc/self/loginuid)"

@@ -35,13 +35,19 @@ pub fn program() -> &'static Path {
 pub struct Served {
     name: String,
     log_dir: PathBuf,
+    run_dir: Option<PathBuf>,
     flags: Vec<String>,
 }
 
 impl Served {
-    /// A namespace called `name` with its log below `log_dir`.
+    /// A namespace called `name` with its log below `log_dir`, served by `auditns run` itself.
     pub fn new(name: &str, log_dir: &Path) -> Self {
-        Self { name: name.to_owned(), log_dir: log_dir.to_owned(), flags: Vec::new() }
+        Self { name: name.to_owned(), log_dir: log_dir.to_owned(), run_dir: None, flags: Vec::new() }
+    }
+
+    /// A namespace called `name`, served by the supervisor whose socket is in `run_dir` and whose logs are below `log_dir`.
+    pub fn by_supervisor(name: &str, log_dir: &Path, run_dir: &Path) -> Self {
+        Self { run_dir: Some(run_dir.to_owned()), ..Self::new(name, log_dir) }
     }
 
     /// Adds a flag of `auditns run`, with its value where it has one.
@@ -54,7 +60,11 @@ impl Served {
     /// `auditns run FLAGS --`, ready for the command.
     pub fn command(&self) -> Command {
         let mut command = Command::new(program());
-        command.arg("run").arg("--name").arg(&self.name).arg("--log-dir").arg(&self.log_dir);
+        command.arg("run").arg("--name").arg(&self.name);
+        match &self.run_dir {
+            Some(run_dir) => command.arg("--run-dir").arg(run_dir),
+            None => command.arg("--log-dir").arg(&self.log_dir),
+        };
         command.args(&self.flags).arg("--");
         command
     }

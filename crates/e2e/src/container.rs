@@ -13,6 +13,7 @@ use crate::auditns::Served;
 use crate::host::Unchanged;
 use crate::log::Log;
 use crate::process::{Finished, Running};
+use crate::supervised::Supervisor;
 use crate::workdir::RunDir;
 use crate::{rootfs, workdir};
 
@@ -82,6 +83,13 @@ impl Container {
     pub fn served(name: &str, mode: Mode) -> Self {
         let mut container = Self::native(name, mode);
         container.served = Some(Served::new(name, &container.dir.folder("log")));
+        container
+    }
+
+    /// A container served by a supervisor; its namespace is called `name`.
+    pub fn supervised(name: &str, mode: Mode, supervisor: &Supervisor) -> Self {
+        let mut container = Self::native(name, mode);
+        container.served = Some(supervisor.served(name));
         container
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
-use crate::auditns;
+use crate::auditns::{self, Served};
 use crate::log::Log;
 use crate::process::{self, Finished, Running};
 use crate::workdir::RunDir;
@@ -120,6 +120,11 @@ impl Supervisor {
         let mut run = self.auditns("run");
         run.args(["--name", name, "--"]);
         run
+    }
+
+    /// A namespace of that name, for a container.
+    pub fn served(&self, name: &str) -> Served {
+        Served::by_supervisor(name, &self.logs, &self.dir.path().join("run"))
     }
 
     /// A number that `auditns show --json` tells of a namespace.

@@ -1,0 +1,127 @@
+//! ssh, login, su, sudo and cron in a container that somebody has started who has logged in: the kernel's login uid stays, the
+//! container has login uids and sessions of its own.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use auditns_e2e::battery;
+use auditns_e2e::container::{Container, Mode, Outcome};
+use auditns_e2e::log::{Log, Record};
+use auditns_e2e::supervised::Supervisor;
+use auditns_e2e::tools;
+
+/// Who started the container.
+const HOST_LOGIN: u32 = 4242;
+
+fn run(supervisor: &Supervisor, name: &str, mode: Mode, loginuid: &str) -> Outcome {
+    let container = Container::supervised(name, mode, supervisor).loginuid(HOST_LOGIN);
+    container.flag(&["--loginuid", loginuid]).run("pam.sh", &[], Duration::from_secs(120))
+}
+
+fn field<'r>(record: &'r Record, name: &str) -> &'r str {
+    record.field(name).unwrap_or_else(|| panic!("no {name} in {} {}", record.kind, record.text))
+}
+
+/// Sessions from 1 in the order of the logins, each of which has a record; records of those who have logged in name them.
+/// `alice` is her user id in this view.
+fn expect_sessions(log: &Log, alice: u32) {
+    let alice = alice.to_string();
+    let logins: Vec<&Record> = log.of("LOGIN").collect();
+    assert!(logins.len() >= 6, "{}", log.report());
+    for (before, login) in logins.iter().enumerate() {
+        assert_eq!(field(login, "ses"), (before + 1).to_string(), "{}", log.report());
+        assert_eq!(field(login, "auid"), alice, "{}", login.text);
+        assert_eq!(field(login, "old-auid"), "4294967295", "{}", login.text);
+        assert_eq!(field(login, "old-ses"), "4294967295", "{}", login.text);
+        assert_eq!(field(login, "res"), "1", "{}", login.text);
+    }
+    let sessions: BTreeSet<&str> = logins.iter().map(|login| field(login, "ses")).collect();
+    let mut used = BTreeSet::new();
+    for record in log.records.iter().filter(|record| record.has("msg='") && record.kind != "VIRT_CONTROL") {
+        let (auid, ses) = (field(record, "auid"), field(record, "ses"));
+        let is_alice = auid == alice && sessions.contains(ses);
+        assert!(is_alice || (auid, ses) == ("4294967295", "4294967295"), "{} {}", record.kind, record.text);
+        used.extend(is_alice.then_some(ses));
+    }
+    assert_eq!(used, sessions, "each login has records of its own\n{}", log.report());
+}
+
+fn logins(mode: Mode) {
+    let supervisor = Supervisor::start(&format!("virtual-{}", mode.name()));
+    let name = format!("logins-{}", mode.name());
+    let outcome = run(&supervisor, &name, mode, "virtual");
+    battery::expect_logins(&outcome);
+    // The kernel's value, which a user namespace that does not have this user cannot show.
+    let kernels = if mode == Mode::User { u32::MAX } else { HOST_LOGIN };
+    assert_eq!(outcome.fact("kernel-loginuid-at-start"), kernels.to_string());
+    assert_eq!(outcome.fact("kernel-loginuid-at-end"), kernels.to_string());
+    let (host, inside) = (supervisor.log(&name), supervisor.log_inside(&name));
+    battery::expect_records(&host, mode);
+    expect_sessions(&host, mode.host_id(1000));
+    expect_sessions(&inside, 1000);
+    // The kernel's login uid and session are those of whoever started it to the end, and the host alone sees them.
+    let of_members: Vec<&Record> =
+        host.records.iter().filter(|record| record.kind != "VIRT_CONTROL").collect();
+    let host_sessions: BTreeSet<&str> =
+        of_members.iter().map(|record| field(record, "host-session")).collect();
+    assert_eq!(host_sessions.len(), 1, "{}", host.report());
+    assert!(of_members.iter().all(|record| field(record, "host-login") == HOST_LOGIN.to_string()));
+    assert!(!inside.records.iter().any(|record| record.has("host-login") || record.has("host-session")));
+    tools::expect_readable(&supervisor.served(&name).log_path());
+}
+
+#[test]
+fn initial_user_namespace() {
+    logins(Mode::Init);
+}
+
+#[test]
+fn capabilities_of_docker() {
+    logins(Mode::Docker);
+}
+
+#[test]
+fn user_namespace() {
+    logins(Mode::User);
+}
+
+/// The control: with the kernel's login uid, which nobody inside may set again, sessions are refused.
+#[test]
+fn without_login_uids_of_their_own_nobody_logs_in() {
+    let supervisor = Supervisor::start("virtual-control");
+    let outcome = run(&supervisor, "control", Mode::Docker, "keep");
+    for login in ["ssh-key", "ssh-password", "cron"] {
+        assert_ne!(outcome.step(login), 0, "{login}");
+    }
+    for login in ["ssh-key", "ssh-password", "ssh-terminal", "login", "cron"] {
+        let text = outcome.output(login);
+        assert!(!text.contains("1000"), "{login}: {text}");
+    }
+    let host = supervisor.log("control");
+    let opened =
+        host.of("USER_START").filter(|record| record.has("pam_loginuid") && record.has("res=success"));
+    assert_eq!(opened.count(), 0, "{}", host.report());
+}
+
+/// In a user namespace, `pam_loginuid` takes the refusal for nothing; then it is not known who does what.
+#[test]
+fn without_login_uids_of_their_own_users_of_a_user_namespace_are_not_known() {
+    let supervisor = Supervisor::start("virtual-unknown");
+    let outcome = run(&supervisor, "unknown", Mode::User, "keep");
+    assert_eq!(outcome.step("ssh-key"), 0);
+    let host = supervisor.log("unknown");
+    assert_eq!(host.of("LOGIN").count(), 0, "{}", host.report());
+    let alice = Mode::User.host_id(1000).to_string();
+    assert!(host.has("USER_START", &["sshd"]), "{}", host.report());
+    assert!(!host.records.iter().any(|record| record.field("auid") == Some(&alice)), "{}", host.report());
+}
+
+/// A container has its own sessions: another one's do not count.
+#[test]
+fn each_container_counts_its_own_sessions() {
+    let supervisor = Supervisor::start("virtual-two");
+    for name in ["first", "second"] {
+        battery::expect_logins(&run(&supervisor, name, Mode::User, "virtual"));
+        expect_sessions(&supervisor.log(name), Mode::User.host_id(1000));
+    }
+}
