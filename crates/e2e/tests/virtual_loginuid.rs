@@ -7,6 +7,7 @@ use std::time::Duration;
 use auditns_e2e::battery;
 use auditns_e2e::container::{Container, Mode, Outcome};
 use auditns_e2e::log::{Log, Record};
+use auditns_e2e::process;
 use auditns_e2e::supervised::Supervisor;
 use auditns_e2e::tools;
 
@@ -15,7 +16,12 @@ const HOST_LOGIN: u32 = 4242;
 
 fn run(supervisor: &Supervisor, name: &str, mode: Mode, loginuid: &str) -> Outcome {
     let container = Container::supervised(name, mode, supervisor).loginuid(HOST_LOGIN);
-    container.flag(&["--loginuid", loginuid]).run("pam.sh", &[], Duration::from_secs(120))
+    let outcome = container.flag(&["--loginuid", loginuid]).run("pam.sh", &[], Duration::from_secs(120));
+    // The supervisor's last record comes after the last member.
+    let ended =
+        process::until(Duration::from_secs(20), || supervisor.log(name).has("VIRT_CONTROL", &["op=stop "]));
+    assert!(ended, "the end of the container is not in the log: {}", supervisor.log(name).report());
+    outcome
 }
 
 fn field<'r>(record: &'r Record, name: &str) -> &'r str {
