@@ -11,6 +11,9 @@
 # SHARE  a directory of this run. SHARE/e2e appears as /e2e inside, SHARE/pid receives the pid of the process
 #        that takes the container down when it is killed, SHARE/box is the mount point of everything private
 #
+# E2E_ROOTLESS, in mode user: words of a command (no blanks in one) that starts the container as root of the user namespace,
+# who is an ordinary user of the host, as rootless runtimes do.
+#
 # Every mount lives in a private mount namespace and every process in a private pid namespace, so the end of the
 # program (or a kill of SHARE/pid) leaves nothing behind. The exit status is the program's.
 set -eu
@@ -60,7 +63,7 @@ mounts)
         mapped_user_namespace
         echo $$ >"$share/pid"
         exec nsenter "--user=/proc/self/fd/$userns" --setuid 0 --setgid 0 -- \
-            unshare --mount --pid --net --uts --ipc --fork --kill-child -- "$self" inside "$box/merged" "$@"
+            ${E2E_ROOTLESS:-} unshare --mount --pid --net --uts --ipc --fork --kill-child -- "$self" inside "$box/merged" "$@"
     fi
     echo $$ >"$share/pid"
     case $mode in

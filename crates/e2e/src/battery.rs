@@ -104,8 +104,9 @@ pub fn expect_records(log: &Log, mode: Mode) {
     let others: Vec<_> = seen.difference(&expected).map(String::as_str).collect();
     assert!(
         missing.is_empty() && others.is_empty(),
-        "missing:\n{}\nnot on the kernel:\n{}",
+        "missing:\n{}\nnot on the kernel:\n{}\nof {}",
         missing.join("\n"),
-        others.join("\n")
+        others.join("\n"),
+        log.report()
     );
 }

@@ -71,12 +71,20 @@ pub struct Container {
     loginuid: Option<u32>,
     wrapper: Vec<String>,
     served: Option<Served>,
+    rootless: bool,
 }
 
 impl Container {
     /// A container that today's kernel serves. `name` is for people.
     pub fn native(name: &str, mode: Mode) -> Self {
-        Self { dir: Arc::new(RunDir::new(name)), mode, loginuid: None, wrapper: Vec::new(), served: None }
+        Self {
+            dir: Arc::new(RunDir::new(name)),
+            mode,
+            loginuid: None,
+            wrapper: Vec::new(),
+            served: None,
+            rootless: false,
+        }
     }
 
     /// A container served by auditns; its namespace is called `name`.
@@ -97,6 +105,17 @@ impl Container {
     #[must_use]
     pub fn loginuid(mut self, loginuid: u32) -> Self {
         self.loginuid = Some(loginuid);
+        self
+    }
+
+    /// Has `auditns run` started by root of the container's user namespace, who is an ordinary user of the host.
+    ///
+    /// # Panics
+    /// When the container has no user namespace.
+    #[must_use]
+    pub fn rootless(mut self) -> Self {
+        assert_eq!(self.mode, Mode::User, "only a user namespace has a root who is nobody on the host");
+        self.rootless = true;
         self
     }
 
@@ -144,8 +163,8 @@ impl Container {
             let set = format!("echo {loginuid} >/proc/self/loginuid && exec \"$@\"");
             words.extend(["bash", "-c", &set, "bash"].map(Into::into));
         }
-        if let Some(served) = &self.served {
-            let command = served.command();
+        let served = self.served.as_ref().map(Served::command);
+        if let (Some(command), false) = (&served, self.rootless) {
             words.push(command.get_program().into());
             words.extend(command.get_args().map(Into::into));
         }
@@ -156,6 +175,13 @@ impl Container {
         words.extend(arguments.iter().map(Into::into));
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]);
+        if let (Some(served), true) = (served, self.rootless) {
+            // Where other users can execute it.
+            let program = self.dir.path().join("auditns");
+            fs::copy(served.get_program(), &program).expect("the folder of this run is writable");
+            let words = [program.as_os_str()].into_iter().chain(served.get_args());
+            command.env("E2E_ROOTLESS", words.collect::<Vec<_>>().join(std::ffi::OsStr::new(" ")));
+        }
         command
     }
 

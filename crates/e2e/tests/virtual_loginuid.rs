@@ -14,9 +14,19 @@ use auditns_e2e::tools;
 /// Who started the container.
 const HOST_LOGIN: u32 = 4242;
 
+/// Ordinary users' containers begin with audit switched off otherwise.
+const POLICY: &str = "[defaults]\nunprivileged-backlog-limit = 64\n";
+
+/// The name, as the supervisor has it, of a container that root of [`Mode::User`] has named, who is this user of the host.
+const ROOTLESS: &str = "100000:rootless";
+
 fn run(supervisor: &Supervisor, name: &str, mode: Mode, loginuid: &str) -> Outcome {
-    let container = Container::supervised(name, mode, supervisor).loginuid(HOST_LOGIN);
-    let outcome = container.flag(&["--loginuid", loginuid]).run("pam.sh", &[], Duration::from_secs(120));
+    let container = match name.split_once(':') {
+        Some((_, name)) => Container::supervised(name, mode, supervisor).rootless(),
+        None => Container::supervised(name, mode, supervisor),
+    };
+    let container = container.loginuid(HOST_LOGIN).flag(&["--loginuid", loginuid]);
+    let outcome = container.run("pam.sh", &[], Duration::from_secs(120));
     // The supervisor's last record comes after the last member.
     let ended =
         process::until(Duration::from_secs(20), || supervisor.log(name).has("VIRT_CONTROL", &["op=stop "]));
@@ -52,16 +62,15 @@ fn expect_sessions(log: &Log, alice: u32) {
     assert_eq!(used, sessions, "each login has records of its own\n{}", log.report());
 }
 
-fn logins(mode: Mode) {
-    let supervisor = Supervisor::start(&format!("virtual-{}", mode.name()));
-    let name = format!("logins-{}", mode.name());
-    let outcome = run(&supervisor, &name, mode, "virtual");
+fn logins(name: &str, mode: Mode, loginuid: &str) {
+    let supervisor = Supervisor::start_with_policy("virtual", POLICY);
+    let outcome = run(&supervisor, name, mode, loginuid);
     battery::expect_logins(&outcome);
     // The kernel's value, which a user namespace that does not have this user cannot show.
     let kernels = if mode == Mode::User { u32::MAX } else { HOST_LOGIN };
     assert_eq!(outcome.fact("kernel-loginuid-at-start"), kernels.to_string());
     assert_eq!(outcome.fact("kernel-loginuid-at-end"), kernels.to_string());
-    let (host, inside) = (supervisor.log(&name), supervisor.log_inside(&name));
+    let (host, inside) = (supervisor.log(name), supervisor.log_inside(name));
     battery::expect_records(&host, mode);
     expect_sessions(&host, mode.host_id(1000));
     expect_sessions(&inside, 1000);
@@ -73,22 +82,33 @@ fn logins(mode: Mode) {
     assert_eq!(host_sessions.len(), 1, "{}", host.report());
     assert!(of_members.iter().all(|record| field(record, "host-login") == HOST_LOGIN.to_string()));
     assert!(!inside.records.iter().any(|record| record.has("host-login") || record.has("host-session")));
-    tools::expect_readable(&supervisor.served(&name).log_path());
+    tools::expect_readable(&supervisor.served(name).log_path());
 }
 
 #[test]
 fn initial_user_namespace() {
-    logins(Mode::Init);
+    logins("init", Mode::Init, "virtual");
 }
 
 #[test]
 fn capabilities_of_docker() {
-    logins(Mode::Docker);
+    logins("docker", Mode::Docker, "virtual");
 }
 
 #[test]
 fn user_namespace() {
-    logins(Mode::User);
+    logins("user", Mode::User, "virtual");
+}
+
+#[test]
+fn rootless() {
+    logins(ROOTLESS, Mode::User, "virtual");
+}
+
+/// What nobody asks for: an ordinary user may not unset the kernel's login uid.
+#[test]
+fn rootless_by_default() {
+    logins(ROOTLESS, Mode::User, "auto");
 }
 
 /// The control: with the kernel's login uid, which nobody inside may set again, sessions are refused.
@@ -112,14 +132,16 @@ fn without_login_uids_of_their_own_nobody_logs_in() {
 /// In a user namespace, `pam_loginuid` takes the refusal for nothing; then it is not known who does what.
 #[test]
 fn without_login_uids_of_their_own_users_of_a_user_namespace_are_not_known() {
-    let supervisor = Supervisor::start("virtual-unknown");
-    let outcome = run(&supervisor, "unknown", Mode::User, "keep");
-    assert_eq!(outcome.step("ssh-key"), 0);
-    let host = supervisor.log("unknown");
-    assert_eq!(host.of("LOGIN").count(), 0, "{}", host.report());
-    let alice = Mode::User.host_id(1000).to_string();
-    assert!(host.has("USER_START", &["sshd"]), "{}", host.report());
-    assert!(!host.records.iter().any(|record| record.field("auid") == Some(&alice)), "{}", host.report());
+    let supervisor = Supervisor::start_with_policy("virtual-unknown", POLICY);
+    for name in ["unknown", ROOTLESS] {
+        let outcome = run(&supervisor, name, Mode::User, "keep");
+        assert_eq!(outcome.step("ssh-key"), 0);
+        let host = supervisor.log(name);
+        assert_eq!(host.of("LOGIN").count(), 0, "{}", host.report());
+        let alice = Mode::User.host_id(1000).to_string();
+        assert!(host.has("USER_START", &["sshd"]), "{}", host.report());
+        assert!(!host.records.iter().any(|record| record.field("auid") == Some(&alice)), "{}", host.report());
+    }
 }
 
 /// A container has its own sessions: another one's do not count.

@@ -231,6 +231,15 @@ fn reset_signals(ignored: u64) {
     unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) };
 }
 
+/// Whether the kernel has a session for this process.
+fn has_session() -> bool {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let mut text = [0; 16];
+    rustix::fs::open(c"/proc/self/sessionid", flags, Mode::empty())
+        .and_then(|file| rustix::io::read(&file, &mut text))
+        .is_ok_and(|length| text.get(..length).is_some_and(|value| value.trim_ascii() != UNSET))
+}
+
 /// Unsets the login uid if it is set.
 fn reset_loginuid() -> LoginuidOutcome {
     let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
@@ -245,7 +254,9 @@ fn reset_loginuid() -> LoginuidOutcome {
         Ok(length) => length,
         Err(errno) => return LoginuidOutcome::Refused(errno.raw_os_error()),
     };
-    if text.get(..length).is_some_and(|value| value.trim_ascii() == UNSET) {
+    let reads_unset = text.get(..length).is_some_and(|value| value.trim_ascii() == UNSET);
+    // A user namespace that does not have the user shows the login uid as unset too. Whoever has one has a session.
+    if reads_unset && !has_session() {
         return LoginuidOutcome::WasUnset;
     }
     match rustix::io::pwrite(&file, UNSET, 0) {
