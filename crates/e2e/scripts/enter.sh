@@ -60,7 +60,7 @@ mounts)
     mount --bind "$share/e2e" "$box/merged/e2e"
     devices "$box/merged"
     if [ "$mode" = user ]; then
-        mapped_user_namespace
+        mapped_user_namespace ${E2E_ROOTLESS:+setpriv --reuid=100000 --regid=100000 --clear-groups}
         echo $$ >"$share/pid"
         exec nsenter "--user=/proc/self/fd/$userns" --setuid 0 --setgid 0 -- \
             ${E2E_ROOTLESS:-} unshare --mount --pid --net --uts --ipc --fork --kill-child -- "$self" inside "$box/merged" "$@"
