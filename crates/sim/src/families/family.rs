@@ -57,6 +57,7 @@ impl Rig {
             rules_max: 64,
             inside_log: false,
             delivery_delay: Duration::ZERO,
+            own_logins: false,
         };
         let clock = Duration::from_secs(100);
         let mut books = Books::default();
