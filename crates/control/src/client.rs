@@ -3,7 +3,8 @@
 use crate::Refusal;
 use crate::interface::{
     CreateReply, CreateRequest, IntroduceRequest, JoinReply, JoinRequest, ListReply, NamespaceInfo, Nothing,
-    ReloadReply, SetReply, SetRequest, ShowReply, ShowRequest, SupervisorInfo, Which,
+    PrepareReply, PrepareRequest, ReloadReply, SetReply, SetRequest, ShowReply, ShowRequest, SupervisorInfo,
+    Which,
 };
 use crate::transport::{Reader, TooLong, send, wait_readable};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
@@ -138,6 +139,11 @@ impl Client {
         listener: BorrowedFd<'_>,
     ) -> Result<CreateReply, ClientError> {
         self.call("io.auditns.Create", request, &[listener])
+    }
+
+    /// What the configuration says of a namespace that would be made.
+    pub fn prepare(&mut self, request: &PrepareRequest) -> Result<PrepareReply, ClientError> {
+        self.call("io.auditns.Prepare", request, &[])
     }
 
     /// Adds the processes below the filter that the listener belongs to.

@@ -254,6 +254,32 @@ pub struct CreateRequest {
     pub strict_clients: Vec<String>,
 }
 
+/// What a namespace would be, for whoever has to know before it is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrepareRequest {
+    /// As [`CreateRequest::name`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// As [`CreateRequest::container`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<Container>,
+    /// As [`CreateRequest::runtime`].
+    pub runtime: String,
+    /// As [`CreateRequest::command`].
+    pub command: Vec<String>,
+    /// As [`CreateRequest::annotations`].
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// What it would be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrepareReply {
+    /// What the policy says of the login uid: `auto`, `reset`, `virtual` or `keep`.
+    pub loginuid: String,
+    /// Whether it can have login uids of its own.
+    pub own_logins: bool,
+}
+
 /// The namespace that was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreateReply {

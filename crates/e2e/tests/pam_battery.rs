@@ -5,13 +5,10 @@ use std::time::Duration;
 
 use auditns_e2e::battery;
 use auditns_e2e::container::{Container, Mode};
-use auditns_e2e::host::Unchanged;
 use auditns_e2e::tools;
 
 fn logins(mode: Mode, loginuid: Option<u32>) {
     let name = format!("pam-{}-{}", mode.name(), if loginuid.is_some() { "set" } else { "unset" });
-    // Where the kernel's loginuid_immutable is on for a while, as a comparison with the kernel has it, what is set stays.
-    let _unchanged = loginuid.map(|_| Unchanged::hold());
     let mut container = Container::served(&name, mode);
     if let Some(loginuid) = loginuid {
         container = container.loginuid(loginuid);

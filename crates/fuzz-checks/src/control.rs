@@ -2,8 +2,8 @@
 
 use auditns_control::Refusal;
 use auditns_control::interface::{
-    CreateReply, CreateRequest, IntroduceRequest, JoinReply, JoinRequest, NamespaceInfo, SetReply,
-    SetRequest, SupervisorInfo, Which,
+    CreateReply, CreateRequest, IntroduceRequest, JoinReply, JoinRequest, NamespaceInfo, PrepareReply,
+    PrepareRequest, SetReply, SetRequest, SupervisorInfo, Which,
 };
 use auditns_control::server::{Host, Peer, replies};
 use serde_json::{Map, Value};
@@ -61,6 +61,10 @@ impl Host for Echo {
 
     fn create(&self, _: Peer, _: CreateRequest, _: OwnedFd) -> Result<CreateReply, Refusal> {
         unreachable!("no descriptor came with the call");
+    }
+
+    fn prepare(&self, _: Peer, request: PrepareRequest) -> Result<PrepareReply, Refusal> {
+        Ok(PrepareReply { loginuid: request.runtime, own_logins: false })
     }
 
     fn join(&self, _: Peer, _: JoinRequest, _: OwnedFd) -> Result<JoinReply, Refusal> {

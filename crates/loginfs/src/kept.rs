@@ -11,7 +11,9 @@ use std::thread;
 
 use fuser::{Session, SessionACL};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags};
 use rustix::io::Errno;
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
 use rustix::net::{AddressFamily, SendFlags, Shutdown, SocketFlags, SocketType};
 
 use crate::filesystem::Files;
@@ -44,6 +46,26 @@ pub(crate) fn resend(connection: BorrowedFd<'_>) -> io::Result<()> {
     notice.extend_from_slice(&0_u64.to_ne_bytes());
     rustix::io::write(connection, &notice)?;
     Ok(())
+}
+
+/// Ends a connection on which nobody will answer: whoever waits gets an error. If that fails they wait until everybody has closed
+/// the connection.
+pub(crate) fn abort(root: BorrowedFd<'_>) {
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    let Ok(status) = rustix::fs::statx(root, "", flags, StatxFlags::TYPE) else { return };
+    // The kernel's tree of connections is not mounted everywhere.
+    if let Ok(connections) = connections() {
+        let path = format!("{}/abort", status.stx_dev_minor);
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+        let _ = rustix::fs::openat(&connections, path, flags, Mode::empty())
+            .and_then(|file| rustix::io::write(file, b"1"));
+    }
+}
+
+fn connections() -> rustix::io::Result<OwnedFd> {
+    let context = rustix::mount::fsopen("fusectl", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    rustix::mount::fsconfig_create(&context)?;
+    rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())
 }
 
 /// What the kernel said once: version 7.31, which has all that is used here, and no abilities beyond.

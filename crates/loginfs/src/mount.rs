@@ -43,10 +43,16 @@ pub struct Mounted {
 /// Mounts the files and serves them from threads of their own. Needs `CAP_SYS_ADMIN`.
 ///
 /// With what a killed predecessor has kept, its files go on: calls that it had not answered come again. If that is not
-/// possible ([`Mounted::is_taken_over`] tells), they are mounted anew; files opened before say `ENOTCONN` as soon as nobody
-/// keeps their connection.
+/// possible, as before Linux 6.9 ([`Mounted::is_taken_over`] tells), they are mounted anew; files opened before say `ENOTCONN`,
+/// also to those who wait for an answer.
 pub fn mount(logins: Arc<dyn Logins>, kept: Option<Kept>) -> Result<Mounted, MountError> {
-    let kept = kept.filter(|kept| kept::resend(kept.connection.as_fd()).is_ok());
+    let kept = kept.filter(|kept| {
+        let goes_on = kept::resend(kept.connection.as_fd()).is_ok();
+        if !goes_on {
+            kept::abort(kept.root.as_fd());
+        }
+        goes_on
+    });
     let ended = Arc::new(AtomicBool::new(false));
     let files = Files::new(logins, Arc::clone(&ended));
     let taken_over = kept.is_some();

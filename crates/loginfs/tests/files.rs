@@ -37,7 +37,7 @@ fn tid() -> u32 {
     gettid().as_raw_nonzero().get().unsigned_abs()
 }
 
-/// What pam_loginuid does: reads, goes back, empties, and writes.
+/// What `pam_loginuid` does: reads, goes back, empties, and writes.
 fn as_pam_does(file: &mut File, uid: &str) -> io::Result<String> {
     let mut old = [0; 24];
     let length = file.read(&mut old)?;
@@ -101,7 +101,7 @@ fn the_file_looks_like_that_of_proc() {
 fn of_long_writes_the_beginning_is_looked_at() {
     let (mounted, book) = mounted();
     let file = open(&mounted, FILE, Access::Write);
-    assert_eq!(errno(file.write_at(&[b'x'; 1 << 20], 0)), Errno::EINVAL.0);
+    assert_eq!(errno(file.write_at(&vec![b'x'; 1 << 20], 0)), Errno::EINVAL.0);
     assert_eq!(errno(file.write_at(b"5", 3)), Errno::EINVAL.0);
     assert_eq!(errno(file.write_at(b"\x1b[2J\xff", 0)), Errno::EINVAL.0);
     let written = book.written();
@@ -184,7 +184,7 @@ fn members_in_other_user_namespaces_and_of_other_users_read_and_write() {
         println!("\nold {old} uid {} thread", metadata.uid());
         return;
     }
-    let test = "members_in_other_user_namespaces_and_of_other_users_read_and_write";
+    let own_name = "members_in_other_user_namespaces_and_of_other_users_read_and_write";
     let user: &[&str] = &["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", "--inh-caps=-all"];
     let prefixes: [(&[&str], &str); 4] = [
         (&["env"], "uid 0"),
@@ -194,7 +194,7 @@ fn members_in_other_user_namespaces_and_of_other_users_read_and_write() {
     ];
     for (prefix, owner) in prefixes {
         let (mounted, book) = mounted();
-        let output = child(prefix, test, open(&mounted, FILE, Access::ReadWrite));
+        let output = child(prefix, own_name, open(&mounted, FILE, Access::ReadWrite));
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{prefix:?}: {output:?}");
         assert!(text.contains(&format!("old 4294967295 {owner}")), "{prefix:?}: {text}");

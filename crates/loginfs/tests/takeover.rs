@@ -13,6 +13,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use auditns_loginfs::{Access, FileNumber, Kept, Logins, Mounted, mount};
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use support::{Book, LONG, wait_until};
 
@@ -111,8 +112,8 @@ fn calls_that_were_not_answered_come_again_and_files_go_on() {
     if std::env::var_os(CHILD).is_some() {
         predecessor();
     }
-    let test = "calls_that_were_not_answered_come_again_and_files_go_on";
-    let mut predecessor = Predecessor::start(&["env"], test, |pid| pid);
+    let own_name = "calls_that_were_not_answered_come_again_and_files_go_on";
+    let mut predecessor = Predecessor::start(&["env"], own_name, |pid| pid);
     let (sender, results) = mpsc::channel();
     let waiting: Vec<File> =
         predecessor.descriptors[2..3].iter().map(|file| file.try_clone().unwrap().into()).collect();
@@ -159,8 +160,8 @@ fn a_second_takeover_goes_as_the_first() {
     if std::env::var_os(CHILD).is_some() {
         predecessor();
     }
-    let test = "a_second_takeover_goes_as_the_first";
-    let (kept, file, _other) = Predecessor::start(&["env"], test, |pid| pid).kill();
+    let own_name = "a_second_takeover_goes_as_the_first";
+    let (kept, file, _other) = Predecessor::start(&["env"], own_name, |pid| pid).kill();
     let again =
         Kept { connection: kept.connection.try_clone().unwrap(), root: kept.root.try_clone().unwrap() };
     // Only a process of its own can be killed: this one is left without being ended, and the kernel gives requests to
@@ -193,8 +194,8 @@ fn without_a_keeper_files_die_with_the_supervisor() {
     if std::env::var_os(CHILD).is_some() {
         predecessor();
     }
-    let test = "without_a_keeper_files_die_with_the_supervisor";
-    let mut predecessor = Predecessor::start(&["env"], test, |pid| pid);
+    let own_name = "without_a_keeper_files_die_with_the_supervisor";
+    let mut predecessor = Predecessor::start(&["env"], own_name, |pid| pid);
     let waiting = File::from(predecessor.descriptors[2].try_clone().unwrap());
     let waiter = thread::spawn(move || waiting.read_at(&mut [0; 8], 0).unwrap_err().raw_os_error());
     predecessor.line("asked ");
@@ -210,9 +211,9 @@ fn a_caller_who_is_not_in_the_pid_namespace_of_the_supervisor_has_number_zero() 
     if std::env::var_os(CHILD).is_some() {
         predecessor();
     }
-    let test = "a_caller_who_is_not_in_the_pid_namespace_of_the_supervisor_has_number_zero";
+    let own_name = "a_caller_who_is_not_in_the_pid_namespace_of_the_supervisor_has_number_zero";
     let prefix = ["unshare", "--pid", "--fork", "--kill-child"];
-    let mut predecessor = Predecessor::start(&prefix, test, |pid| {
+    let mut predecessor = Predecessor::start(&prefix, own_name, |pid| {
         let children = format!("/proc/{pid}/task/{pid}/children");
         let mut child = None;
         wait_until("its child", || {
@@ -225,4 +226,28 @@ fn a_caller_who_is_not_in_the_pid_namespace_of_the_supervisor_has_number_zero() 
     assert_eq!(io::read_to_string(&other).unwrap(), "4294967295");
     let asked = predecessor.line("asked ");
     assert!(asked.contains("(FileNumber(2), 0)"), "{asked}");
+}
+
+/// As on kernels that cannot send requests again.
+#[test]
+fn a_connection_that_does_not_go_on_is_ended_for_those_who_wait() {
+    if std::env::var_os(CHILD).is_some() {
+        predecessor();
+    }
+    let own_name = "a_connection_that_does_not_go_on_is_ended_for_those_who_wait";
+    let (kept, file, _other) = Predecessor::start(&["env"], own_name, |pid| pid).kill();
+    let waits = file.try_clone().unwrap();
+    let waits = thread::spawn(move || waits.read_at(&mut [0; 16], 0));
+    // Nothing can be written to it.
+    let connection = OwnedFd::from(io::pipe().unwrap().0);
+    let mounted = mounted(&Arc::new(Book::default()), Some(Kept { connection, root: kept.root }));
+    assert!(!mounted.is_taken_over());
+    let refused = waits.join().unwrap().unwrap_err().raw_os_error();
+    assert!(
+        [Errno::NOTCONN, Errno::CONNABORTED].map(|errno| Some(errno.raw_os_error())).contains(&refused),
+        "{refused:?}"
+    );
+    drop(kept.connection);
+    let opened = File::from(mounted.open(FILE, Access::Read).unwrap());
+    assert_eq!(io::read_to_string(opened).unwrap(), "4294967295");
 }

@@ -21,4 +21,4 @@ pub use error::PolicyError;
 pub use pattern::Pattern;
 pub use policy::Policy;
 pub use rule::{Refused, Who};
-pub use settings::{Forward, Limits, Mode, OnMissing, Settings};
+pub use settings::{Forward, Limits, Loginuid, Mode, OnMissing, Settings};

@@ -102,6 +102,44 @@ impl Mode {
     }
 }
 
+/// What becomes of the login uid that the first member inherits, where whoever starts it does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Loginuid {
+    /// It is unset where the kernel allows that; else members have login uids of the namespace's own where that is possible.
+    #[default]
+    Auto,
+    /// It is unset; where the kernel does not allow that, nothing is started.
+    Reset,
+    /// It stays, and members have login uids of the namespace's own; where that is not possible, nothing is started.
+    Virtual,
+    /// It stays.
+    Keep,
+}
+
+impl Loginuid {
+    pub(crate) const NAMES: [(&'static str, Loginuid); 4] = [
+        ("auto", Loginuid::Auto),
+        ("reset", Loginuid::Reset),
+        ("virtual", Loginuid::Virtual),
+        ("keep", Loginuid::Keep),
+    ];
+
+    /// As the policy file has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Loginuid::Auto => "auto",
+            Loginuid::Reset => "reset",
+            Loginuid::Virtual => "virtual",
+            Loginuid::Keep => "keep",
+        }
+    }
+
+    /// By its name.
+    pub fn named(name: &str) -> Option<Loginuid> {
+        Loginuid::NAMES.iter().find(|(known, _)| *known == name).map(|(_, loginuid)| *loginuid)
+    }
+}
+
 /// What one namespace gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -113,6 +151,8 @@ pub struct Settings {
     pub read_rate: u32,
     /// How much of its configuration is the namespace's own.
     pub policy: Mode,
+    /// What becomes of the login uid.
+    pub loginuid: Loginuid,
     /// Most open audit sockets, [`crate::bounds::SOCKETS`].
     pub sockets: usize,
     /// Most rules that members may store, [`crate::bounds::RULES`].
@@ -153,6 +193,7 @@ impl Default for Defaults {
             rate_limit: 0,
             read_rate: 0,
             policy: Mode::Normal,
+            loginuid: Loginuid::Auto,
             sockets: 4096,
             rules: 4096,
             queue_bytes: 16 << 20,
@@ -176,6 +217,7 @@ impl Defaults {
         set(&mut settings.rate_limit, changes.rate_limit);
         set(&mut settings.read_rate, changes.read_rate);
         set(&mut settings.policy, changes.policy);
+        set(&mut settings.loginuid, changes.loginuid);
         set(&mut settings.sockets, changes.sockets);
         set(&mut settings.rules, changes.rules);
         set(&mut settings.queue_bytes, changes.queue_bytes);
@@ -203,6 +245,7 @@ pub(crate) struct Changes {
     pub(crate) rate_limit: Option<u32>,
     pub(crate) read_rate: Option<u32>,
     pub(crate) policy: Option<Mode>,
+    pub(crate) loginuid: Option<Loginuid>,
     pub(crate) sockets: Option<usize>,
     pub(crate) rules: Option<usize>,
     pub(crate) queue_bytes: Option<usize>,

@@ -31,6 +31,7 @@ fn all(settings: &Settings, unprivileged_backlog_limit: u32) -> Changes {
         rate_limit: Some(settings.rate_limit),
         read_rate: Some(settings.read_rate),
         policy: Some(settings.policy),
+        loginuid: Some(settings.loginuid),
         sockets: Some(settings.sockets),
         rules: Some(settings.rules),
         queue_bytes: Some(settings.queue_bytes),
@@ -64,6 +65,7 @@ fn changes(formatter: &mut fmt::Formatter<'_>, changes: &Changes) -> fmt::Result
     key(formatter, "rate-limit", changes.rate_limit)?;
     key(formatter, "read-rate", changes.read_rate)?;
     key(formatter, "policy", changes.policy.map(|mode| quoted(mode.name())))?;
+    key(formatter, "loginuid", changes.loginuid.map(|loginuid| quoted(loginuid.name())))?;
     key(formatter, "sockets", changes.sockets)?;
     key(formatter, "rules", changes.rules)?;
     key(formatter, "queue-bytes", changes.queue_bytes.map(|bytes| quoted(&size::show(bytes as u64))))?;
@@ -120,7 +122,7 @@ mod tests {
              [[namespace]]\nruntime = 'x*'\nuser = 'a\\b'\nname = '*'\nrefuse = true\n\
              [[namespace]]\nbacklog-limit = 1\nunprivileged-backlog-limit = 2\nrate-limit = 3\nread-rate = 9\npolicy = 'strict'\n\
              sockets = 4\nrules = 5\nqueue-bytes = '6M'\nlog-size = '7M'\nlog-files = 8\ninside-log = false\n\
-             nested-namespaces = 3\nnested-depth = 2\nnested-share = 50\n\
+             nested-namespaces = 3\nnested-depth = 2\nnested-share = 50\nloginuid = 'virtual'\n\
              strict-clients = []\n",
         );
         let mut again = parsed(&policy.to_string());

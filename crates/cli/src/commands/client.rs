@@ -4,7 +4,9 @@ use super::OWN_FAILURE;
 use crate::options::SupervisorAt;
 use crate::terminal::line;
 use auditns_control::client::{Client, ClientError};
-use auditns_control::interface::{self, CreateRequest, Which};
+use auditns_control::interface::{self, CreateRequest, PrepareRequest, Which};
+use auditns_policy::Loginuid;
+use auditns_sys::launch::LoginuidReset;
 use std::os::fd::BorrowedFd;
 use std::process::ExitCode;
 use std::thread;
@@ -47,6 +49,11 @@ pub(crate) enum Failure {
         /// Where logs are.
         folder: String,
     },
+    /// Virtual login uids.
+    #[error(
+        "the supervisor has no files of login uids, which virtual ones need; its own lines say why (it needs /dev/fuse)"
+    )]
+    NoOwnLogins,
     /// Standard output.
     #[error("nothing can be written to standard output ({0})")]
     Write(std::io::Error),
@@ -100,6 +107,26 @@ pub(crate) fn create(
         }
     }
     Ok(())
+}
+
+/// What becomes of the login uid: what is `wanted`, else what the policy says. The supervisor has learned by then who asks, and of
+/// which login, which may be unset next.
+pub(crate) fn loginuid(
+    client: &mut Client,
+    request: &PrepareRequest,
+    wanted: Option<Loginuid>,
+) -> Result<LoginuidReset, Failure> {
+    let prepared = client.prepare(request)?;
+    // What a newer supervisor says is left to it.
+    let loginuid = wanted.or_else(|| Loginuid::named(&prepared.loginuid)).unwrap_or_default();
+    match loginuid {
+        Loginuid::Auto if prepared.own_logins => Ok(LoginuidReset::TryElseVirtual),
+        Loginuid::Auto => Ok(LoginuidReset::Try),
+        Loginuid::Reset => Ok(LoginuidReset::Require),
+        Loginuid::Virtual if prepared.own_logins => Ok(LoginuidReset::Virtual),
+        Loginuid::Virtual => Err(Failure::NoOwnLogins),
+        Loginuid::Keep => Ok(LoginuidReset::Keep),
+    }
 }
 
 /// A namespace by what a person calls it: its name, or its number.

@@ -1,11 +1,11 @@
 //! `auditns run`.
 
-use super::client::{create, find_patiently};
+use super::client::{self, create, find_patiently};
 use super::{OWN_FAILURE, exit_status, launched};
 use crate::options::{Loginuid, Policy, Run};
 use crate::terminal::{Terminal, line};
 use auditns_control::client::Client;
-use auditns_control::interface::{self, CreateRequest};
+use auditns_control::interface::{self, CreateRequest, PrepareRequest};
 use auditns_supervisor::attached::{self, Confinement};
 use auditns_supervisor::embedded::{self, Options, RunError};
 use auditns_supervisor::log::Rotation;
@@ -15,6 +15,9 @@ use std::env;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+/// What starts the namespace, as the policy has it.
+const RUNTIME: &str = "run";
 
 pub(crate) fn run(run: &Run) -> ExitCode {
     let confinement = match launched::confinement(&run.command) {
@@ -88,37 +91,35 @@ pub(crate) fn run(run: &Run) -> ExitCode {
 
 /// Runs the command in a namespace of the supervisor's.
 fn run_supervised(run: &Run, confinement: Confinement, mut client: Client) -> ExitCode {
-    // It learns who asks, and of which login, before the login uid is unset.
-    let own_logins = match client.supervisor() {
-        Ok(supervisor) => supervisor.own_logins,
+    let request = PrepareRequest {
+        name: run.name.clone(),
+        runtime: RUNTIME.to_owned(),
+        command: words(run),
+        ..PrepareRequest::default()
+    };
+    let wanted = run.loginuid.map(|loginuid| match loginuid {
+        Loginuid::Auto => auditns_policy::Loginuid::Auto,
+        Loginuid::Reset => auditns_policy::Loginuid::Reset,
+        Loginuid::Virtual => auditns_policy::Loginuid::Virtual,
+        Loginuid::Keep => auditns_policy::Loginuid::Keep,
+    });
+    let loginuid = match client::loginuid(&mut client, &request, wanted) {
+        Ok(loginuid) => loginuid,
         Err(error) => {
             line(&error.to_string());
             return ExitCode::from(OWN_FAILURE);
         }
     };
-    let loginuid = match run.loginuid {
-        None | Some(Loginuid::Auto) if own_logins => LoginuidReset::TryElseVirtual,
-        None | Some(Loginuid::Auto) => LoginuidReset::Try,
-        Some(Loginuid::Reset) => LoginuidReset::Require,
-        Some(Loginuid::Virtual) if own_logins => LoginuidReset::Virtual,
-        Some(Loginuid::Virtual) => {
-            line(
-                "the supervisor has no files of login uids for --loginuid virtual; its own lines say why (it needs /dev/fuse)",
-            );
-            return ExitCode::from(OWN_FAILURE);
-        }
-        Some(Loginuid::Keep) => LoginuidReset::Keep,
-    };
     let admitted = attached::run(&run.command, loginuid, confinement, move |candidate| {
         let request = CreateRequest {
             name: run.name.clone(),
             container: None,
-            runtime: "run".to_owned(),
+            runtime: RUNTIME.to_owned(),
             pid: candidate.pid,
             no_new_privileges: candidate.no_new_privileges,
             wait_killable: candidate.wait_killable,
             loginuid: candidate.loginuid.name().to_owned(),
-            command: run.command.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
+            command: words(run),
             annotations: BTreeMap::new(),
             backlog_limit: run.backlog_limit,
             policy: run.policy.map(|policy| match policy {
@@ -151,6 +152,10 @@ fn run_nested(run: &Run, confinement: Confinement) -> ExitCode {
         }
     };
     super::exec::finish(attached::run_nested(&run.command, loginuid, confinement))
+}
+
+fn words(run: &Run) -> Vec<String> {
+    run.command.iter().map(|word| word.to_string_lossy().into_owned()).collect()
 }
 
 fn default_log_folder() -> Option<PathBuf> {

@@ -3,8 +3,8 @@
 use super::host::{Host, Peer};
 use crate::Refusal;
 use crate::interface::{
-    CreateRequest, IntroduceRequest, JoinRequest, ListReply, Nothing, ReloadReply, SetRequest, ShowReply,
-    ShowRequest,
+    CreateRequest, IntroduceRequest, JoinRequest, ListReply, Nothing, PrepareRequest, ReloadReply,
+    SetRequest, ShowReply, ShowRequest,
 };
 use crate::service::{self, DescriptionRequest, ServiceError};
 use crate::transport::Message;
@@ -96,6 +96,7 @@ fn run(
             let request = parameters::<CreateRequest>(call)?;
             succeeded(host.create(peer, request, listener(descriptors)?)?)
         }
+        "io.auditns.Prepare" => succeeded(host.prepare(peer, parameters::<PrepareRequest>(call)?)?),
         "io.auditns.Join" => {
             let request = parameters::<JoinRequest>(call)?;
             if request.name.is_some() == request.container.is_some() {

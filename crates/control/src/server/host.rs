@@ -2,8 +2,8 @@
 
 use crate::Refusal;
 use crate::interface::{
-    CreateReply, CreateRequest, IntroduceRequest, JoinReply, JoinRequest, NamespaceInfo, SetReply,
-    SetRequest, SupervisorInfo, Which,
+    CreateReply, CreateRequest, IntroduceRequest, JoinReply, JoinRequest, NamespaceInfo, PrepareReply,
+    PrepareRequest, SetReply, SetRequest, SupervisorInfo, Which,
 };
 use rustix::process::Pid;
 use std::io;
@@ -56,6 +56,9 @@ pub trait Host: Send + Sync {
     /// Makes a namespace. The descriptor is the peer's word: it need not be a seccomp listener.
     fn create(&self, peer: Peer, request: CreateRequest, listener: OwnedFd) -> Result<CreateReply, Refusal>;
     /// Adds processes to a namespace. The descriptor is the peer's word: it need not be a seccomp listener.
+    fn prepare(&self, peer: Peer, request: PrepareRequest) -> Result<PrepareReply, Refusal>;
+
+    /// See [`JoinRequest`].
     fn join(&self, peer: Peer, request: JoinRequest, listener: OwnedFd) -> Result<JoinReply, Refusal>;
     /// Takes note of a container's first process.
     fn introduce(&self, peer: Peer, request: IntroduceRequest) -> Result<JoinReply, Refusal>;

@@ -3,8 +3,8 @@
 use crate::Refusal;
 use crate::client::Client;
 use crate::interface::{
-    CreateReply, CreateRequest, IntroduceRequest, JoinReply, JoinRequest, NamespaceInfo, SetReply,
-    SetRequest, SupervisorInfo, Which,
+    CreateReply, CreateRequest, IntroduceRequest, JoinReply, JoinRequest, NamespaceInfo, PrepareReply,
+    PrepareRequest, SetReply, SetRequest, SupervisorInfo, Which,
 };
 use crate::server::{Host, Limits, Peer, Server, serve_within};
 use rustix::fs::Mode;
@@ -99,6 +99,10 @@ impl Host for FakeHost {
         let backlog_limit = request.backlog_limit.unwrap_or(64);
         self.created.lock().unwrap().push(request);
         Ok(CreateReply { contid: 7, name, log_folder: "/logs".to_owned(), backlog_limit })
+    }
+
+    fn prepare(&self, _: Peer, request: PrepareRequest) -> Result<PrepareReply, Refusal> {
+        Ok(PrepareReply { loginuid: request.runtime, own_logins: true })
     }
 
     fn join(&self, _: Peer, request: JoinRequest, listener: OwnedFd) -> Result<JoinReply, Refusal> {

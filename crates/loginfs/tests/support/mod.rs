@@ -21,10 +21,13 @@ pub(crate) struct Written {
     pub(crate) length: u32,
 }
 
+/// Answers that are owed about a file.
+type Held = (Vec<ReadReply>, Vec<(WriteReply, u32)>);
+
 #[derive(Default)]
 struct State {
     values: BTreeMap<FileNumber, u32>,
-    held: BTreeMap<FileNumber, (Vec<ReadReply>, Vec<(WriteReply, u32)>)>,
+    held: BTreeMap<FileNumber, Held>,
     readers: Vec<(FileNumber, u32)>,
     written: Vec<Written>,
     closed: Vec<FileNumber>,

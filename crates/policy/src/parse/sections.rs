@@ -7,19 +7,20 @@ use crate::bounds;
 use crate::error::PolicyError;
 use crate::policy::Policy;
 use crate::rule::Rule;
-use crate::settings::{Changes, Forward, Mode, OnMissing};
+use crate::settings::{Changes, Forward, Loginuid, Mode, OnMissing};
 use toml::de::DeTable;
 
 const FILE: [&str; 5] = ["supervisor", "runtime", "limits", "defaults", "namespace"];
 const SUPERVISOR: [&str; 2] = ["log-folder", "forward"];
 const RUNTIME: [&str; 1] = ["on-missing"];
 const LIMITS: [&str; 2] = ["namespaces", "namespaces-per-user"];
-const DEFAULTS: [&str; 15] = [
+const DEFAULTS: [&str; 16] = [
     "backlog-limit",
     "unprivileged-backlog-limit",
     "rate-limit",
     "read-rate",
     "policy",
+    "loginuid",
     "sockets",
     "rules",
     "queue-bytes",
@@ -92,6 +93,7 @@ fn changes(section: Section<'_>) -> Result<Changes, PolicyError> {
         rate_limit: section.read("rate-limit", |value| value.number(bounds::RECORDS))?,
         read_rate: section.read("read-rate", |value| value.number(bounds::RECORDS))?,
         policy: section.read("policy", |value| value.word(&Mode::NAMES))?,
+        loginuid: section.read("loginuid", |value| value.word(&Loginuid::NAMES))?,
         sockets: section.read("sockets", |value| value.number(bounds::SOCKETS))?,
         rules: section.read("rules", |value| value.number(bounds::RULES))?,
         queue_bytes: section.read("queue-bytes", |value| value.size(bounds::QUEUE_BYTES))?,

@@ -117,6 +117,7 @@ fn values_are_within_their_bounds() {
         ("nested-namespaces", &["0", "64"], &["65", "-1"]),
         ("nested-depth", &["0", "8"], &["9"]),
         ("nested-share", &["0", "100"], &["101", "'50%'"]),
+        ("loginuid", &["'auto'", "'reset'", "'virtual'", "'keep'"], &["'host'", "1000"]),
         ("policy", &["'normal'", "'strict'"], &["'Normal'", "''", "1"]),
         (
             "strict-clients",

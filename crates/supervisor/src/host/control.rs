@@ -9,7 +9,7 @@ use super::{Shared, creation, joining};
 use auditns_control::Refusal;
 use auditns_control::interface::{
     self, Container, CreateReply, CreateRequest, IntroduceRequest, JoinReply, JoinRequest, NamespaceInfo,
-    SetReply, SetRequest, SupervisorInfo, Which,
+    PrepareReply, PrepareRequest, SetReply, SetRequest, SupervisorInfo, Which,
 };
 use auditns_control::server::{Host, Peer};
 use auditns_core::Policy;
@@ -82,6 +82,10 @@ impl Host for Control {
         let after = entry.orders.give(order).map_err(|error| unavailable(&error))?;
         let show = |description: &Description| shown(&request.key, description);
         Ok(SetReply { before: show(&before), after: show(&after) })
+    }
+
+    fn prepare(&self, peer: Peer, request: PrepareRequest) -> Result<PrepareReply, Refusal> {
+        creation::prepare_for(&self.0, peer, request)
     }
 
     fn create(&self, peer: Peer, request: CreateRequest, listener: OwnedFd) -> Result<CreateReply, Refusal> {

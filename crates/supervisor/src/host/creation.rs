@@ -13,7 +13,7 @@ use crate::start::{self, First};
 use crate::state::State;
 use crate::time::now;
 use auditns_control::Refusal;
-use auditns_control::interface::{self, Container, CreateReply, CreateRequest};
+use auditns_control::interface::{self, Container, CreateReply, CreateRequest, PrepareReply, PrepareRequest};
 use auditns_control::server::Peer;
 use auditns_core::{Config, Nesting, Policy};
 use auditns_policy::{Mode, Who};
@@ -60,6 +60,59 @@ pub(super) fn create_or_return(
     })
 }
 
+/// What the policy says of the namespace that a request would come to, by the first of the names that it may get.
+pub(super) fn prepare_for(
+    shared: &Arc<Shared>,
+    peer: Peer,
+    request: PrepareRequest,
+) -> Result<PrepareReply, Refusal> {
+    let PrepareRequest { name, container, runtime, command, annotations } = request;
+    let request =
+        CreateRequest { name, container, runtime, command, annotations, ..CreateRequest::default() };
+    let asked = Asked::new(&request)?;
+    let names = Names::new(peer, &request, &asked.labels, &asked.wishes, peer.pid)?;
+    let name = names.first().ok_or(Refusal::InvalidName { name: String::new() })?;
+    let granted = asked.granted(&shared.policy(), peer, name)?;
+    let own_logins = shared.surroundings.login_tree.is_mounted();
+    Ok(PrepareReply { loginuid: granted.loginuid.name().to_owned(), own_logins })
+}
+
+/// What a request says, and who asks.
+struct Asked {
+    runtime: String,
+    labels: Labels,
+    wishes: Wishes,
+}
+
+impl Asked {
+    fn new(request: &CreateRequest) -> Result<Asked, Refusal> {
+        let not_permitted = |why| Refusal::NotPermitted { operation: "Create".to_owned(), why };
+        let id = request.container.as_ref().map_or("", |container| &container.id);
+        let labels = Labels::new(id, &request.annotations);
+        let wishes = Wishes::parse(&request.annotations).map_err(|error| not_permitted(error.to_string()))?;
+        if wishes.off {
+            let why = "the annotation io.auditns.off says that there is to be no namespace".to_owned();
+            return Err(not_permitted(why));
+        }
+        let runtime = request.runtime.chars().filter(char::is_ascii_alphanumeric).take(RUNTIME_MAX).collect();
+        Ok(Asked { runtime, labels, wishes })
+    }
+
+    fn granted(
+        &self,
+        policy: &auditns_policy::Policy,
+        peer: Peer,
+        name: &str,
+    ) -> Result<Box<auditns_policy::Settings>, Refusal> {
+        let user = user_name(peer.uid);
+        let who = Who { runtime: &self.runtime, uid: peer.uid, user: user.as_deref(), name };
+        policy.settings_for(&who).map(Box::new).map_err(|refused| Refusal::NotPermitted {
+            operation: "Create".to_owned(),
+            why: refused.to_string(),
+        })
+    }
+}
+
 /// What a request comes to.
 enum Prepared {
     /// The namespace is there already.
@@ -82,27 +135,12 @@ fn prepare(shared: &Arc<Shared>, peer: Peer, request: &CreateRequest) -> Result<
     if let Some(known) = shared.directory.find(|entry| entry.first == first && entry.uid == peer.uid) {
         return Ok(Prepared::Known(known));
     }
-    let id = request.container.as_ref().map_or("", |container| &container.id);
-    let labels = Labels::new(id, &request.annotations);
-    let wishes = Wishes::parse(&request.annotations)
-        .map_err(|error| Refusal::NotPermitted { operation: "Create".to_owned(), why: error.to_string() })?;
-    if wishes.off {
-        let why = "the annotation io.auditns.off says that there is to be no namespace".to_owned();
-        return Err(Refusal::NotPermitted { operation: "Create".to_owned(), why });
-    }
-    let runtime: String =
-        request.runtime.chars().filter(char::is_ascii_alphanumeric).take(RUNTIME_MAX).collect();
-    let user = user_name(peer.uid);
+    let asked = Asked::new(request)?;
     let policy = shared.policy();
-    let grant = |name: &str| {
-        let who = Who { runtime: &runtime, uid: peer.uid, user: user.as_deref(), name };
-        policy.settings_for(&who).map(Box::new).map_err(|refused| Refusal::NotPermitted {
-            operation: "Create".to_owned(),
-            why: refused.to_string(),
-        })
-    };
-    let names = Names::new(peer, request, &labels, &wishes, first.0)?;
+    let grant = |name: &str| asked.granted(&policy, peer, name);
+    let names = Names::new(peer, request, &asked.labels, &asked.wishes, first.0)?;
     let (index, name, granted) = names.reserve(shared, peer, request.container.as_ref(), grant)?;
+    let Asked { runtime, labels, wishes } = asked;
     let command = request.command.iter().map(OsString::from).collect();
     let labels = labels.fields();
     let wanted = Wanted { index, first, name, runtime, command, labels, wishes };

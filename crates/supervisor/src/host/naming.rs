@@ -75,6 +75,11 @@ impl Names {
         }
     }
 
+    /// The one that is tried first.
+    pub(super) fn first(&self) -> Option<&str> {
+        self.0.first().map(String::as_str)
+    }
+
     /// Reserves an index and the first name that is free and permitted. `grant` says what a namespace of that name gets.
     ///
     /// # Errors

@@ -8,11 +8,13 @@ mod program;
 mod report;
 
 use super::OWN_FAILURE;
-use super::client::{Failure, create, find, find_patiently};
+use super::client::{Failure, create, find, find_patiently, loginuid};
 use crate::options::Runtime;
 use auditns_control::Refusal;
 use auditns_control::client::{Client, ClientError};
-use auditns_control::interface::{Container, CreateRequest, IntroduceRequest, JoinRequest, Which};
+use auditns_control::interface::{
+    Container, CreateRequest, IntroduceRequest, JoinRequest, PrepareRequest, Which,
+};
 use auditns_policy::{OnMissing, Policy};
 use auditns_runtimes::bundle::{self, Bundle, BundleError};
 use auditns_runtimes::invocation::{Invocation, Verb};
@@ -147,8 +149,14 @@ impl Wrapper<'_> {
                  CAP_AUDIT_WRITE, or use a profile without that rule (auditns profile --help)",
             );
         }
-        let own_logins = client.supervisor()?.own_logins;
-        let loginuid = if own_logins { LoginuidReset::TryElseVirtual } else { LoginuidReset::Try };
+        let wanted = PrepareRequest {
+            name: None,
+            container: Some(container.clone()),
+            runtime: program::name(&self.runtime.program),
+            command: bundle.arguments.clone(),
+            annotations: auditns_runtimes::labels::relevant(bundle.annotations.clone()),
+        };
+        let loginuid = loginuid(&mut client, &wanted, None)?;
         let entered = self.enter(&bundle, loginuid)?;
         let request = self.request(container, bundle, &entered);
         let created = create(client, &self.runtime.supervisor, &request, entered.listener.as_fd());

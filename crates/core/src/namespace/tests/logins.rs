@@ -101,7 +101,7 @@ fn a_login_has_a_session_and_stands_in_both_views() {
             format!("USER_LOGIN {kernel} pid=10 uid=0 auid=101000 ses=1 msg='op=login'"),
         ]
     );
-    let texts = rig.take(listener.endpoint).iter().map(|frame| frame.text()).collect::<Vec<_>>();
+    let texts = rig.take(listener.endpoint).iter().map(super::request::Frame::text).collect::<Vec<_>>();
     assert_eq!(
         texts,
         [
