@@ -6,11 +6,15 @@ use auditns_core::ProcessId;
 use rustix::io::Errno;
 use std::fmt::Debug;
 use std::io;
+use std::time::Duration;
 
 /// Whoever knows in which namespace tasks are, and moves them.
 pub(crate) trait TaskTags: Debug + Send + Sync {
     /// Whether tasks can be moved now.
     fn moves_tasks(&self) -> bool;
+
+    /// Waits where it has just been started.
+    fn wait_if_awaited(&self, _longest: Duration) {}
 
     /// The namespace that a task is in: the one that it was moved to, or whose filter it is below. `None` if it is in none.
     ///
@@ -32,6 +36,10 @@ pub(crate) trait TaskTags: Debug + Send + Sync {
 impl TaskTags for Membership {
     fn moves_tasks(&self) -> bool {
         self.is_exact()
+    }
+
+    fn wait_if_awaited(&self, longest: Duration) {
+        Membership::wait_if_awaited(self, longest);
     }
 
     fn namespace_of(&self, task: u32) -> io::Result<Option<u64>> {
