@@ -319,3 +319,31 @@ fn containers_of_users_are_their_own() {
     let outcome = container.finish().succeeded();
     assert!(outcome.stderr.contains("no-new-privileges"), "who starts it is told: {outcome:?}");
 }
+
+/// A container logs in by libaudit's calls.
+const LOGGING_IN: &str = r#"
+file = os.open("/proc/self/loginuid", os.O_RDWR | os.O_NOFOLLOW)
+expect(os.read(file, 32), b"4294967295")
+os.pwrite(file, b"1000", 0)
+session = os.open("/proc/self/sessionid", os.O_RDONLY | os.O_NOFOLLOW)
+print("ready", int(os.pread(file, 32, 0)), int(os.read(session, 32)), flush=True)
+input()
+"#;
+
+#[test]
+fn containers_have_login_uids_of_their_own_if_the_policy_says_so() {
+    let policy = "[[namespace]]\nname = 'own'\nloginuid = 'virtual'\n";
+    let (supervisor, fake) = (Supervisor::with_policy(policy), Fake::new());
+    for (id, own) in [("own", true), ("other", false)] {
+        let script = if own { LOGGING_IN } else { SPEAKING };
+        let container = fake.container(&supervisor, &["create", id], "", script);
+        assert_eq!(supervisor.json(&["show", id, "--json"])["own_logins"], own, "{id}");
+        let executed = fake.container(&supervisor, &["exec", id, "sh"], "", script);
+        let said = [container.finish().succeeded().stdout, executed.finish().succeeded().stdout];
+        if own {
+            assert_eq!(said, ["ready 1000 1\n", "ready 1000 2\n"]);
+        }
+    }
+    let log = namespace_log(&supervisor, "own", "audit.log");
+    assert_eq!(of_type(&log, "LOGIN").len(), 2, "{log}");
+}
