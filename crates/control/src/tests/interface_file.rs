@@ -3,7 +3,7 @@
 use super::rig::namespace;
 use crate::interface::{
     Container, CreateReply, CreateRequest, DESCRIPTION, IntroduceRequest, JoinReply, JoinRequest, Policy,
-    SetReply, SetRequest, SupervisorInfo,
+    PrepareReply, PrepareRequest, SetReply, SetRequest, SupervisorInfo,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,6 +68,12 @@ fn types_have_the_fields_of_the_file() {
     };
     let created = CreateReply { contid: 1, name: text(), log_folder: text(), backlog_limit: 1 };
     method_agrees("Create", &create, &created);
+    let prepare = PrepareRequest {
+        name: Some(text()),
+        container: Some(Container::default()),
+        ..PrepareRequest::default()
+    };
+    method_agrees("Prepare", &prepare, &PrepareReply { loginuid: text(), own_logins: true });
     let join = JoinRequest {
         name: Some(text()),
         container: Some(Container::default()),
@@ -126,7 +132,10 @@ fn the_server_knows_every_method_of_the_file() {
         .filter_map(|line| line.strip_prefix("method "))
         .map(|line| line.split_once('(').unwrap().0)
         .collect();
-    assert_eq!(methods, ["List", "Show", "Set", "Create", "Join", "Introduce", "Reload", "GetSupervisor"]);
+    assert_eq!(
+        methods,
+        ["List", "Show", "Set", "Create", "Prepare", "Join", "Introduce", "Reload", "GetSupervisor"]
+    );
     for method in methods {
         let reply = raw.ask(&format!("{{\"method\":\"io.auditns.{method}\"}}"));
         assert_ne!(reply["error"], "org.varlink.service.MethodNotFound", "{method}");

@@ -3,7 +3,9 @@
 use super::rig::{ALICE, Rig, as_user};
 use crate::Refusal;
 use crate::client::ClientError;
-use crate::interface::{Container, CreateRequest, IntroduceRequest, JoinRequest, Policy, SetRequest, Which};
+use crate::interface::{
+    Container, CreateRequest, IntroduceRequest, JoinRequest, Policy, PrepareRequest, SetRequest, Which,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -60,6 +62,10 @@ fn a_namespace_is_made_and_joined_with_the_listener_that_was_sent() {
     let reply = client.create(&request, writer.as_fd()).unwrap();
     assert_eq!((reply.contid, reply.log_folder.as_str(), reply.backlog_limit), (7, "/logs", 9));
     assert_eq!(*rig.host.created.lock().unwrap(), [request]);
+
+    let wanted = PrepareRequest { runtime: "keep".to_owned(), ..PrepareRequest::default() };
+    let reply = client.prepare(&wanted).unwrap();
+    assert_eq!((reply.loginuid.as_str(), reply.own_logins), ("keep", true));
 
     let request = JoinRequest { name: Some("web".to_owned()), pid: 13, ..JoinRequest::default() };
     let reply = client.join(&request, writer.as_fd()).unwrap();
