@@ -73,7 +73,7 @@ pub(super) fn prepare_for(
     let names = Names::new(peer, &request, &asked.labels, &asked.wishes, peer.pid)?;
     let name = names.first().ok_or(Refusal::InvalidName { name: String::new() })?;
     let granted = asked.granted(&shared.policy(), peer, name)?;
-    let own_logins = shared.surroundings.login_tree.is_mounted();
+    let own_logins = shared.surroundings.login_tree.is_mounted_in_time();
     Ok(PrepareReply { loginuid: granted.loginuid.name().to_owned(), own_logins })
 }
 

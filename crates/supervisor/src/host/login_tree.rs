@@ -13,10 +13,16 @@ use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Under which names both descriptors of the files are kept.
 const CONNECTION: &str = "login-files";
 const ROOT: &str = "login-files-root";
+
+/// How long whoever asks waits until it is known whether there are files, and how often it is looked.
+const UNTIL_SETTLED: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(2);
 
 /// The files, and to which namespace each belongs.
 #[derive(Default)]
@@ -35,6 +41,15 @@ impl LoginTree {
     /// Whether members can have files.
     pub(crate) fn is_mounted(&self) -> bool {
         self.mounted.get().is_some_and(Option::is_some)
+    }
+
+    /// As [`Self::is_mounted`], when it is settled: a supervisor answers before it is.
+    pub(super) fn is_mounted_in_time(&self) -> bool {
+        let until = Instant::now() + UNTIL_SETTLED;
+        while self.mounted.get().is_none() && Instant::now() < until {
+            thread::sleep(LOOK);
+        }
+        self.is_mounted()
     }
 
     /// Takes up what a supervisor before this one has kept of them, or makes them anew.
