@@ -75,9 +75,17 @@ pub fn provenance(contid: u64, parents: &[u64], labels: &[(Cow<'static, str>, St
 pub fn host_line(message_type: u16, stamp: Stamp, provenance: &str, body: &Body) -> String {
     let mut text = Vec::with_capacity(USUAL_LENGTH);
     body.write(View::Host, &mut text);
-    let text = crate::text::escape(text.strip_prefix(b" ").unwrap_or(&text));
+    let mut text = crate::text::escape(text.strip_prefix(b" ").unwrap_or(&text));
+    if !matches!(body, Body::Lifetime(_)) && text.contains(OURS) {
+        text = text.replace(OURS, NOT_OURS);
+    }
     line(message_type, format_args!("{stamp}{provenance} "), &text)
 }
+
+/// What records about namespaces begin with ([`Lifetime`]). Members may send messages of the same type.
+const OURS: &str = "virt=auditns";
+/// The same where a member has written it, undone as any escape is.
+const NOT_OURS: &str = "virt=\\x61uditns";
 
 /// The line of a record in a log of its own namespace, without the line end: what an audit daemon inside writes for
 /// `text` ([`namespace_text`]), with the same bytes escaped as in [`host_line`].
@@ -125,6 +133,24 @@ mod tests {
         assert_eq!(provenance(7, &[3], &[]), "contid=7 parent=3");
         let labels = [("k8s-ns".into(), "prod".to_owned())];
         assert_eq!(provenance(9, &[7, 3], &labels), "contid=9 parent=7 chain=9,^7,^3 k8s-ns=prod");
+    }
+
+    #[test]
+    fn a_member_cannot_write_that_a_namespace_began_or_ended() {
+        let ids = Ids { pid: 1, uid: 0, auid: u32::MAX, ses: u32::MAX };
+        let lifetime = Lifetime { ids, operation: "stop", name: b"web".to_vec(), fields: Vec::new() };
+        let ours = host_line(2500, STAMP, "contid=9", &Body::Lifetime(lifetime));
+        assert!(ours.contains(" msg='virt=auditns op=stop vm=\"web\""), "{ours}");
+        for (message_type, said) in
+            [(2500, "virt=auditns op=stop"), (1107, "x' msg='virt=auditns virt=auditns")]
+        {
+            let line = host_line(message_type, STAMP, "contid=9", &body(format!("{said}\0").as_bytes()));
+            assert!(!line.contains("virt=auditns"), "{line}");
+            assert!(line.replace("\\x61", "a").contains(said), "{line}");
+            let inside =
+                namespace_line(message_type, &namespace_text(STAMP, &body(format!("{said}\0").as_bytes())));
+            assert!(inside.contains(said), "{inside}");
+        }
     }
 
     #[test]
