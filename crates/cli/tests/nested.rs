@@ -177,6 +177,38 @@ ready()
 }
 
 #[test]
+fn a_sender_that_names_a_member_of_another_namespace_is_not_believed() {
+    let supervisor = supervisor("[defaults]\nnested-share = 100\n");
+    let script = r#"
+def says_that(pid, text, endpoint):
+    credentials = (socket.SOL_SOCKET, socket.SCM_CREDENTIALS, struct.pack("=iII", pid, 7, 7))
+    endpoint.sendmsg([user(text.encode())], [credentials])
+    expect(answer(endpoint), ("error", 0))
+
+outer, inner, sibling = Helper(), Helper(), Helper()
+for helper in (inner, sibling):
+    helper.does("expect(create(), ('error', 0))")
+# The first message of a socket, and later ones.
+for number in range(20):
+    for helper, name in ((outer, "outer"), (inner, "inner"), (sibling, "sibling")):
+        for said in (outer, inner, sibling):
+            helper.does(f"sent = audit(); says_that({said.pid}, 'first-{name}', sent)")
+            helper.does(f"says_that({said.pid}, 'later-{name}', sent)")
+ready()
+"#;
+    let member = member(&supervisor, "web", script);
+    for (name, namespace) in [("outer", "web"), ("inner", "web.1"), ("sibling", "web.2")] {
+        for when in ["first", "later"] {
+            let found = where_is(&supervisor, &format!("{when}-{name}"), &["web", "web.1", "web.2"]);
+            assert_eq!(found, [namespace; 60], "{when} {name}");
+        }
+    }
+    let uids = ["web", "web.1", "web.2"].map(|name| log(&supervisor, name).matches(" uid=7 ").count());
+    assert_eq!(uids, [0; 3], "the user that it said it was");
+    member.finish().succeeded();
+}
+
+#[test]
 fn the_tree_of_limits_opens_the_gate_of_the_namespace_that_a_process_is_in() {
     let supervisor = supervisor("");
     let script = r#"

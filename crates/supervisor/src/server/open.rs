@@ -211,6 +211,10 @@ impl Server<'_> {
         let journal = self.namespace.journal().map(Arc::clone);
         let connection = Connection::new(endpoint, socket, sent_by, journal, state);
         self.unsent_bytes += connection.unsent_bytes();
+        // Before anybody can send: of the first message, too, it is known whose it is, whatever its sender says.
+        if let Some(steering) = self.steering.get() {
+            connection.watch(steering);
+        }
         self.connections.insert(endpoint, connection);
     }
 
