@@ -7,6 +7,7 @@ use common::{PROGRAM, start};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -540,14 +541,28 @@ input()
     assert!(of_group.len() == 180 && of_group.values().all(|contids| contids.len() == 1), "{of_group:?}");
     let contids: BTreeSet<&String> = of_group.values().flatten().collect();
     assert_eq!(contids.len(), 180, "each has a namespace of its own");
-    let lacking: Vec<_> =
-        contids.iter().filter(|contid| !begins.contains(**contid) || !ended.contains(**contid)).collect();
+    let own: BTreeSet<String> = contids.into_iter().cloned().collect();
+    ended.retain(|contid| !root.contains(contid));
+    let differences = [&begins, &ended].map(|told| own.symmetric_difference(told).collect::<Vec<_>>());
     assert!(
-        lacking.is_empty(),
-        "without a beginning or an end: {lacking:?}, {} begin, {} end",
-        begins.len(),
-        ended.len()
+        differences.iter().all(Vec::is_empty),
+        "{differences:?} have no beginning, no end, or nothing else: {}\n{}",
+        supervisor.stderr(),
+        lines_of(&folder, &differences.concat())
     );
     // A supervisor that was killed before it has acknowledged may have made one for nobody. None does.
     assert_eq!(begins.len(), 180);
+}
+
+/// The lines of these namespaces in all logs.
+fn lines_of(folder: &Path, contids: &[&String]) -> String {
+    let mut found = String::new();
+    let files = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+    for file in files.flat_map(|path| [path.join("audit.log"), path]).filter(|path| path.is_file()) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for line in text.lines().filter(|line| contids.iter().any(|contid| line.contains(contid.as_str()))) {
+            found.push_str(&[&file.to_string_lossy(), ": ", line.get(..200).unwrap_or(line), "\n"].concat());
+        }
+    }
+    found
 }

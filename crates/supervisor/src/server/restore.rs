@@ -158,6 +158,7 @@ impl Server<'_> {
             write,
             written,
             nested_written,
+            unstored,
             ended,
         } = replayed;
         self.last_endpoint = self.last_endpoint.max(frame.last_endpoint);
@@ -191,6 +192,7 @@ impl Server<'_> {
             }
         }
         self.restore_nested(frame.nested, kept.nested_pid_namespaces)?;
+        self.restore_left(unstored);
         self.login_files.restore(frame.login_files);
         self.storage.set_kept(kept.log.map(File::from), kept.inside_log.map(File::from));
         let doubtful = doubt.iter().map(|doubt| (doubt.namespace, &doubt.action));
@@ -219,6 +221,7 @@ impl Server<'_> {
             self.settle(doubt);
         }
         self.perform();
+        self.forget_left();
         for endpoint in lost {
             self.feed(Input::EndpointClosed { endpoint });
             self.perform();

@@ -318,7 +318,7 @@ fn push_line(piece: &mut String, text: &str) {
 }
 
 /// Serial numbers begin again after the highest one.
-fn is_after(serial: u32, other: u32) -> bool {
+pub(crate) fn is_after(serial: u32, other: u32) -> bool {
     serial.wrapping_sub(other).cast_signed() > 0
 }
 

@@ -3,6 +3,7 @@
 use super::answers::LeftAnswer;
 use super::entry::{ConnectionState, Frame, NestedState, OwnedEntry};
 use super::journal::{self, Kept, Log, Write};
+use crate::server::storage::is_after;
 use auditns_core::{Action, EndpointId, Family, Input, Now, OwnedInput};
 use std::collections::BTreeMap;
 use std::io;
@@ -37,6 +38,8 @@ pub(crate) struct Replayed {
     pub(crate) written: [Option<u32>; 2],
     /// The same of nested namespaces.
     pub(crate) nested_written: BTreeMap<u64, [Option<u32>; 2]>,
+    /// Nested namespaces that have ended, and of which not everything is stored.
+    pub(crate) unstored: Vec<NestedState>,
     /// The last member was gone, and the namespace was told so.
     pub(crate) ended: bool,
 }
@@ -80,6 +83,7 @@ pub(crate) fn replay(kept: &Kept) -> io::Result<(Family, Replayed)> {
         write: kept.write,
         written: kept.written,
         nested_written: BTreeMap::new(),
+        unstored: Vec::new(),
         ended: false,
     };
     let answers = std::mem::take(&mut replayed.frame.answers);
@@ -104,7 +108,24 @@ pub(crate) fn replay(kept: &Kept) -> io::Result<(Family, Replayed)> {
     if kept.done < kept.taken && !outcome_noted {
         replayed.doubt = last.map(|(namespace, action)| Doubt { namespace, action, sent: kept.sent });
     }
+    let mut unstored = std::mem::take(&mut replayed.unstored);
+    unstored.retain(|state| is_left(&family, &replayed, state.contid));
+    replayed.unstored = unstored;
     Ok((family, replayed))
+}
+
+/// Whether something of a nested namespace is left to be done.
+fn is_left(family: &Family, replayed: &Replayed, contid: u64) -> bool {
+    let written = replayed.nested_written.get(&contid).and_then(|written| written[Log::Inside as usize]);
+    let lacks = |action: &Action| match action {
+        Action::StoreInside { serial, .. } => written.is_none_or(|last| is_after(*serial, last)),
+        _ => true,
+    };
+    let doubtful = replayed.doubt.iter().map(|doubt| (doubt.namespace, &doubt.action));
+    let inside = replayed.inside.iter().map(|(namespace, action)| (*namespace, action));
+    let waiting = family.waiting_actions().map(|(namespace, action)| (*namespace, action));
+    let mut left = waiting.chain(doubtful).chain(inside);
+    left.any(|(namespace, action)| namespace == contid && lacks(action))
 }
 
 /// The namespaces as they were when the journal began.
@@ -249,7 +270,11 @@ impl Replay<'_> {
                 }
             }
             Input::Ended if namespace == self.root => self.replayed.ended = true,
-            Input::Ended => self.forget_nested(namespace),
+            Input::Ended => {
+                let nested = &self.replayed.frame.nested;
+                self.replayed.unstored.extend(nested.iter().find(|state| state.contid == namespace).cloned());
+                self.forget_nested(namespace);
+            }
             _ => {}
         }
     }

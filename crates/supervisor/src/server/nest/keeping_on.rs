@@ -50,6 +50,30 @@ impl Server<'_> {
         Ok(())
     }
 
+    /// Opens the logs of those that have ended, for what is not in them yet.
+    pub(in crate::server) fn restore_left(&mut self, states: Vec<NestedState>) {
+        for NestedState { contid, origin, settings, .. } in states {
+            let Some(nesting) = &self.nest.nesting else { return };
+            // What has its name since then has its folder.
+            let Ok(folder) = nesting.register.open_folder_again(contid, &origin) else {
+                nesting.register.remove(contid);
+                continue;
+            };
+            let storage = self.storage_of_nested(nesting, contid, &origin.log_folder, &settings);
+            self.nest.left.insert(contid, (storage, folder));
+        }
+    }
+
+    /// Everything of those is in their logs.
+    pub(in crate::server) fn forget_left(&mut self) {
+        for (storage, _) in self.nest.left.values_mut() {
+            storage.write_later(self.observer);
+        }
+        for contid in std::mem::take(&mut self.nest.left).into_keys() {
+            self.forget_nested(contid);
+        }
+    }
+
     /// Other settings hold for a nested namespace from now on: those of its logs, for the rest is its root's.
     pub(crate) fn set_settings_of_nested(&mut self, contid: u64, settings: Settings) {
         if let Some(nested) = self.nest.served.get_mut(&contid) {

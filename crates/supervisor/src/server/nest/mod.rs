@@ -77,6 +77,8 @@ pub(crate) trait Register: fmt::Debug + Send {
 pub(super) struct Nest {
     nesting: Option<Nesting>,
     served: BTreeMap<u64, Nested>,
+    /// The logs of those that had ended when a supervisor before this one was killed, until everything is in them.
+    left: BTreeMap<u64, (Storage, Folder)>,
     /// Those that have no member left.
     emptied: BTreeSet<u64>,
     /// Whoever knows the tasks of the host was waited for in vain.
@@ -99,12 +101,19 @@ struct Nested {
 
 impl Nest {
     pub(super) fn new(nesting: Option<Nesting>) -> Nest {
-        Nest { nesting, served: BTreeMap::new(), emptied: BTreeSet::new(), gave_up: false, was_there: false }
+        Nest {
+            nesting,
+            served: BTreeMap::new(),
+            left: BTreeMap::new(),
+            emptied: BTreeSet::new(),
+            gave_up: false,
+            was_there: false,
+        }
     }
 
     /// Whether there is no nested namespace, as almost everywhere.
     pub(super) fn is_empty(&self) -> bool {
-        self.served.is_empty()
+        self.served.is_empty() && self.left.is_empty()
     }
 
     /// Most descriptors that nested namespaces may have open.
@@ -141,7 +150,8 @@ impl Nest {
         if namespace == root {
             return Some(roots);
         }
-        self.served.get_mut(&namespace).map(|nested| &mut nested.storage)
+        let left = self.left.get_mut(&namespace).map(|(storage, _)| storage);
+        self.served.get_mut(&namespace).map(|nested| &mut nested.storage).or(left)
     }
 
     /// As [`Storage::settle`], of all.
@@ -151,9 +161,9 @@ impl Nest {
         write: Option<Write>,
         undone: impl Fn(u64) -> I,
     ) {
-        for (number, nested) in &mut self.served {
-            let written = written.get(number).copied().unwrap_or_default();
-            nested.storage.settle(written, write, undone(*number));
+        for (number, storage) in self.storages() {
+            let written = written.get(&number).copied().unwrap_or_default();
+            storage.settle(written, write, undone(number));
         }
     }
 
@@ -163,7 +173,8 @@ impl Nest {
     }
 
     fn storages(&mut self) -> impl Iterator<Item = (u64, &mut Storage)> {
-        self.served.iter_mut().map(|(number, nested)| (*number, &mut nested.storage))
+        let left = self.left.iter_mut().map(|(number, (storage, _))| (*number, storage));
+        self.served.iter_mut().map(|(number, nested)| (*number, &mut nested.storage)).chain(left)
     }
 }
 
