@@ -54,9 +54,18 @@ impl Pace {
         self.count = self.count.saturating_add(1);
         self.count <= A_SECOND
     }
+
+    fn has_begun(&self) -> bool {
+        self.count > 0
+    }
 }
 
 impl Family {
+    /// Whether a member was ever to have a namespace of its own, also if that has ended since.
+    pub fn has_granted(&self) -> bool {
+        self.pace.has_begun()
+    }
+
     /// The acknowledgement of a request that is granted leaves when the thread group is in its namespace.
     pub(super) fn ask_for_namespace(
         &mut self,

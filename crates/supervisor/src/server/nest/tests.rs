@@ -254,9 +254,16 @@ fn a_namespace_is_made_used_and_ended_and_its_records_stand_in_its_log() {
         assert_eq!(world.tags.said(), ["forget", "remove"]);
         assert!(Folder::open(world.folder.path(), "test.1").is_ok(), "nobody holds it any more");
         assert_eq!(server.family().nested().len(), 0);
+        // What it has sent and was not read by then.
+        world.tags.here(Some(nested));
+        assert_eq!(say(server, theirs, "late"), -Errno::ECONNREFUSED.0);
+        assert_eq!(server.family().root().counters().unknown_senders, 1);
+        world.tags.here(Some(ROOT));
+        assert_eq!(say(server, theirs, "alone"), 0);
     });
     let (outer, inner) = (world.log("test"), world.log("test.1"));
-    for (text, log) in [("outer", &outer), ("again", &outer), ("inner", &inner)] {
+    assert!(!outer.contains("late") && !inner.contains("late"));
+    for (text, log) in [("outer", &outer), ("again", &outer), ("alone", &outer), ("inner", &inner)] {
         assert_eq!(log.matches(&format!("msg='{text}'")).count(), 1, "{text}: {log}");
         assert_eq!([&outer, &inner].iter().filter(|log| log.contains(text)).count(), 1);
     }
@@ -289,15 +296,16 @@ fn who_is_nowhere_is_refused_and_who_is_elsewhere_too() {
 fn a_move_that_fails_leaves_no_namespace() {
     let world = World::new();
     world.serve(|server, theirs| {
+        // Another process than the one that is said to send.
+        world.tags.here(None);
+        assert_eq!(error(&ask(server, theirs, CREATE, &[])), -Errno::EPERM.0);
+        assert_eq!(world.tags.said(), ["forget", "remove"]);
+        world.tags.here(Some(ROOT));
         *world.tags.error.lock().unwrap() = Some(Errno::ESRCH.0);
         assert_eq!(error(&ask(server, theirs, CREATE, &[])), -Errno::ESRCH.0);
         assert_eq!(server.family().nested().len() + server.nest.served.len(), 0);
         assert_eq!(world.tags.said(), ["move fails 3", "forget", "remove"]);
         *world.tags.error.lock().unwrap() = None;
-        // Another process than the one that is said to send.
-        world.tags.here(None);
-        assert_eq!(error(&ask(server, theirs, CREATE, &[])), -Errno::EPERM.0);
-        world.tags.here(Some(ROOT));
         create(server, theirs);
     });
 }

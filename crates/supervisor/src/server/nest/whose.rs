@@ -1,7 +1,8 @@
 //! In which namespace of the family somebody is.
 //!
-//! Without nested namespaces nobody is asked. With them it is what the kernel has noted with the message, which was true when
-//! it was sent; where there is no such note, whoever knows the tasks of the host is asked, about who is there now.
+//! Where there were never nested namespaces nobody is asked. Else it is what the kernel has noted with the message, which was
+//! true when it was sent; where there is no such note, whoever knows the tasks of the host is asked, about who is there now.
+//! Also when all have ended: what their last members have sent may not have been read by then, and is nobody else's.
 
 use super::super::Server;
 use super::Nest;
@@ -113,7 +114,7 @@ impl Server<'_> {
         credentials: Credentials,
         noted: Option<&Identity>,
     ) -> Whose {
-        if self.nest.is_empty() {
+        if !self.namespace.family().has_granted() {
             return Whose::Root;
         }
         let root = self.namespace.root();
