@@ -59,8 +59,10 @@ static inline int tell(int fd, uint16_t type, uint16_t flags, uint32_t sequence,
 /* Sends one message and waits for its acknowledgement, past everything else. Returns 0, or the negative error. */
 static inline int asked(int fd, uint16_t type, const void *body, size_t length)
 {
-    static uint32_t sequence;
-    uint32_t mine = ++sequence;
+    /* On a socket of several processes, also of ones that are gone by now, answers of others come as well. */
+    static _Thread_local uint32_t sequence;
+    sequence = sequence % 4096 + 1;
+    uint32_t mine = (uint32_t)gettid() << 12 | (sequence & 4095);
     int error = tell(fd, type, NLM_F_ACK, mine, body, length);
     if (error)
         return error;
@@ -82,9 +84,10 @@ static inline int asked(int fd, uint16_t type, const void *body, size_t length)
     }
 }
 
-/* What came about, of all processes. */
+/* What came about, of all processes; and of namespaces that they made, how many were asked for and acknowledged. */
 struct counts {
     atomic_long done, refused;
+    atomic_uint asked_for, made;
 };
 
 static struct counts *counts;
@@ -112,10 +115,14 @@ static inline uint32_t chance(uint32_t below)
     return (uint32_t)(chance_state >> 16) % below;
 }
 
+/* In which namespace this process is, by a word that no other one of the container has. */
+enum { WORD = 64 };
+static char where[WORD] = "outer";
+
 /* A user message that says truly who sends it, padded to a length. */
 static inline size_t truth(char *text, size_t room, size_t length)
 {
-    int written = snprintf(text, room, "op=evil mark=evil-%s inner=%d truth=%d ", attack, getpid(), getuid());
+    int written = snprintf(text, room, "op=evil mark=evil-%s inner=%d truth=%d where=%s ", attack, getpid(), getuid(), where);
     size_t size = (size_t)written;
     if (size < length && length < room) {
         memset(text + size, 'x', length - size);
@@ -132,21 +139,32 @@ static inline int told_truth(int fd)
     return asked(fd, AUDIT_USER, text, size);
 }
 
-/* Runs `work` in that many processes and waits for all. */
+/* How many processes attack. */
+static int crowd_size = 1;
+
+/* Who waits for something at the end waits no longer. */
+static inline void end_in_time(void)
+{
+    long rest = (end_us - now_us()) / 1000000;
+    alarm(rest > 0 ? (unsigned)rest + 2 : 2);
+}
+
+/* Runs `work` in that many processes and waits for all, and for those that they leave behind. None may fail. */
 static inline void crowd(int processes, void (*work)(int))
 {
     uint64_t seed = chance_state;
+    crowd_size = processes;
     for (int number = 0; number < processes; number++) {
         pid_t child = fork();
         must(child >= 0, "fork");
         if (child == 0) {
-            /* Who waits for something at the end waits no longer. */
-            alarm((unsigned)((end_us - now_us()) / 1000000 + 2));
+            end_in_time();
             chance_state = seed * 0x9e3779b97f4a7c15u + (uint64_t)number * 0xd1342543de82ef95u + 1;
             work(number);
             _exit(0);
         }
     }
-    while (wait(NULL) > 0)
-        continue;
+    for (int status; wait(&status) > 0;)
+        if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+            exit(1);
 }

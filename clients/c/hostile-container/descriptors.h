@@ -83,6 +83,11 @@ static void credentials_one(int number)
     int fd = audit();
     (void)number;
     while (fd >= 0 && goes_on()) {
+        /* The first message of a socket is one like others. */
+        if (chance(8) == 0) {
+            close(fd);
+            fd = audit();
+        }
         struct {
             struct nlmsghdr header;
             char text[256];
@@ -90,7 +95,8 @@ static void credentials_one(int number)
         struct ucred lie = {1 + (pid_t)chance(chance(2) ? 30 : 4000000), chance(70000), chance(70000)};
         if (chance(4) == 0)
             lie = (struct ucred){getpid(), chance(3), 0};
-        snprintf(message.text, sizeof message.text, "op=lie mark=evil-%s said=%d saiduid=%d ", attack, lie.pid, (int)lie.uid);
+        snprintf(message.text, sizeof message.text, "op=lie mark=evil-%s said=%d saiduid=%d sent=%d sentuid=%d where=%s ", attack,
+                 lie.pid, (int)lie.uid, getpid(), (int)getuid(), where);
         message.header.nlmsg_len = (uint32_t)NLMSG_LENGTH(strlen(message.text) + 1);
         count(send_with(fd, &message, NLMSG_ALIGN(message.header.nlmsg_len), SCM_CREDENTIALS, &lie, sizeof lie) == 0);
         if (chance(16) == 0)

@@ -1,5 +1,8 @@
 /* Too much of what is allowed. */
 
+/* docs/semantics.md */
+enum { SOCKETS_OF_PROCESS = 256 };
+
 static void flood_one(int number)
 {
     int fd = audit();
@@ -18,15 +21,18 @@ static void floods(void)
 /* Takes as many as there are, and uses and gives back some. */
 static void sockets_one(int number)
 {
-    int taken[512], open = 0;
+    int taken[SOCKETS_OF_PROCESS], open = 0;
     (void)number;
     while (goes_on()) {
-        int fd = open < 512 ? audit() : -1;
+        int fd = audit();
         count(fd >= 0);
         if (fd >= 0) {
+            must(open < SOCKETS_OF_PROCESS, "no more than a process may have");
             taken[open++] = fd;
             continue;
         }
+        /* Those of the process, or of the namespace. */
+        must(errno == (open == SOCKETS_OF_PROCESS ? EMFILE : ENFILE), "a socket more than there are");
         for (int use = 0; open > 0 && use < 8; use++)
             told_truth(taken[chance((uint32_t)open)]);
         for (int back = 0; open > 0 && back < 32; back++)

@@ -2,8 +2,8 @@
 
    hostile-container ATTACK MILLISECONDS SEED
 
-   Prints how often it succeeded and how often it was refused. Every message that is true says `inner=PID truth=UID`.
-   `spin-PERCENT` is no attack, but a program that does not use audit and takes as much of the processors. */
+   Prints how often it succeeded and how often it was refused, and what it took. Every message that is true says `inner=PID
+   truth=UID where=NAMESPACE`. `ordinary-CLIENTS-RATE-US-US` is no attack, but a program that does not use audit. */
 
 #include "audit.h"
 
@@ -13,41 +13,26 @@
 #include "descriptors.h"
 #include "processes.h"
 
+#include "nesting.h"
+
 #include "names.h"
 
-/* `spin-PERCENT`: takes so much of a processor, in a process for each. */
-static int percent;
-
-static void spin_one(int number)
-{
-    enum { PERIOD_US = 10000 };
-    long share = (long)PERIOD_US * percent / 100 / sysconf(_SC_NPROCESSORS_ONLN);
-    (void)number;
-    while (goes_on()) {
-        long began = now_us();
-        while (now_us() - began < share)
-            continue;
-        count(true);
-        if (share < PERIOD_US)
-            usleep((useconds_t)(PERIOD_US - share));
-    }
-}
-
-static void spin(void)
-{
-    crowd((int)sysconf(_SC_NPROCESSORS_ONLN), spin_one);
-}
+#include "ordinary.h"
 
 int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
         void (*run)(void);
-    } attacks[] = {{"spin", spin},           {"floods", floods},   {"sockets", sockets}, {"unread-daemon", unread_daemon},
+    } attacks[] = {{"ordinary", ordinary},   {"floods", floods},   {"sockets", sockets}, {"unread-daemon", unread_daemon},
                    {"slow-receivers", slow_receivers}, {"giant-rules", giant_rules}, {"settings", settings},
                    {"passing", passing},     {"credentials", credentials}, {"tracing", tracing}, {"killing", killing},
                    {"reuse", reuse},         {"false-proc", false_proc}, {"names", bad_names},
-                   {"names-inside", bad_names_inside}};
+                   {"names-inside", bad_names_inside},
+                   {"nest-limits", nest_limits}, {"nest-crowd", nest_crowd}, {"nest-unsettled", nest_unsettled},
+                   {"nest-killed", nest_killed}, {"nest-depth", nest_depth}, {"nest-floods", nest_floods},
+                   {"nest-passing", nest_passing}, {"nest-daemons", nest_daemons}, {"nest-waited", nest_waited},
+                   {"nest-threads", nest_threads}, {"nest-lies", nest_lies}, {"fork-bomb", fork_bomb}};
     if (argc != 4) {
         fprintf(stderr, "hostile-container: say an attack, milliseconds and a seed\n");
         return 2;
@@ -57,15 +42,17 @@ int main(int argc, char **argv)
     attack = argv[1];
     end_us = now_us() + atol(argv[2]) * 1000;
     chance_state = strtoull(argv[3], NULL, 10) * 2 + 1;
-    if (sscanf(attack, "spin-%d", &percent) == 1)
-        attack = "spin";
+    bool attacks_nobody = is_ordinary(attack);
+    if (attacks_nobody)
+        attack = "ordinary";
     for (size_t each = 0; each < sizeof attacks / sizeof *attacks; each++)
         if (strcmp(attacks[each].name, attack) == 0) {
             /* One message that is true in any case, however busy the machine is. */
-            if (strcmp(attack, "spin") != 0)
+            if (!attacks_nobody)
                 must(told_truth(audit()) == 0, "a message");
             attacks[each].run();
-            printf("done=%ld refused=%ld\n", counts->done, counts->refused);
+            printf("done=%ld refused=%ld asked_for=%u made=%u", counts->done, counts->refused, counts->asked_for, counts->made);
+            print_usage();
             return 0;
         }
     fprintf(stderr, "hostile-container: there is no attack %s\n", attack);

@@ -60,10 +60,18 @@ static void speak_badly(int fd)
     static const char *const fields[] = {"acct", "exe", "hostname", "addr", "terminal", "key", "comm", "op", "data", "ses"};
     for (size_t field = 0; field < sizeof fields / sizeof *fields; field++) {
         char text[512];
-        snprintf(text, sizeof text, "mark=evil-%s inner=%d truth=%d %s=\"%s%s\" %s=%s", attack, getpid(), getuid(),
+        snprintf(text, sizeof text, "mark=evil-%s inner=%d truth=%d where=%s %s=\"%s%s\" %s=%s", attack, getpid(), getuid(), where,
                  fields[field], LINES, SEQUENCES, fields[field], LINES SEQUENCES);
         for (uint16_t type = 1100; type < 1130; type += 3)
             count(asked(fd, type, text, strlen(text) + 1) == 0);
+    }
+    /* As the supervisor says that namespaces begin and end, and who joins. */
+    static const char *const operations[] = {"start", "create", "init", "join", "stop"};
+    for (size_t each = 0; each < sizeof operations / sizeof *operations; each++) {
+        char text[512];
+        snprintf(text, sizeof text, "virt=auditns op=%s vm=\"x\" mark=evil-%s inner=%d truth=%d where=%s res=success", operations[each],
+                 attack, getpid(), getuid(), where);
+        count(asked(fd, 2500, text, strlen(text) + 1) == 0);
     }
 }
 
@@ -84,8 +92,19 @@ static void bad_names_inside(void)
     count(asked(fd, AUDIT_ADD_RULE, body, size) == 0);
     struct audit_status status = {.mask = AUDIT_STATUS_RATE_LIMIT, .rate_limit = 1000000};
     count(asked(fd, AUDIT_SET, &status, sizeof status) == 0);
+    /* So do name and executable of whoever makes a namespace inside. */
+    pid_t child = fork();
+    if (child == 0) {
+        must(create(fd) == 0, "a namespace inside");
+        speak_badly(fd);
+        while (goes_on())
+            usleep(10000);
+        _exit(0);
+    }
     while (goes_on())
         usleep(10000);
+    int ended;
+    must(waitpid(child, &ended, 0) == child && ended == 0, "whoever is in the namespace inside");
 }
 
 static void bad_names(void)

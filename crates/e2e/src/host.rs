@@ -7,12 +7,16 @@ use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::sockopt::set_socket_recv_buffer_size_force;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, netlink, recv, socket_with};
 
 use crate::process;
 
 /// Everybody who changes the kernel's audit state for a test holds this lock.
 const LOCK: &str = "/run/lock/auditns-kernel-audit.lock";
+
+/// Bytes of records that may wait to be looked at: others' programs cause some as well, and in bursts.
+const QUEUE: usize = 16 << 20;
 
 /// The kernel's audit, enabled and listened to by its multicast group until dropped. The kernel then is as a fresh one:
 /// disabled, without rules.
@@ -84,6 +88,7 @@ impl Kernel {
         let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(netlink::AUDIT))
             .expect("root may open an audit socket");
         bind(&socket, &SocketAddrNetlink::new(0, 1)).expect("root may join the audit multicast group");
+        set_socket_recv_buffer_size_force(&socket, QUEUE).expect("root may have long queues");
         auditctl(&["-b", "8192"]);
         auditctl(&["-e", "1"]);
         Self { socket, _lock: lock }

@@ -1,5 +1,5 @@
 //! Containers whose root is hostile: in a user namespace and without one, whatever it does, the audit of others, the
-//! supervisor and the kernel are as before.
+//! supervisor and the kernel are as before. For how long others wait, `hostile_latency` compares.
 //!
 //! | variable | meaning |
 //! |---|---|
@@ -8,18 +8,10 @@
 use std::sync::{Mutex, PoisonError};
 
 use auditns_e2e::container::Mode;
-use auditns_e2e::hostile::{Arena, Attack};
-
-/// What the allocator keeps of a namespace that has held all it may, in KiB: each namespace has a thread, and threads have
-/// sixteen heaps on two processors, which are used again and not given back.
-const KEPT_OF_MUCH: u64 = 64 * 1024;
-
-fn both(name: &'static str, at_least: u64) {
-    withstand(Attack { name, at_least, kept: 0 });
-}
+use auditns_e2e::hostile::{self, Arena, Attack};
 
 fn withstand(attack: Attack) {
-    // The tests measure times: one after the other.
+    // Each takes the machine for itself.
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let arena = Arena::new(attack.name);
@@ -30,79 +22,126 @@ fn withstand(attack: Attack) {
 }
 
 #[test]
-#[ignore = "compares times, which a busy machine disturbs: cargo test -p auditns-e2e --test hostile -- --ignored"]
 fn floods_of_64_processes() {
-    both("floods", 1000);
+    withstand(hostile::FLOODS);
 }
 
 #[test]
-#[ignore = "compares times, which a busy machine disturbs: cargo test -p auditns-e2e --test hostile -- --ignored"]
 fn sockets_until_there_are_no_more() {
-    both("sockets", 300);
+    withstand(hostile::SOCKETS);
 }
 
 #[test]
-#[ignore = "compares times, which a busy machine disturbs: cargo test -p auditns-e2e --test hostile -- --ignored"]
 fn an_audit_daemon_that_never_reads() {
-    both("unread-daemon", 100);
+    withstand(hostile::UNREAD_DAEMON);
 }
 
 #[test]
-#[ignore = "compares times, which a busy machine disturbs: cargo test -p auditns-e2e --test hostile -- --ignored"]
 fn answers_that_nobody_reads() {
-    withstand(Attack { name: "slow-receivers", at_least: 200, kept: KEPT_OF_MUCH });
+    withstand(hostile::SLOW_RECEIVERS);
 }
 
 #[test]
-#[ignore = "compares times, which a busy machine disturbs: cargo test -p auditns-e2e --test hostile -- --ignored"]
 fn rules_as_large_as_they_get() {
-    withstand(Attack { name: "giant-rules", at_least: 100, kept: KEPT_OF_MUCH });
+    withstand(hostile::GIANT_RULES);
 }
 
 #[test]
-#[ignore = "compares times, which a busy machine disturbs: cargo test -p auditns-e2e --test hostile -- --ignored"]
 fn settings_that_change_all_the_time() {
-    both("settings", 300);
+    withstand(hostile::SETTINGS);
 }
 
 #[test]
-#[ignore = "compares times, which a busy machine disturbs: cargo test -p auditns-e2e --test hostile -- --ignored"]
 fn sockets_that_are_copied_and_passed_around() {
-    both("passing", 100);
+    withstand(hostile::PASSING);
 }
 
 #[test]
-#[ignore = "compares times, which a busy machine disturbs: cargo test -p auditns-e2e --test hostile -- --ignored"]
 fn senders_that_lie_about_themselves() {
-    both("credentials", 1000);
+    withstand(hostile::CREDENTIALS);
 }
 
 #[test]
-#[ignore = "compares times, which a busy machine disturbs: cargo test -p auditns-e2e --test hostile -- --ignored"]
 fn callers_that_are_stopped_and_traced() {
-    both("tracing", 50);
+    withstand(hostile::TRACING);
 }
 
 #[test]
-#[ignore = "compares times, which a busy machine disturbs: cargo test -p auditns-e2e --test hostile -- --ignored"]
 fn callers_that_are_killed() {
-    both("killing", 100);
+    withstand(hostile::KILLING);
 }
 
 #[test]
-#[ignore = "compares times, which a busy machine disturbs: cargo test -p auditns-e2e --test hostile -- --ignored"]
 fn processes_with_one_number() {
-    both("reuse", 10);
+    withstand(hostile::REUSE);
 }
 
 #[test]
-#[ignore = "compares times, which a busy machine disturbs: cargo test -p auditns-e2e --test hostile -- --ignored"]
 fn mounts_over_proc() {
-    both("false-proc", 50);
+    withstand(hostile::FALSE_PROC);
 }
 
 #[test]
-#[ignore = "compares times, which a busy machine disturbs: cargo test -p auditns-e2e --test hostile -- --ignored"]
 fn names_that_are_lines_and_sequences() {
-    both("names", 80);
+    withstand(hostile::NAMES);
+}
+
+#[test]
+fn as_many_namespaces_inside_as_there_may_be() {
+    withstand(hostile::NEST_LIMITS);
+}
+
+#[test]
+fn namespaces_made_by_64_processes_at_once() {
+    withstand(hostile::NEST_CROWD);
+}
+
+#[test]
+fn processes_killed_while_they_move() {
+    withstand(hostile::NEST_KILLED);
+}
+
+#[test]
+fn namespaces_inside_each_other_as_deep_as_may_be() {
+    withstand(hostile::NEST_DEPTH);
+}
+
+#[test]
+fn floods_from_sixteen_namespaces_inside() {
+    withstand(hostile::NEST_FLOODS);
+}
+
+#[test]
+fn sockets_that_go_around_while_namespaces_are_made() {
+    withstand(hostile::NEST_PASSING);
+}
+
+#[test]
+fn an_audit_daemon_that_never_reads_in_each_namespace_inside() {
+    withstand(hostile::NEST_DAEMONS);
+}
+
+#[test]
+fn senders_that_lie_about_their_namespace() {
+    withstand(hostile::NEST_LIES);
+}
+
+#[test]
+fn members_that_end_while_they_wait() {
+    withstand(hostile::NEST_WAITED);
+}
+
+#[test]
+fn threads_that_fork_while_they_move() {
+    withstand(hostile::NEST_THREADS);
+}
+
+#[test]
+fn processes_that_end_at_once_by_thousands() {
+    withstand(hostile::FORK_BOMB);
+}
+
+#[test]
+fn namespaces_made_while_whoever_knows_tasks_is_killed() {
+    withstand(hostile::NEST_UNSETTLED);
 }

@@ -12,12 +12,14 @@ pub struct Footprint {
     threads: u64,
 }
 
-/// What a namespace may hold beyond the supervisor itself (docs/semantics.md): queued records, unread answers, rules.
-const HELD: u64 = (16 + 32 + 8) * 1024;
+/// What a namespace may hold beyond the supervisor itself (docs/semantics.md): queued records, unread answers, rules; and those
+/// inside it together, as many records and rules again.
+const HELD: u64 = (16 + 32 + 8 + 16 + 8) * 1024;
 /// It stands in a snapshot as well, in the one before, and in the making of one; and each of both has a journal.
 const MEMORY: u64 = 4 * HELD + 2 * 32 * 1024;
-/// Audit sockets of a namespace, one end with the supervisor and one with the keeper, and what is made in advance.
-const DESCRIPTORS: u64 = 2 * (4096 + 128);
+/// Audit sockets of a namespace, one end with the supervisor and one with the keeper, and what is made in advance; of each
+/// namespace inside it logs, a lock, a pid namespace with both, and those of eight processes.
+const DESCRIPTORS: u64 = 2 * (4096 + 128) + super::NESTED_MOST as u64 * (4 + 1 + 8 * 3);
 /// Calls and paths that are looked at, at a time.
 const THREADS: u64 = 64 + 16;
 
@@ -25,16 +27,14 @@ const THREADS: u64 = 64 + 16;
 const DESCRIPTORS_KEPT: u64 = 64;
 const THREADS_KEPT: u64 = 4;
 
-/// How long the processors have worked for a process and for all ended children of this one, in milliseconds.
-pub(super) fn processor_ms(pid: u32) -> u64 {
-    let ticks = |pid: &str, fields: [usize; 2]| -> u64 {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // The name, in parentheses, may hold anything; fields after it are counted from the third.
-        let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-        let words: Vec<&str> = rest.split_whitespace().collect();
-        fields.iter().filter_map(|&field| words.get(field - 3)?.parse::<u64>().ok()).sum()
-    };
-    10 * (ticks(&pid.to_string(), [14, 15]) + ticks("self", [16, 17]))
+/// How long the processors have worked for a process, in microseconds.
+pub(super) fn worked_us(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name, in parentheses, may hold anything; user and system time are the 14th and 15th field, in ticks of 10 ms.
+    let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks: u64 =
+        rest.split_whitespace().skip(11).take(2).filter_map(|word| word.parse::<u64>().ok()).sum();
+    10_000 * ticks
 }
 
 fn entries(path: &str) -> u64 {

@@ -1,4 +1,4 @@
-//! What the quiet client waits for.
+//! What the quiet client waits for, and who is to blame.
 
 use std::fmt;
 use std::fs;
@@ -63,13 +63,53 @@ impl Times {
 
 impl fmt::Display for Times {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{:.2} ms ({} messages)", self.p99.as_secs_f64() * 1e3, self.count())
+        write!(out, "{:.2} ms", self.p99.as_secs_f64() * 1e3)
+    }
+}
+
+/// One after the other, in the same minute.
+#[derive(Debug, Clone)]
+pub(super) struct Turn {
+    pub(super) quiet: Times,
+    pub(super) attack: Times,
+    /// Beside a program that takes as much of the processors and is not served by auditns.
+    pub(super) ordinary: Times,
+}
+
+/// So often as long may the quiet client wait.
+const ALLOWED: f64 = 2.0;
+
+impl Turn {
+    /// How much longer the quiet client waits for an attack than for anything else that takes as much of the machine.
+    fn ratio(&self) -> f64 {
+        let otherwise = self.quiet.p99.max(self.ordinary.p99);
+        self.attack.p99.as_secs_f64() / otherwise.as_secs_f64().max(1e-6)
+    }
+}
+
+/// The turn in the middle of all, by how much longer the quiet client waited: a machine that does something else for a moment
+/// spoils one turn, an attack that holds somebody up spoils all.
+pub(super) fn middle(turns: &[Turn]) -> f64 {
+    let mut ratios: Vec<f64> = turns.iter().map(Turn::ratio).collect();
+    ratios.sort_by(f64::total_cmp);
+    ratios.get(ratios.len() / 2).copied().unwrap_or(f64::INFINITY)
+}
+
+/// Whether nobody is held up.
+pub(super) fn is_fair(turns: &[Turn]) -> bool {
+    middle(turns) <= ALLOWED
+}
+
+impl fmt::Display for Turn {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { quiet, attack, ordinary } = self;
+        write!(out, "quiet {quiet}, attack {attack}, ordinary load {ordinary}, ratio {:.2}", self.ratio())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Times;
+    use super::{Times, Turn, is_fair, middle};
     use std::time::Duration;
 
     #[test]
@@ -77,5 +117,21 @@ mod tests {
         let times = Times::new((0..200).map(|number| (number, u64::try_from(number).unwrap())).collect());
         assert_eq!(times.p99, Duration::from_micros(198));
         assert_eq!(times.between(0, 100).p99, Duration::from_micros(99));
+    }
+
+    fn turn([quiet, attack, ordinary]: [u64; 3]) -> Turn {
+        let times = |us| Times::new(vec![(0, us)]);
+        Turn { quiet: times(quiet), attack: times(attack), ordinary: times(ordinary) }
+    }
+
+    #[test]
+    fn most_turns_decide() {
+        let turns = |all: &[[u64; 3]]| all.iter().copied().map(turn).collect::<Vec<_>>();
+        assert!(!is_fair(&[]));
+        // Processors that are busy are nobody's fault; being held up is, also beside a good turn.
+        assert!(is_fair(&turns(&[[100, 900, 500], [100, 1000, 500], [100, 9000, 500]])));
+        assert!(!is_fair(&turns(&[[100, 900, 500], [100, 1001, 500], [100, 9000, 500]])));
+        assert!(is_fair(&turns(&[[100, 200, 10]])) && !is_fair(&turns(&[[100, 201, 10]])));
+        assert!((middle(&turns(&[[100, 300, 10]])) - 3.0).abs() < 1e-9);
     }
 }

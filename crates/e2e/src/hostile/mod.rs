@@ -3,17 +3,23 @@
 //! An [`Arena`] is a supervisor with a quiet client in a namespace of its own, and the kernel's audit, which is watched.
 //! Attacks are those of `clients/c/hostile-container`.
 
+mod attack;
 mod footprint;
 mod latency;
+mod load;
 mod records;
+mod watch;
+mod whereabouts;
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::process::{Signal, kill_process};
 
 use crate::clients::Client;
 use crate::container::Mode;
@@ -22,31 +28,34 @@ use crate::process::{self, Finished, Running, until};
 use crate::supervised::Supervisor;
 use crate::workdir;
 
+pub use attack::*;
 pub use footprint::Footprint;
 pub use latency::Times;
-use records::Processes;
+use latency::Turn;
+use load::{Ordinary, Work};
+use watch::{Watch, lookers};
 
 const SOON: Duration = Duration::from_secs(20);
 /// How long an attack goes on, and how long the quiet client is looked at before and during it.
 const WINDOW: Duration = Duration::from_secs(1);
 /// The namespace of the quiet client.
 const QUIET: &str = "quiet";
-/// The machine is shared: of several rounds, the best one counts.
-const ROUNDS: u32 = 3;
+/// How often attack and ordinary load take turns where their times are compared.
+const TURNS: usize = 5;
+/// How often the supervisor and its namespaces are looked at during an attack.
+const LOOK: Duration = Duration::from_millis(100);
+/// For how long a supervisor is held up on purpose, in one of twenty times that.
+const HELD_UP: Duration = Duration::from_millis(5);
+
+/// Namespaces that may be inside that of a container, how deep, and what each has of the limit of the one around it.
+const NESTED_MOST: usize = 16;
+const NESTED_DEEPEST: usize = 4;
+const POLICY: &str =
+    "[defaults]\nnested-namespaces = 16\nnested-depth = 4\nnested-share = 50\nlog-size = \"1G\"\n";
+const BACKLOG_LIMIT: u64 = 64;
 
 /// What an allocator keeps of ordinary work, in KiB.
 const KEPT: u64 = 12 * 1024;
-
-/// One kind of attack.
-#[derive(Debug, Clone, Copy)]
-pub struct Attack {
-    /// As `hostile-container` knows it.
-    pub name: &'static str,
-    /// So often must it succeed, or it has shown nothing.
-    pub at_least: u64,
-    /// What the supervisor's allocator may keep after each, in KiB.
-    pub kept: u64,
-}
 
 /// A supervisor, a quiet client, and the kernel's audit.
 #[derive(Debug)]
@@ -60,7 +69,8 @@ pub struct Arena {
     kernel_before: (Vec<String>, BTreeSet<String>),
     serving: u32,
     start: Footprint,
-    attacks: Cell<u64>,
+    attacks: Cell<u32>,
+    kills: Cell<usize>,
 }
 
 /// What the kernel's audit says of itself, without what grows by others' records; the losses have to stay as well.
@@ -95,7 +105,7 @@ impl Arena {
         let given = std::env::var("AUDITNS_HOSTILE_SEED").ok().and_then(|text| text.parse().ok());
         let seed = given.unwrap_or(time.subsec_nanos());
         println!("AUDITNS_HOSTILE_SEED={seed}");
-        let supervisor = Supervisor::start(name);
+        let supervisor = Supervisor::start_with_policy(name, POLICY);
         let folder = supervisor.dir().folder("quiet");
         let times = folder.join("times");
         let mut command = supervisor.namespace(QUIET);
@@ -103,7 +113,9 @@ impl Arena {
         let quiet = Some(Running::start(&mut command));
         assert!(until(SOON, || Times::read(&times).count() > 100), "the quiet client does not begin");
         let serving = serving(&supervisor);
-        let start = Footprint::of(&[serving, supervisor.keeper()]);
+        let is_exact = || process::must(supervisor.auditns("show").arg(QUIET), SOON).contains("exact");
+        assert!(until(SOON, is_exact), "the kernel does not tell which task is where, which this needs");
+        let start = Footprint::of(&[&[serving, supervisor.keeper()], &lookers(serving)[..]].concat());
         let program = Client::new("c/hostile-container").build();
         Self {
             supervisor,
@@ -116,6 +128,7 @@ impl Arena {
             serving,
             start,
             attacks: Cell::new(0),
+            kills: Cell::new(0),
         }
     }
 
@@ -124,97 +137,126 @@ impl Arena {
     /// # Panics
     /// When something does not hold.
     pub fn withstand(&self, attack: Attack, mode: Mode) {
-        let mut seen = Vec::new();
-        let (mut well_during, mut well_after) = (false, false);
-        for round in 0..ROUNDS {
-            let quiet = self.quiet_times(|| std::thread::sleep(WINDOW));
-            let (during, percent) = self.attack(attack, mode, round);
-            let after = self.quiet_times(|| std::thread::sleep(WINDOW / 2));
-            let control = self.quiet_times(|| self.control(percent, mode));
-            seen.push(format!(
-                "quiet {quiet}, during {during}, after {after}, control with {percent} % of a processor {control}"
-            ));
-            let bound = quiet.p99.max(control.p99) * 2;
-            well_during |= during.p99 <= bound;
-            well_after |= after.p99 <= bound;
-            if well_during && well_after {
-                println!("{} {}: {}", attack.name, mode.name(), seen.join("; "));
-                return;
+        self.attack(attack, mode, &mut |_| {});
+    }
+
+    /// Lets a container attack in turns with a program that is no attack and takes as much of the processors, and compares for
+    /// how long the quiet client waits. Checks everything else as well.
+    ///
+    /// # Panics
+    /// When the quiet client waits more than twice as long for the attack, or something else does not hold.
+    pub fn compare(&self, attack: Attack, mode: Mode) {
+        let turns = self.turns(attack, mode, &mut |_| {});
+        assert!(latency::is_fair(&turns), "{} {}: {:.2}", attack.name, mode.name(), latency::middle(&turns));
+    }
+
+    /// As [`Arena::compare`], with a supervisor that is held up on purpose while the attack goes on.
+    ///
+    /// # Panics
+    /// When that is not seen, or something else does not hold.
+    pub fn compare_held_up(&self, attack: Attack, mode: Mode) {
+        let serving = self.supervisor.answering();
+        let mut hold_up = |time: Duration| {
+            let until = Instant::now() + time;
+            while Instant::now() < until {
+                kill_process(serving, Signal::STOP).expect("the supervisor is there");
+                std::thread::sleep(HELD_UP);
+                kill_process(serving, Signal::CONT).expect("the supervisor is there");
+                std::thread::sleep(HELD_UP * 20);
+            }
+        };
+        let turns = self.turns(attack, mode, &mut hold_up);
+        assert!(!latency::is_fair(&turns), "{} {}: {:.2}", attack.name, mode.name(), latency::middle(&turns));
+    }
+
+    fn turns(&self, attack: Attack, mode: Mode, meanwhile: &mut dyn FnMut(Duration)) -> Vec<Turn> {
+        let (_, work) = self.attack(attack, mode, meanwhile);
+        let mut ordinary = Ordinary::like(&work);
+        let mut turns = Vec::new();
+        // Once more, to learn what the ordinary load takes by itself.
+        for number in 0..=TURNS {
+            let ((), quiet) = self.quiet_times(|| std::thread::sleep(WINDOW / 2));
+            let (attacked, work) = self.attack(attack, mode, meanwhile);
+            let ((took, answered), beside) = self.quiet_times(|| self.ordinary(&ordinary, mode));
+            let turn = Turn { quiet, attack: attacked, ordinary: beside };
+            println!("{} {}: {turn}; {work}; ordinary load {took}", attack.name, mode.name());
+            ordinary = Ordinary::like(&work).corrected(&ordinary, &took, answered);
+            if number > 0 {
+                turns.push(turn);
             }
         }
-        panic!(
-            "{} {}: in none of {ROUNDS} rounds is the quiet client's p99 within twice that of the control: {}",
-            attack.name,
-            mode.name(),
-            seen.join("; ")
-        );
+        println!("{} {}: in the middle {:.2}", attack.name, mode.name(), latency::middle(&turns));
+        turns
     }
 
-    fn quiet_times(&self, meanwhile: impl FnOnce()) -> Times {
+    fn quiet_times<T>(&self, meanwhile: impl FnOnce() -> T) -> (T, Times) {
         let from = latency::now_us();
-        meanwhile();
-        Times::read(&self.times).between(from, latency::now_us())
+        let result = meanwhile();
+        (result, Times::read(&self.times).between(from, latency::now_us()))
     }
 
-    /// What the attack is called in its namespace.
-    fn words(&self, attack: &str, mode: Mode, round: u32) -> Vec<OsString> {
+    /// What is run in a container of its own.
+    fn words(&self, attack: &str, mode: Mode) -> Vec<OsString> {
         let mut words = vec![workdir::package().join("scripts/hostile-enter.sh").into(), mode.name().into()];
         words.extend(self.program.iter().cloned());
-        let seed = self.seed.wrapping_add(round);
+        let seed = self.seed.wrapping_add(self.attacks.get());
         words.extend([attack.into(), WINDOW.as_millis().to_string().into(), seed.to_string().into()]);
         words
     }
 
-    /// A program that takes as much of the processors without audit.
-    fn control(&self, percent: u64, mode: Mode) {
-        let words = self.words(&format!("spin-{percent}"), mode, 0);
-        process::must(Command::new(&words[0]).args(&words[1..]), SOON);
+    /// A program that takes as much of the processors without audit, and how many requests it answered.
+    fn ordinary(&self, load: &Ordinary, mode: Mode) -> (Work, u64) {
+        let words = self.words(&load.name(), mode);
+        let from = latency::now_us();
+        let said = process::must(Command::new(&words[0]).args(&words[1..]), SOON);
+        (Said::new(&said).work(0, latency::now_us() - from), Said::new(&said).number("done"))
     }
 
-    fn attack(&self, attack: Attack, mode: Mode, round: u32) -> (Times, u64) {
-        let name = format!("{}-{}-{round}", attack.name, mode.name());
-        self.attacks.set(self.attacks.get() + 1);
+    fn attack(&self, attack: Attack, mode: Mode, meanwhile: &mut dyn FnMut(Duration)) -> (Times, Work) {
+        let count = self.attacks.get();
+        self.attacks.set(count + 1);
+        let name = format!("{}-{}-{count}", attack.name, mode.name());
         let before = self.settings();
         let mut command = self.supervisor.namespace(&name);
-        let used_before = footprint::processor_ms(self.serving);
+        let worked_before = footprint::worked_us(self.serving);
         let from = latency::now_us();
-        let mut running = Running::start(command.args(self.words(attack.name, mode, round)));
-        let mut most = self.start;
-        let mut processes = Processes::default();
-        let mut number = None;
+        let mut running = Running::start(command.args(self.words(attack.name, mode)));
+        let mut watch = Watch::new(self, &name, attack);
         while running.is_running() {
-            processes.look(running.pid());
-            self.expect_silent_kernel(&name);
-            most = most.most(Footprint::of(&[self.serving, self.supervisor.keeper()]));
-            number = number.or_else(|| self.supervisor.shown_if_there(&name, "contid"));
-            std::thread::sleep(Duration::from_millis(100));
+            watch.look(running.pid());
+            meanwhile(LOOK);
+            std::thread::sleep(LOOK);
         }
-        let to = latency::now_us();
-        let during = Times::read(&self.times).between(from, to);
+        let time = latency::now_us() - from;
+        let times = Times::read(&self.times).between(from, from + time);
         let finished = running.finish_within(SOON);
-        let used = footprint::processor_ms(self.serving).saturating_sub(used_before);
-        let percent = used * 100_000 / u64::try_from(to - from).unwrap_or(u64::MAX).max(1);
-        self.expect_done(attack, &finished);
-        most.expect_bounded(self.start, KEPT + attack.kept * (self.attacks.get() - 1));
+        let service_us = footprint::worked_us(self.serving).saturating_sub(worked_before);
+        let said = self.expect_done(attack, &finished);
+        let contid = watch.finish(count);
         self.expect_as_before(attack);
         assert_eq!(self.settings(), before, "{name}: the settings of another namespace");
-        let number = number.unwrap_or_else(|| panic!("{name} was never shown: {}", finished.report()));
-        records::expect_own(&self.supervisor, &name, number, mode, &processes);
+        let inside = records::expect_own(&self.supervisor, &name, contid, mode, watch.processes());
+        let inside = u64::try_from(inside).unwrap_or(u64::MAX);
+        assert!(
+            (said.number("made").max(attack.made)..=said.number("asked_for")).contains(&inside),
+            "{name}: {inside} namespaces inside: {}",
+            finished.report()
+        );
         self.expect_no_trace(&name);
-        println!("{name}: {}, at most {most}", finished.stdout.trim());
-        (during, percent)
+        println!("{name}: {}, {inside} namespaces inside, {watch}", finished.stdout.trim());
+        (times, said.work(service_us, time))
     }
 
-    fn expect_done(&self, attack: Attack, finished: &Finished) {
-        let done =
-            finished.stdout.split_whitespace().find_map(|word| word.strip_prefix("done=")?.parse().ok());
+    fn expect_done(&self, attack: Attack, finished: &Finished) -> Said {
+        let said = Said::new(&finished.stdout);
         assert_eq!(finished.code(), Some(0), "seed {}: {}", self.seed, finished.report());
         assert!(
-            done >= Some(attack.at_least),
+            said.number("done") >= attack.at_least,
             "seed {}, too little to show anything: {}",
             self.seed,
             finished.report()
         );
+        said
     }
 
     /// What the quiet namespace has set, as the host sees it.
@@ -224,15 +266,22 @@ impl Arena {
         keys.iter().map(|key| self.supervisor.shown(QUIET, key)).collect()
     }
 
+    /// Those of ours.
+    fn processes(&self) -> Vec<u32> {
+        let mut all = vec![self.serving, self.supervisor.keeper()];
+        all.extend(lookers(self.serving));
+        all
+    }
+
     /// The supervisor is the same, and as small as it was.
     fn expect_as_before(&self, attack: Attack) {
         assert_eq!(serving(&self.supervisor), self.serving, "the supervisor was replaced");
         assert_eq!(self.supervisor.shown(QUIET, "restarts"), 0, "the supervisor was replaced");
         let mut last = String::new();
         let near = until(SOON, || {
-            let now = Footprint::of(&[self.serving, self.supervisor.keeper()]);
+            let now = Footprint::of(&self.processes());
             last = format!("{now}, at the start {}", self.start);
-            now.is_near(self.start, KEPT + attack.kept * self.attacks.get())
+            now.is_near(self.start, KEPT + attack.kept * u64::from(self.attacks.get()))
         });
         assert!(near, "what an attack has taken is not given back: {last}");
     }
@@ -252,9 +301,17 @@ impl Arena {
         let now = kernel_complaints();
         let new: Vec<_> = now.difference(complaints).collect();
         assert!(new.is_empty(), "{name}: in the kernel's log: {new:#?}");
-        for told in [vec!["list"], vec!["list", "--json"], vec!["show", QUIET, "--json"]] {
+        for told in
+            [&["list"][..], &["list", "--json"], &["show", QUIET, "--json"], &["events", "--ns", QUIET]]
+        {
             let text = process::must(self.supervisor.auditns(told[0]).args(&told[1..]), SOON);
             records::expect_harmless(name, &text);
+        }
+        // What the attacker said is shown, and changes no terminal.
+        let all = format!("{name}*");
+        for told in [&["events", "--ns", &all][..], &["events", "--ns", &all, "--json"]] {
+            let text = process::must(self.supervisor.auditns(told[0]).args(&told[1..]), SOON);
+            records::expect_printable(name, &text);
         }
     }
 
@@ -272,7 +329,8 @@ impl Arena {
         records::expect_quiet(&self.supervisor, QUIET, contid, pid, &finished);
         let said = self.supervisor.stop();
         records::expect_harmless("the supervisor's lines", &said.stderr);
-        assert!(!said.stderr.contains("is started again"), "{}", said.stderr);
+        let replaced = said.stderr.matches("looks at tasks has ended (").count();
+        assert_eq!(replaced, self.kills.get(), "replaced as often as killed: {}", said.stderr);
         for log in ["audit.log", "quiet/audit.log", "quiet/namespace.log"] {
             let text = fs::read(self.supervisor.logs().join(log)).expect("the log is there");
             records::expect_harmless(log, &String::from_utf8_lossy(&text));
@@ -282,4 +340,28 @@ impl Arena {
 
 fn serving(supervisor: &Supervisor) -> u32 {
     supervisor.pid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs())
+}
+
+/// What an attacker or an ordinary load said at its end: `name=number` and more of these.
+struct Said(HashMap<String, u64>);
+
+impl Said {
+    fn new(text: &str) -> Self {
+        let pairs = text.split_whitespace().filter_map(|word| word.split_once('='));
+        Self(pairs.filter_map(|(name, number)| Some((name.to_owned(), number.parse().ok()?))).collect())
+    }
+
+    fn number(&self, name: &str) -> u64 {
+        self.0.get(name).copied().unwrap_or_default()
+    }
+
+    fn work(&self, service_us: u64, time_us: i64) -> Work {
+        Work {
+            processes: self.number("processes"),
+            clients_us: self.number("worked_us"),
+            service_us,
+            requests: self.number("slept"),
+            time_us: u64::try_from(time_us).unwrap_or_default(),
+        }
+    }
 }

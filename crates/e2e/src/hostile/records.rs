@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 
+use super::whereabouts::{Place, expect_right, is_frame, places};
 use crate::container::Mode;
 use crate::log::{Log, Record};
 use crate::process::{Finished, until};
@@ -16,6 +17,11 @@ pub(super) struct Processes {
 }
 
 impl Processes {
+    /// The one that was started last.
+    pub(super) fn latest(&self) -> Option<u32> {
+        self.inside.last_key_value().map(|(pid, _)| *pid)
+    }
+
     /// Looks at what descends from this process.
     pub(super) fn look(&mut self, root: u32) {
         let mut parents = HashMap::new();
@@ -43,46 +49,73 @@ impl Processes {
     }
 }
 
-fn number<T: std::str::FromStr>(record: &Record, name: &str) -> Option<T> {
+pub(super) fn number<T: std::str::FromStr>(record: &Record, name: &str) -> Option<T> {
     record.field(name)?.parse().ok()
+}
+
+/// Checks that a text cannot change a terminal.
+pub(super) fn expect_printable(place: &str, text: &str) {
+    // C1 is two bytes of UTF-8.
+    let is_bad = |pair: &[u8]| {
+        pair[0].is_ascii_control() && pair[0] != b'\n' || pair[0] == 0xc2 && (0x80..0xa0).contains(&pair[1])
+    };
+    let bad = text.as_bytes().windows(2).find(|pair| is_bad(pair));
+    assert!(bad.is_none(), "{place}: {bad:?} in {text:?}");
+    assert!(
+        !text.lines().any(|line| line.starts_with("type=USER_LOGIN msg=audit(1.000:1)")),
+        "{place}: {text}"
+    );
 }
 
 /// Checks that a text shows nothing of an attacker's and cannot change a terminal.
 pub(super) fn expect_harmless(place: &str, text: &str) {
-    let bad = text.chars().find(|&letter| letter.is_control() && letter != '\n');
-    assert!(bad.is_none(), "{place}: {bad:?} in {text:?}");
+    expect_printable(place, text);
     for line in text.lines() {
         assert!(!line.starts_with("type=USER_LOGIN") && !line.contains("mark=evil"), "{place}: {line}");
     }
 }
 
-/// Checks the records of an attacker's namespace, in the host's view and in its own.
+/// Checks the records of an attacker's namespace and of those inside it, in the host's view and in their own. Returns how many
+/// there were inside.
 pub(super) fn expect_own(
     supervisor: &Supervisor,
     name: &str,
     contid: u64,
     mode: Mode,
     processes: &Processes,
-) {
+) -> usize {
     // Its own view is written a moment after it has ended.
-    let ended = || supervisor.shown_if_there(name, "contid").is_none();
-    assert!(until(super::SOON, ended), "{name} does not end");
-    let (log, inside) = (supervisor.log(name), supervisor.log_inside(name));
-    let path = supervisor.logs().join(name);
-    for file in ["audit.log", "namespace.log"] {
-        let bytes = fs::read(path.join(file)).expect("the log was just read");
+    assert!(
+        until(super::SOON, || supervisor.shown_if_there(name, "contid").is_none()),
+        "{name} does not end"
+    );
+    let places = places(supervisor, name);
+    let path = supervisor.logs();
+    for (place, file) in places.iter().flat_map(|place| [(place, "audit.log"), (place, "namespace.log")]) {
+        let bytes = fs::read(path.join(&place.name).join(file)).unwrap_or_default();
         let bad = bytes.iter().find(|byte| byte.is_ascii_control() && **byte != b'\n');
-        assert!(bad.is_none(), "{name}: {bad:?} in {file}");
+        assert!(bad.is_none(), "{}: {bad:?} in {file}", place.name);
     }
+    let inside = expect_right(contid, &places, &Log::read(&path.join("audit.log")));
+    let (mut confirmed, mut true_ones) = (BTreeSet::new(), 0);
+    for place in &places {
+        true_ones += expect_true(place, mode, processes, &mut confirmed);
+    }
+    assert!(true_ones > 0, "{name}: no record says who sent it");
+    println!("{name}: {true_ones} records are true, {} senders were seen by the host", confirmed.len());
+    inside
+}
+
+/// Checks that records name those who have sent them. Returns how many say who that was.
+fn expect_true(place: &Place, mode: Mode, processes: &Processes, confirmed: &mut BTreeSet<u32>) -> u64 {
+    let name = &place.name;
     // Root of the initial user namespace may be anybody.
     let range = if mode == Mode::User { mode.host_id(0)..=mode.host_id(65535) } else { 0..=u32::MAX };
-    let views: HashMap<u64, &Record> = inside.records.iter().map(|record| (record.serial, record)).collect();
-    let (mut confirmed, mut true_ones) = (BTreeSet::new(), 0);
-    for record in &log.records {
-        assert_eq!(number(record, "contid"), Some(contid), "{name}: {record:?}");
-        if record.kind == "VIRT_CONTROL" {
-            continue;
-        }
+    let stamp = |record: &Record| (record.seconds, record.millis, record.serial);
+    let views: HashMap<_, &Record> =
+        place.inside.records.iter().map(|record| (stamp(record), record)).collect();
+    let mut true_ones = 0;
+    for record in place.log.records.iter().filter(|record| !is_frame(record)) {
         if let Some(uid) = number::<u32>(record, "uid") {
             assert!(range.contains(&uid), "{name}: a user of somebody else: {record:?}");
         }
@@ -90,8 +123,9 @@ pub(super) fn expect_own(
         if record.has("op=lie ") {
             assert!(processes.inside.contains_key(&pid), "{name}: a process of somebody else: {record:?}");
         }
-        let (Some(told), Some(truth)) = (number::<u32>(record, "inner"), number::<u32>(record, "truth"))
-        else {
+        // The kernel notes who sends, whatever the sender says.
+        let says = |pid: &str, uid: &str| Some((number::<u32>(record, pid)?, number::<u32>(record, uid)?));
+        let Some((told, truth)) = says("inner", "truth").or_else(|| says("sent", "sentuid")) else {
             continue;
         };
         true_ones += 1;
@@ -100,15 +134,14 @@ pub(super) fn expect_own(
             assert_eq!(known, told, "{name}: the host knows {pid} as {known}: {record:?}");
             confirmed.insert(pid);
         }
-        if let Some(view) = views.get(&record.serial) {
+        if let Some(view) = views.get(&stamp(record)) {
             assert_eq!(number(view, "uid"), Some(truth), "{name}: {view:?}");
             // Whoever has sent and is gone can no longer be looked up (docs/limits.md).
             let shown = number::<u32>(view, "pid");
             assert!(shown == Some(told) || shown == Some(0), "{name}: {view:?}");
         }
     }
-    assert!(true_ones > 0, "{name}: no record says who sent it");
-    println!("{name}: {true_ones} records are true, {} senders were seen by the host", confirmed.len());
+    true_ones
 }
 
 /// Checks that the quiet client's namespace has its messages, each once and in order, and nothing else.
@@ -125,7 +158,7 @@ pub(super) fn expect_quiet(supervisor: &Supervisor, name: &str, contid: u64, pid
         "{name}: not every one of {sent} messages is there once"
     );
     let mut senders = BTreeSet::new();
-    for record in log.records.iter().filter(|record| record.kind != "VIRT_CONTROL") {
+    for record in log.records.iter().filter(|record| !is_frame(record)) {
         assert_eq!(number(record, "contid"), Some(contid), "{name}: {record:?}");
         assert!(record.kind == "USER" && record.has("msg='op=quiet "), "{name}: {record:?}");
         assert_eq!(number(record, "uid"), Some(0), "{name}: {record:?}");
