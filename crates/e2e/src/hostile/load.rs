@@ -27,6 +27,11 @@ impl Work {
         self.clients_us + self.service_us
     }
 
+    /// Whether it is clearly more than another one.
+    pub(super) fn is_heavier(&self, other: &Self) -> bool {
+        self.percent() > other.percent() * 5 / 4 + 10
+    }
+
     /// In percent of one processor.
     pub(super) fn percent(&self) -> u64 {
         self.total_us() * 100 / self.time_us.max(1)
@@ -102,6 +107,8 @@ mod tests {
             time_us: 500_000,
         };
         assert_eq!(work.percent(), 80);
+        let heavier = |clients_us| Work { clients_us, ..work }.is_heavier(&work);
+        assert!(!heavier(450_000) && heavier(460_000));
         let ordinary = Ordinary::like(&work);
         // 100 us a request, of which 15 are taken anyhow and a quarter is the service's.
         assert_eq!(ordinary.name(), "ordinary-64-8000-64-21");

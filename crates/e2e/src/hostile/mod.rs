@@ -42,10 +42,14 @@ const WINDOW: Duration = Duration::from_secs(1);
 const QUIET: &str = "quiet";
 /// How often attack and ordinary load take turns where their times are compared.
 const TURNS: usize = 5;
-/// How often the supervisor and its namespaces are looked at during an attack.
+/// How often the supervisor and its namespaces are looked at during an attack; and where times are compared, in all parts
+/// alike: for so few messages that looks do not count.
 const LOOK: Duration = Duration::from_millis(100);
-/// For how long a supervisor is held up on purpose, in one of twenty times that.
-const HELD_UP: Duration = Duration::from_millis(5);
+const RARE_LOOK: Duration = Duration::from_millis(400);
+/// How soon an end is noticed.
+const STEP: Duration = Duration::from_millis(5);
+/// For how long a supervisor is held up on purpose, and after four times as long again.
+const HELD_UP: Duration = Duration::from_millis(10);
 
 /// Namespaces that may be inside that of a container, how deep, and what each has of the limit of the one around it.
 const NESTED_MOST: usize = 16;
@@ -71,6 +75,8 @@ pub struct Arena {
     start: Footprint,
     attacks: Cell<u32>,
     kills: Cell<usize>,
+    /// Times are compared, so that looks must not cost much.
+    compares: Cell<bool>,
 }
 
 /// What the kernel's audit says of itself, without what grows by others' records; the losses have to stay as well.
@@ -129,6 +135,7 @@ impl Arena {
             start,
             attacks: Cell::new(0),
             kills: Cell::new(0),
+            compares: Cell::new(false),
         }
     }
 
@@ -137,7 +144,7 @@ impl Arena {
     /// # Panics
     /// When something does not hold.
     pub fn withstand(&self, attack: Attack, mode: Mode) {
-        self.attack(attack, mode, &mut |_| {});
+        self.attack(attack, mode, &mut std::thread::sleep);
     }
 
     /// Lets a container attack in turns with a program that is no attack and takes as much of the processors, and compares for
@@ -146,7 +153,7 @@ impl Arena {
     /// # Panics
     /// When the quiet client waits more than twice as long for the attack, or something else does not hold.
     pub fn compare(&self, attack: Attack, mode: Mode) {
-        let turns = self.turns(attack, mode, &mut |_| {});
+        let turns = self.turns(attack, mode, &mut std::thread::sleep);
         assert!(latency::is_fair(&turns), "{} {}: {:.2}", attack.name, mode.name(), latency::middle(&turns));
     }
 
@@ -162,7 +169,7 @@ impl Arena {
                 kill_process(serving, Signal::STOP).expect("the supervisor is there");
                 std::thread::sleep(HELD_UP);
                 kill_process(serving, Signal::CONT).expect("the supervisor is there");
-                std::thread::sleep(HELD_UP * 20);
+                std::thread::sleep(HELD_UP * 4);
             }
         };
         let turns = self.turns(attack, mode, &mut hold_up);
@@ -170,15 +177,18 @@ impl Arena {
     }
 
     fn turns(&self, attack: Attack, mode: Mode, meanwhile: &mut dyn FnMut(Duration)) -> Vec<Turn> {
+        self.compares.set(true);
         let (_, work) = self.attack(attack, mode, meanwhile);
         let mut ordinary = Ordinary::like(&work);
         let mut turns = Vec::new();
         // Once more, to learn what the ordinary load takes by itself.
         for number in 0..=TURNS {
-            let ((), quiet) = self.quiet_times(|| std::thread::sleep(WINDOW / 2));
+            let ((), quiet) = self.quiet_times(|| self.watched(|time| time < WINDOW / 2));
             let (attacked, work) = self.attack(attack, mode, meanwhile);
             let ((took, answered), beside) = self.quiet_times(|| self.ordinary(&ordinary, mode));
-            let turn = Turn { quiet, attack: attacked, ordinary: beside };
+            // What takes more of the machine is no excuse.
+            let ordinary_times = if took.is_heavier(&work) { quiet.clone() } else { beside };
+            let turn = Turn { quiet, attack: attacked, ordinary: ordinary_times };
             println!("{} {}: {turn}; {work}; ordinary load {took}", attack.name, mode.name());
             ordinary = Ordinary::like(&work).corrected(&ordinary, &took, answered);
             if number > 0 {
@@ -208,8 +218,27 @@ impl Arena {
     fn ordinary(&self, load: &Ordinary, mode: Mode) -> (Work, u64) {
         let words = self.words(&load.name(), mode);
         let from = latency::now_us();
-        let said = process::must(Command::new(&words[0]).args(&words[1..]), SOON);
-        (Said::new(&said).work(0, latency::now_us() - from), Said::new(&said).number("done"))
+        let mut running = Running::start(Command::new(&words[0]).args(&words[1..]));
+        self.watched(|_| running.is_running());
+        let finished = running.finish_within(SOON);
+        assert_eq!(finished.code(), Some(0), "{}", finished.report());
+        let said = Said::new(&finished.stdout);
+        (said.work(0, latency::now_us() - from), said.number("done"))
+    }
+
+    /// Looks as often and at as much as during an attack that is compared, while that is so.
+    fn watched(&self, mut goes_on: impl FnMut(Duration) -> bool) {
+        let begun = Instant::now();
+        let mut watch = Watch::of_nobody(self);
+        while goes_on(begun.elapsed()) {
+            watch.look_when_due(u32::MAX);
+            std::thread::sleep(STEP);
+        }
+    }
+
+    /// Between two looks.
+    fn pause(&self) -> Duration {
+        if self.compares.get() { RARE_LOOK } else { LOOK }
     }
 
     fn attack(&self, attack: Attack, mode: Mode, meanwhile: &mut dyn FnMut(Duration)) -> (Times, Work) {
@@ -223,9 +252,8 @@ impl Arena {
         let mut running = Running::start(command.args(self.words(attack.name, mode)));
         let mut watch = Watch::new(self, &name, attack);
         while running.is_running() {
-            watch.look(running.pid());
-            meanwhile(LOOK);
-            std::thread::sleep(LOOK);
+            watch.look_when_due(running.pid());
+            meanwhile(STEP);
         }
         let time = latency::now_us() - from;
         let times = Times::read(&self.times).between(from, from + time);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -19,6 +20,7 @@ pub(super) struct Watch<'a> {
     most: Footprint,
     contid: Option<u64>,
     looks: usize,
+    due: Instant,
     /// Most namespaces inside that of the attacker at once, and the deepest.
     inside: usize,
     deepest: usize,
@@ -59,22 +61,39 @@ impl<'a> Watch<'a> {
             most: arena.start,
             contid: None,
             looks: 0,
+            due: Instant::now(),
             inside: 0,
             deepest: 0,
         }
+    }
+
+    /// Of no attack.
+    pub(super) fn of_nobody(arena: &'a Arena) -> Self {
+        Self { contid: Some(0), ..Self::new(arena, "nobody", super::FLOODS) }
     }
 
     pub(super) fn processes(&self) -> &Processes {
         &self.processes
     }
 
-    /// Looks at everything once. `root` is the process that the attacker's descend from.
-    pub(super) fn look(&mut self, root: u32) {
+    /// Looks at everything if it is time to. `root` is the process that the attacker's descend from.
+    pub(super) fn look_when_due(&mut self, root: u32) {
+        if self.due <= Instant::now() {
+            self.look(root);
+            self.due = Instant::now() + self.arena.pause();
+        }
+    }
+
+    fn look(&mut self, root: u32) {
         self.processes.look(root);
         self.arena.expect_silent_kernel(self.name);
         self.most = self.most.most(Footprint::of(&self.arena.processes()));
-        let quiet = self.look_at_namespaces();
-        self.look_at_processes(quiet);
+        if self.arena.compares.get() {
+            self.contid = self.contid.or_else(|| self.arena.supervisor.shown_if_there(self.name, "contid"));
+        } else {
+            let quiet = self.look_at_namespaces();
+            self.look_at_processes(quiet);
+        }
         // In time for it to come back and be killed once more.
         if self.attack.kills_membership && self.looks % 4 == 1 {
             self.kill_membership();
@@ -148,7 +167,7 @@ impl<'a> Watch<'a> {
         let Attack { at_once, depth, kept, .. } = self.attack;
         self.most.expect_bounded(self.arena.start, KEPT + kept * u64::from(before));
         assert!(
-            self.inside >= at_once && self.deepest >= depth,
+            self.arena.compares.get() || self.inside >= at_once && self.deepest >= depth,
             "{}, too little to show anything: {self}",
             self.name
         );
