@@ -183,7 +183,8 @@ static void nest_killed_one(int number)
     inherited = audit();
     while (goes_on()) {
         pid_t child = apart(speak_on, may_not);
-        usleep(chance(5000));
+        /* Where others keep the processors busy, a move begins late. */
+        usleep(chance(chance(2) ? 5000 : 60000));
         count(kill(child, SIGKILL) == 0);
         joined(child);
     }

@@ -68,7 +68,7 @@ pub const NEST_LIMITS: Attack =
 /// 64 processes make them at once and end.
 pub const NEST_CROWD: Attack = Attack::nested("nest-crowd", 16, 16);
 /// Processes are killed while they move.
-pub const NEST_KILLED: Attack = Attack::nested("nest-killed", 100, 2);
+pub const NEST_KILLED: Attack = Attack::nested("nest-killed", 50, 2);
 /// One inside the other.
 pub const NEST_DEPTH: Attack = Attack {
     at_once: super::NESTED_DEEPEST,

@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::records::{self, Processes};
-use super::{Arena, Attack, BACKLOG_LIMIT, Footprint, KEPT, NESTED_DEEPEST, NESTED_MOST, QUIET, SOON};
+use super::{Arena, Attack, BACKLOG_LIMIT, Footprint, NESTED_DEEPEST, NESTED_MOST, QUIET, SOON, kept};
 use crate::process;
 
 /// What was seen during one attack.
@@ -164,8 +164,8 @@ impl<'a> Watch<'a> {
 
     /// Checks what was seen in all, and returns the number of the attacker's namespace. So many attacks were there before.
     pub(super) fn finish(&self, before: u32) -> u64 {
-        let Attack { at_once, depth, kept, .. } = self.attack;
-        self.most.expect_bounded(self.arena.start, KEPT + kept * u64::from(before));
+        let Attack { at_once, depth, .. } = self.attack;
+        self.most.expect_bounded(self.arena.start, kept(self.attack, before));
         assert!(
             self.arena.compares.get() || self.inside >= at_once && self.deepest >= depth,
             "{}, too little to show anything: {self}",
