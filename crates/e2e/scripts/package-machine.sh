@@ -100,8 +100,8 @@ inside() {
     fact web "$(cat "$out/web")"
     fact logged "$(cat /var/log/auditns/web/audit.log* | grep -o 'mark=web-[0-9]*' | sort -u | wc -l)"
     fact lines "$(cat /var/log/auditns/web/audit.log* | grep -c 'mark=web-')"
-    # The three sockets on which it listens stay.
-    comes forgotten 10 bash -c '[ "$(systemctl show --property=NFileDescriptorStore --value auditns.service)" = 3 ]'
+    # The three sockets on which it listens stay, and what the files of login uids hang on.
+    comes forgotten 10 bash -c '[ "$(systemctl show --property=NFileDescriptorStore --value auditns.service)" = 5 ]'
 
     member left
     step remove dpkg -r auditns
