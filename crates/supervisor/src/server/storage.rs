@@ -4,7 +4,7 @@ use crate::forward::Forwarder;
 use crate::keeping::{Keeping, Kind};
 use crate::log::{HostLog, LogFile, Rotation};
 use crate::observer::{Event, Observer};
-use crate::state::{Entry, Journal, Log, Write};
+use crate::state::{Entry, Journal, Log, Write, is_after};
 use auditns_core::Action;
 use auditns_sys::clock;
 use auditns_wire::Errno;
@@ -315,11 +315,6 @@ fn lines<'a>(log: Log, actions: impl Iterator<Item = &'a Action>) -> impl Iterat
 fn push_line(piece: &mut String, text: &str) {
     piece.push_str(text);
     piece.push('\n');
-}
-
-/// Serial numbers begin again after the highest one.
-pub(crate) fn is_after(serial: u32, other: u32) -> bool {
-    serial.wrapping_sub(other).cast_signed() > 0
 }
 
 #[cfg(test)]

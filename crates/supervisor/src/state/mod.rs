@@ -20,7 +20,7 @@ pub(crate) use entry::{
 };
 pub(crate) use journal::{Journal, Kept, KeptMessage, Log, Write};
 pub(crate) use layout::MESSAGE;
-pub(crate) use replay::{Doubt, LostAnswer, Replayed, replay, snapshot};
+pub(crate) use replay::{Doubt, LostAnswer, Replayed, is_after, replay, snapshot};
 
 use auditns_sys::shared::SharedMemory;
 use std::io;

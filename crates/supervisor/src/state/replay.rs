@@ -3,7 +3,6 @@
 use super::answers::LeftAnswer;
 use super::entry::{ConnectionState, Frame, NestedState, OwnedEntry};
 use super::journal::{self, Kept, Log, Write};
-use crate::server::storage::is_after;
 use auditns_core::{Action, EndpointId, Family, Input, Now, OwnedInput};
 use std::collections::BTreeMap;
 use std::io;
@@ -112,6 +111,11 @@ pub(crate) fn replay(kept: &Kept) -> io::Result<(Family, Replayed)> {
     unstored.retain(|state| is_left(&family, &replayed, state.contid));
     replayed.unstored = unstored;
     Ok((family, replayed))
+}
+
+/// Serial numbers begin again after the highest one.
+pub(crate) fn is_after(serial: u32, other: u32) -> bool {
+    serial.wrapping_sub(other).cast_signed() > 0
 }
 
 /// Whether something of a nested namespace is left to be done.
