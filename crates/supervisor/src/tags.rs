@@ -6,7 +6,6 @@ use auditns_core::ProcessId;
 use rustix::io::Errno;
 use std::fmt::Debug;
 use std::io;
-use std::time::Duration;
 
 /// Whoever knows in which namespace tasks are, and moves them.
 pub(crate) trait TaskTags: Debug + Send + Sync {
@@ -14,7 +13,7 @@ pub(crate) trait TaskTags: Debug + Send + Sync {
     fn moves_tasks(&self) -> bool;
 
     /// Waits where it has just been started.
-    fn wait_if_awaited(&self, _longest: Duration) {}
+    fn wait_if_awaited(&self) {}
 
     /// The namespace that a task is in: the one that it was moved to, or whose filter it is below. `None` if it is in none.
     ///
@@ -38,8 +37,8 @@ impl TaskTags for Membership {
         self.is_exact()
     }
 
-    fn wait_if_awaited(&self, longest: Duration) {
-        Membership::wait_if_awaited(self, longest);
+    fn wait_if_awaited(&self) {
+        Membership::wait_if_awaited(self);
     }
 
     fn namespace_of(&self, task: u32) -> io::Result<Option<u64>> {

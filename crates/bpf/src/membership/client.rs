@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 /// How long whoever asks waits for the answer.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long whoever needs a process that has just been started waits for it: it takes some 100 ms to load programs.
+const UNTIL_BEGUN: Duration = Duration::from_secs(1);
 /// What is waited between two looks whether the process serves.
 const LOOK: Duration = Duration::from_millis(5);
 /// Most questions that wait for their answer.
@@ -147,8 +149,8 @@ impl Membership {
 
     /// Waits if the kernel cannot be asked yet, because the process that does it has just been started; not where it has ended
     /// or there is none.
-    pub fn wait_if_awaited(&self, longest: Duration) {
-        let until = Instant::now() + longest;
+    pub fn wait_if_awaited(&self) {
+        let until = Instant::now() + UNTIL_BEGUN;
         let is_awaited = || {
             let state = self.lock();
             state.unavailable.is_some() && !state.lost

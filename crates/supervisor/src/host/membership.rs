@@ -12,13 +12,9 @@ use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 /// Most processes that are listed.
 const PROCESSES_MAX: usize = 1 << 16;
-
-/// How long whoever asks about a task waits for the process that knows tasks, if that has just been started.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the kernel says of a task.
 enum ByKernel {
@@ -40,7 +36,7 @@ impl<'s> Members<'s> {
     /// Nothing is looked at before it is needed. To be called before namespaces are described: these tell whoever knows tasks of
     /// their listeners, who is waited for if he has just been started.
     pub(super) fn now(shared: &'s Shared) -> Members<'s> {
-        shared.surroundings.membership.wait_if_awaited(PATIENCE);
+        shared.surroundings.membership.wait_if_awaited();
         Members { shared, counts: OnceCell::new(), processes: OnceCell::new() }
     }
 

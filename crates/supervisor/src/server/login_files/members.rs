@@ -7,10 +7,6 @@ use auditns_bpf::{Start, Tag};
 use auditns_core::{Input, Login, LoginSource, ProcessId, Sender};
 use auditns_sys::identity::process::start_time;
 use auditns_wire::record::{Ids, Viewed};
-use std::time::Duration;
-
-/// How long a login waits for whoever has the kernel keep it, where he has just been started.
-const AT_THE_BEGINNING: Duration = Duration::from_secs(1);
 
 impl Server<'_> {
     /// Whether a task is a member of the namespace. Of those in nested namespaces the caller knows.
@@ -76,7 +72,7 @@ impl Server<'_> {
 
     /// Does what [`auditns_core::Action::KeepLogin`] asks for. Where the kernel keeps nothing, descent tells.
     pub(in crate::server) fn keep_login(&self, task: ProcessId, login: Login) {
-        self.membership.wait_if_awaited(AT_THE_BEGINNING);
+        self.membership.wait_if_awaited();
         let kept = auditns_bpf::Login { loginuid: login.auid.host, sessionid: login.ses };
         let _ = self.membership.set_login(task.pid, Start::Ticks(ticks(task.started)), Some(kept));
     }

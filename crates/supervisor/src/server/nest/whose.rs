@@ -17,8 +17,6 @@ use std::time::{Duration, Instant};
 
 /// How long whoever knows the tasks of the host is waited for, and how often it is looked.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a message waits for it where it has never been there: it takes some 100 ms to load programs.
-const AT_THE_BEGINNING: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(10);
 
 /// In which namespace somebody is.
@@ -90,7 +88,7 @@ impl Server<'_> {
     /// Waits for whoever moves tasks, where that was there already: for this supervisor or for one before it.
     pub(in crate::server) fn wait_for_mover(&mut self) {
         let Some(nesting) = &self.nest.nesting else { return };
-        nesting.tags.wait_if_awaited(AT_THE_BEGINNING);
+        nesting.tags.wait_if_awaited();
         let was_there = self.nest.was_there || self.origin.served_before > 0;
         let until = Instant::now() + PATIENCE;
         while was_there && !self.nest.gave_up && !nesting.tags.moves_tasks() {
