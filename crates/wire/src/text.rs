@@ -24,24 +24,39 @@ pub fn untrusted(bytes: &[u8]) -> String {
 /// `x` and two hexadecimal digits, so that the escape can be undone and ordinary backslashes stay readable.
 pub fn escape(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
+    escape_into(bytes, &mut text);
+    text
+}
+
+/// Appends what [`escape`] makes of bytes.
+pub(crate) fn escape_into(bytes: &[u8], text: &mut String) {
     // Nearly all of nearly every text.
-    let plain = |byte: &u8| (0x20..=0x7e).contains(byte) && *byte != b'\\';
-    let mut at = bytes.iter().position(|byte| !plain(byte)).unwrap_or(bytes.len());
+    let mut at = plain_length(bytes);
     text.push_str(str::from_utf8(&bytes[..at]).unwrap_or_default());
     for chunk in bytes[at..].utf8_chunks() {
         for character in chunk.valid().chars() {
             let length = character.len_utf8();
             if is_hostile(character) || (character == '\\' && looks_like_escape(&bytes[at..])) {
-                hex_bytes(&mut text, &bytes[at..at + length]);
+                hex_bytes(text, &bytes[at..at + length]);
             } else {
                 text.push(character);
             }
             at += length;
         }
-        hex_bytes(&mut text, chunk.invalid());
+        hex_bytes(text, chunk.invalid());
         at += chunk.invalid().len();
     }
-    text
+}
+
+/// How many bytes there are before the first one that is no printable ASCII or a backslash.
+fn plain_length(bytes: &[u8]) -> usize {
+    /// Looked at together, without a branch for each.
+    const TOGETHER: usize = 32;
+    let plain = |byte: &u8| (0x20..=0x7e).contains(byte) && *byte != b'\\';
+    let all = |chunk: &&[u8]| chunk.iter().fold(true, |all, byte| all & plain(byte));
+    let clean = TOGETHER * bytes.chunks_exact(TOGETHER).take_while(all).count();
+    let rest = &bytes[clean..];
+    clean + rest.iter().position(|byte| !plain(byte)).unwrap_or(rest.len())
 }
 
 fn hex_bytes(text: &mut String, bytes: &[u8]) {
@@ -114,6 +129,12 @@ mod tests {
             let text = escape(&bytes);
             prop_assert!(!text.chars().any(is_hostile));
             prop_assert_eq!(unescape(&text), bytes);
+        }
+
+        #[test]
+        fn whatever_stands_behind_plain_text_is_found(before in 0_usize..100, bytes: Vec<u8>) {
+            let all = [&vec![b'a'; before][..], &bytes].concat();
+            prop_assert_eq!(escape(&all), "a".repeat(before) + &escape(&bytes));
         }
 
         #[test]

@@ -170,17 +170,17 @@ pub struct Lifetime {
 }
 
 impl Body {
-    /// Appends the text as `view` sees it.
-    pub fn write(&self, view: View, out: &mut Vec<u8>) {
+    /// Appends what of the text as `view` sees it is no member's choice. Returns the rest.
+    pub(super) fn write(&self, view: View, out: &mut String) -> Cow<'_, [u8]> {
         if let Body::User { ids, text } = self {
-            // Writing to a vector cannot fail.
-            let _ = std::io::Write::write_fmt(out, format_args!("{}", ids.get(view)));
-            out.extend_from_slice(text.as_bytes());
+            // Writing to a String cannot fail.
+            let _ = ids.get(view).write(out);
+            Cow::Borrowed(text.as_bytes())
         } else {
             let mut text = String::new();
             // Writing to a String cannot fail.
             let _ = self.format(view, &mut text);
-            out.extend_from_slice(text.as_bytes());
+            Cow::Owned(text.into_bytes())
         }
     }
 

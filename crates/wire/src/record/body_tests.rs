@@ -7,10 +7,14 @@ fn ids() -> Viewed<Ids> {
     }
 }
 
+fn seen(body: &Body, view: View) -> String {
+    let mut out = String::new();
+    let rest = body.write(view, &mut out);
+    out + std::str::from_utf8(&rest).unwrap()
+}
+
 fn text(body: &Body) -> String {
-    let mut out = Vec::new();
-    body.write(View::Namespace, &mut out);
-    String::from_utf8(out).unwrap()
+    seen(body, View::Namespace)
 }
 
 fn both(value: u32) -> Viewed<u32> {
@@ -27,9 +31,8 @@ fn config_change() {
         success: true,
     };
     assert_eq!(text(&Body::Config(change.clone())), "op=set audit_pid=12 old=0 auid=1000 ses=3 res=1");
-    let mut host = Vec::new();
-    Body::Config(change).write(View::Host, &mut host);
-    assert_eq!(host, b"op=set audit_pid=4012 old=0 auid=101000 ses=3 res=1");
+    let host = seen(&Body::Config(change), View::Host);
+    assert_eq!(host, "op=set audit_pid=4012 old=0 auid=101000 ses=3 res=1");
 }
 
 #[test]

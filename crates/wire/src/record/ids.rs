@@ -52,6 +52,17 @@ pub struct Ids {
 impl Ids {
     /// The value of an id that is unset or not mapped.
     pub const UNSET: u32 = u32::MAX;
+
+    /// Appends `pid=%d uid=%u auid=%u ses=%u`, as `audit_log_common_recv_msg` writes.
+    pub(super) fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        let mut number = itoa::Buffer::new();
+        let Ids { pid, uid, auid, ses } = *self;
+        for (name, value) in [("pid=", pid), (" uid=", uid), (" auid=", auid), (" ses=", ses)] {
+            out.write_str(name)?;
+            out.write_str(number.format(value))?;
+        }
+        Ok(())
+    }
 }
 
 impl Default for Ids {
@@ -61,9 +72,8 @@ impl Default for Ids {
 }
 
 impl fmt::Display for Ids {
-    /// `pid=%d uid=%u auid=%u ses=%u`, as `audit_log_common_recv_msg` writes.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "pid={} uid={} auid={} ses={}", self.pid, self.uid, self.auid, self.ses)
+        self.write(out)
     }
 }
 

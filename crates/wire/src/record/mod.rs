@@ -13,9 +13,9 @@ pub use frame::{is_multicast, multicast, unicast};
 pub use ids::{Ids, TaskIds, View, Viewed};
 pub use user::{MESSAGE_TEXT_MAX, UserText};
 
+use crate::text::escape_into;
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
-use std::io;
+use std::fmt::Write as _;
 
 /// Room for what stands around the text of a usual record, and for such a record.
 const USUAL_LENGTH: usize = 192;
@@ -31,18 +31,28 @@ pub struct Stamp {
     pub serial: u32,
 }
 
-impl fmt::Display for Stamp {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "audit({}.{:03}:{}): ", self.seconds, self.milliseconds, self.serial)
+impl Stamp {
+    fn write(&self, out: &mut String) {
+        let mut number = itoa::Buffer::new();
+        out.push_str("audit(");
+        out.push_str(number.format(self.seconds));
+        out.push('.');
+        for digit in [self.milliseconds / 100, self.milliseconds / 10 % 10, self.milliseconds % 10] {
+            out.push_str(number.format(digit));
+        }
+        out.push(':');
+        out.push_str(number.format(self.serial));
+        out.push_str("): ");
     }
 }
 
 /// The text of a record as its own namespace sees it: stamp and body.
 pub fn namespace_text(stamp: Stamp, body: &Body) -> Vec<u8> {
-    let mut text = Vec::with_capacity(USUAL_LENGTH);
-    // Writing to a vector cannot fail.
-    let _ = io::Write::write_fmt(&mut text, format_args!("{stamp}"));
-    body.write(View::Namespace, &mut text);
+    let mut text = String::with_capacity(USUAL_LENGTH);
+    stamp.write(&mut text);
+    let said = body.write(View::Namespace, &mut text);
+    let mut text = text.into_bytes();
+    text.extend_from_slice(&said);
     text
 }
 
@@ -73,13 +83,19 @@ pub fn provenance(contid: u64, parents: &[u64], labels: &[(Cow<'static, str>, St
 /// with the host's ids, [`provenance`] in front where no text of the container can stand before it, and every byte that
 /// could end the line or drive a terminal escaped.
 pub fn host_line(message_type: u16, stamp: Stamp, provenance: &str, body: &Body) -> String {
-    let mut text = Vec::with_capacity(USUAL_LENGTH);
-    body.write(View::Host, &mut text);
-    let mut text = crate::text::escape(text.strip_prefix(b" ").unwrap_or(&text));
-    if !matches!(body, Body::Lifetime(_)) && text.contains(OURS) {
-        text = text.replace(OURS, NOT_OURS);
+    let mut line = beginning(message_type);
+    stamp.write(&mut line);
+    line.push_str(provenance);
+    line.push(' ');
+    let begin = line.len();
+    let said = body.write(View::Host, &mut line);
+    let is_first = line.len() == begin;
+    escape_into(said.strip_prefix(b" ").filter(|_| is_first).unwrap_or(&said), &mut line);
+    if !matches!(body, Body::Lifetime(_)) && line[begin..].contains(OURS) {
+        let undone = line[begin..].replace(OURS, NOT_OURS);
+        line.replace_range(begin.., &undone);
     }
-    line(message_type, format_args!("{stamp}{provenance} "), &text)
+    line
 }
 
 /// What records about namespaces begin with ([`Lifetime`]). Members may send messages of the same type.
@@ -90,18 +106,22 @@ const NOT_OURS: &str = "virt=\\x61uditns";
 /// The line of a record in a log of its own namespace, without the line end: what an audit daemon inside writes for
 /// `text` ([`namespace_text`]), with the same bytes escaped as in [`host_line`].
 pub fn namespace_line(message_type: u16, text: &[u8]) -> String {
-    let text = crate::text::escape(text);
-    line(message_type, format_args!(""), &text)
+    let mut line = beginning(message_type);
+    escape_into(text, &mut line);
+    line
 }
 
-fn line(message_type: u16, beginning: fmt::Arguments<'_>, text: &str) -> String {
-    let mut line = String::with_capacity(text.len() + USUAL_LENGTH);
-    // Writing to a String cannot fail.
-    let _ = match crate::message_type::name(message_type) {
-        Some(name) => write!(line, "type={name} msg={beginning}"),
-        None => write!(line, "type=UNKNOWN[{message_type}] msg={beginning}"),
-    };
-    line.push_str(text);
+fn beginning(message_type: u16) -> String {
+    let mut line = String::with_capacity(2 * USUAL_LENGTH);
+    line.push_str("type=");
+    if let Some(name) = crate::message_type::name(message_type) {
+        line.push_str(name);
+    } else {
+        line.push_str("UNKNOWN[");
+        line.push_str(itoa::Buffer::new().format(message_type));
+        line.push(']');
+    }
+    line.push_str(" msg=");
     line
 }
 
