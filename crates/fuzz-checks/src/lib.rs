@@ -38,6 +38,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "rule", check: wire::rule, words: NUMBERS },
     Target { name: "rule_parser", check: rule_parser::rule, words: NUMBERS },
     Target { name: "equivalence", check: wire::equivalence, words: NUMBERS },
+    Target { name: "login_uid", check: wire::login_uid, words: DIGITS },
     Target { name: "text", check: wire::text, words: TEXT },
     Target { name: "namespace", check: namespace::namespace, words: NUMBERS },
     Target { name: "oci_state", check: state::state, words: JSON },
@@ -56,6 +57,8 @@ const NUMBERS: &[&[u8]] = &[
     b"/etc/shadow",
     b"\0",
 ];
+const DIGITS: &[&[u8]] =
+    &[b"0", b"+", b"-", b"\n", b"\0", b" ", b"0x", b"4294967295", b"4294967296", b"18446744073709551616"];
 const TEXT: &[&[u8]] = &[
     b"'",
     b"\"",

@@ -3,6 +3,7 @@
 use auditns_wire::Errno;
 use auditns_wire::equivalence::Equivalence;
 use auditns_wire::header::{HEADER_LENGTH, Header, messages};
+use auditns_wire::loginuid;
 use auditns_wire::payload::{Features, Status, TtyStatus};
 use auditns_wire::record::{Body, Ids, Stamp, UserText, Viewed, host_line, namespace_text};
 use auditns_wire::reply::{Verdict, acknowledgement};
@@ -75,6 +76,25 @@ pub fn equivalence(bytes: &[u8]) {
             }
         }
         Err(errno) => assert!(matches!(errno, Errno::EINVAL | Errno::ENAMETOOLONG)),
+    }
+}
+
+/// What is taken for a login uid is that number, however it is written; the rest is refused for what it is.
+pub fn login_uid(bytes: &[u8]) {
+    let looked_at = &bytes[..bytes.len().min(loginuid::LOOKED_AT)];
+    let whole = looked_at.split(|byte| *byte == 0).next().unwrap_or_default();
+    let text = whole.strip_suffix(b"\n").unwrap_or(whole);
+    let digits = text.strip_prefix(b"+").unwrap_or(text);
+    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    let number = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u32>().ok());
+    match loginuid::parse(bytes) {
+        Ok(uid) => {
+            assert!(is_number && number == Some(uid), "{text:?} is not {uid}");
+            assert_eq!(loginuid::parse(uid.to_string().as_bytes()), Ok(uid));
+        }
+        Err(Errno::EINVAL) => assert!(!is_number, "{text:?} is a number"),
+        Err(Errno::ERANGE) => assert_eq!(number, None, "{text:?} fits"),
+        Err(other) => panic!("{other:?}"),
     }
 }
 

@@ -48,6 +48,7 @@ proptest! {
         checks::payload(&bytes);
         checks::rule(&bytes);
         checks::equivalence(&bytes);
+        checks::login_uid(&bytes);
         checks::text(&bytes);
     }
 
