@@ -250,6 +250,14 @@ impl Architecture {
         TABLE.iter().map(|calls| calls.architecture).find(|known| known.audit_value() == value)
     }
 
+    /// Whether this machine's kernel takes such calls, if it is built for that.
+    pub const fn is_of_this_machine(self) -> bool {
+        match self {
+            Self::X86_64 | Self::I386 => cfg!(target_arch = "x86_64"),
+            Self::Aarch64 | Self::Arm => cfg!(target_arch = "aarch64"),
+        }
+    }
+
     /// The numbers of this architecture.
     pub const fn calls(self) -> &'static Calls {
         match self {

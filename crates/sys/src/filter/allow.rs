@@ -1,8 +1,7 @@
 //! A filter that allows the calls of a list, as data and as a program.
 
 use super::program::{
-    Action, AssembleError, Instruction, JUMP, JUMP_IF_NOT_LESS, LOAD, NUMBER_OFFSET, Program,
-    assemble_blocks, plain,
+    Action, AssembleError, Instruction, LOAD, NUMBER_OFFSET, Program, assemble_blocks, either, plain,
 };
 use crate::arch::{Architecture, X32_BIT};
 use std::collections::BTreeSet;
@@ -67,15 +66,7 @@ fn search(ranges: &[(u32, Action)]) -> Vec<Instruction> {
     match above.first() {
         None => Vec::new(),
         Some((_, action)) if below.is_empty() => vec![Instruction::answer(*action)],
-        Some((start, _)) => {
-            let below = search(below);
-            // A program of more than 2^32 instructions does not fit into memory.
-            let leap = u32::try_from(below.len()).unwrap_or(u32::MAX);
-            let mut code = vec![Instruction::conditional(JUMP_IF_NOT_LESS, *start, 0, 1), plain(JUMP, leap)];
-            code.extend(below);
-            code.extend(search(above));
-            code
-        }
+        Some((start, _)) => either(*start, search(below), search(above)),
     }
 }
 

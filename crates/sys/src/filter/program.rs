@@ -6,6 +6,7 @@
 
 use super::{Rule, SeccompData, Test, Verdict};
 use crate::arch::{Architecture, X32_BIT};
+use std::collections::BTreeMap;
 
 /// Offset of `nr` in `struct seccomp_data`.
 pub(super) const NUMBER_OFFSET: u32 = 0;
@@ -18,10 +19,10 @@ const LONGEST_PROGRAM: usize = 4096;
 
 pub(super) const LOAD: u16 = 0x20;
 const AND: u16 = 0x54;
-pub(super) const JUMP: u16 = 0x05;
+const JUMP: u16 = 0x05;
 const JUMP_IF_EQUAL: u16 = 0x15;
 const JUMP_IF_GREATER: u16 = 0x25;
-pub(super) const JUMP_IF_NOT_LESS: u16 = 0x35;
+const JUMP_IF_NOT_LESS: u16 = 0x35;
 pub(super) const RETURN: u16 = 0x06;
 
 const RET_ERRNO: u32 = 0x0005_0000;
@@ -126,21 +127,48 @@ fn architecture_block(
     if architecture == Architecture::X86_64 {
         code.push(plain(AND, !X32_BIT));
     }
-    let mut done = Vec::new();
+    let mut bodies = BTreeMap::<u32, Vec<Instruction>>::new();
     for rule in rules {
-        if done.contains(&rule.syscall) {
-            continue;
-        }
-        done.push(rule.syscall);
-        let mut body = Vec::new();
-        for same in rules.iter().filter(|other| other.syscall == rule.syscall) {
-            body.extend(rule_body(same)?);
-        }
-        body.push(plain(RETURN, RET_ALLOW));
-        skip_unless_equal(&mut code, rule.syscall, body);
+        bodies.entry(rule.syscall).or_default().extend(rule_body(rule)?);
     }
-    code.push(plain(RETURN, RET_ALLOW));
+    let bodies: Vec<(u32, Vec<Instruction>)> = bodies.into_iter().collect();
+    code.extend(choice(&bodies));
     Ok(code)
+}
+
+/// Code that runs the body of the number in the accumulator, or allows a call that has none. It halves, because the kernel goes
+/// the way of every number that there is when the filter is installed (`seccomp_cache_prepare`).
+fn choice(bodies: &[(u32, Vec<Instruction>)]) -> Vec<Instruction> {
+    let allow = plain(RETURN, RET_ALLOW);
+    if let [] | [_] = bodies {
+        let mut code = Vec::new();
+        for (number, body) in bodies {
+            skip_unless_equal(&mut code, *number, [&body[..], &[allow]].concat());
+        }
+        code.push(allow);
+        return code;
+    }
+    let (below, above) = bodies.split_at(bodies.len() / 2);
+    match above.first() {
+        None => choice(below),
+        Some((first, _)) => either(*first, choice(below), choice(above)),
+    }
+}
+
+/// Code that runs `above` if the number in the accumulator is at least `first`, else `below`, every way through which ends in a
+/// return.
+pub(super) fn either(first: u32, below: Vec<Instruction>, above: Vec<Instruction>) -> Vec<Instruction> {
+    let mut code = match u8::try_from(below.len()) {
+        Ok(leap) => vec![Instruction::conditional(JUMP_IF_NOT_LESS, first, leap, 0)],
+        // A body of more than 2^32 instructions does not fit into memory; the length check refuses it anyway.
+        Err(_) => vec![
+            Instruction::conditional(JUMP_IF_NOT_LESS, first, 0, 1),
+            plain(JUMP, u32::try_from(below.len()).unwrap_or(u32::MAX)),
+        ],
+    };
+    code.extend(below);
+    code.extend(above);
+    code
 }
 
 /// Code for one rule: returns its verdict, or falls through to whatever follows it.
@@ -219,7 +247,7 @@ pub(super) const fn plain(code: u16, value: u32) -> Instruction {
 
 impl Instruction {
     /// A jump over so many instructions.
-    pub(super) const fn conditional(code: u16, value: u32, if_true: u8, if_false: u8) -> Instruction {
+    const fn conditional(code: u16, value: u32, if_true: u8, if_false: u8) -> Instruction {
         Instruction { code, if_true, if_false, value }
     }
 
@@ -249,10 +277,17 @@ impl Program {
 
     /// Runs the program over a call, as the kernel would. Jumps go forward only, so it always ends.
     pub fn evaluate(&self, data: &SeccompData) -> Action {
+        self.run(data).0
+    }
+
+    /// As [`Program::evaluate`], and how many instructions that took.
+    pub(super) fn run(&self, data: &SeccompData) -> (Action, usize) {
         let mut accumulator = 0;
         let mut position = 0;
+        let mut steps = 0;
         while let Some(instruction) = self.0.get(position) {
             position += 1;
+            steps += 1;
             match instruction.code {
                 LOAD => accumulator = load(data, instruction.value),
                 AND => accumulator &= instruction.value,
@@ -265,10 +300,10 @@ impl Program {
                     };
                     position += usize::from(if holds { instruction.if_true } else { instruction.if_false });
                 }
-                _ => return action_of(instruction.value),
+                _ => return (action_of(instruction.value), steps),
             }
         }
-        Action::Allow
+        (Action::Allow, steps)
     }
 }
 

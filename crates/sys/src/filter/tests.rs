@@ -153,8 +153,17 @@ fn impossible_rules_are_refused_with_a_sentence() {
     let too_many: Vec<Rule> = (0..1100).map(numbered).collect();
     let error = assemble(&too_many).unwrap_err();
     assert!(matches!(error, AssembleError::ProgramTooLong(length) if length > 4096), "{error}");
-    let as_many_as_fit: Vec<Rule> = (0..800).map(numbered).collect();
+    let as_many_as_fit: Vec<Rule> = (0..550).map(numbered).collect();
     assert!(assemble(&as_many_as_fit).unwrap().len() <= 4096);
+}
+
+#[test]
+fn the_way_of_every_number_is_short() {
+    let program = assemble(&rules(&EVERYTHING)).unwrap();
+    for architecture in [Architecture::X86_64, Architecture::I386, Architecture::Aarch64, Architecture::Arm] {
+        let steps: usize = (0..480).map(|number| program.run(&call(architecture, number, &[])).1).sum();
+        assert!(steps < 480 * 20, "{architecture:?}: {} of {}", steps / 480, program.len());
+    }
 }
 
 #[test]
