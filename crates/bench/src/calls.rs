@@ -67,7 +67,7 @@ impl Subjects {
 }
 
 /// Nanoseconds of an operation in the fastest batch.
-fn fastest<T>(count: u32, mut operation: impl FnMut() -> io::Result<T>) -> io::Result<f64> {
+pub(crate) fn fastest<T>(count: u32, mut operation: impl FnMut() -> io::Result<T>) -> io::Result<f64> {
     let count = count.max(1);
     let mut best = f64::INFINITY;
     for _ in 0..BATCHES {

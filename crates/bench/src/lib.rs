@@ -5,6 +5,7 @@ pub mod calls;
 pub mod client;
 pub mod crowd;
 pub mod guard;
+pub mod login_files;
 pub mod members;
 pub mod profile;
 pub mod report;

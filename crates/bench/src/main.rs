@@ -5,7 +5,7 @@ use auditns_bench::crowd::Crowd;
 use auditns_bench::guard::leash::{self, Leashed};
 use auditns_bench::guard::{Until, host, reader};
 use auditns_bench::members::Members;
-use auditns_bench::{profile, step};
+use auditns_bench::{login_files, profile, step};
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::io;
@@ -32,6 +32,12 @@ enum Task {
         /// Below a seccomp profile as container runtimes install it
         #[arg(long)]
         profile: bool,
+    },
+    /// For each line that is read, print what opening a file of a login uid takes, and others
+    LoginFiles {
+        /// Calls in a batch, about
+        #[arg(long, default_value_t = 1000)]
+        count: u32,
     },
     /// Start processes that do nothing, each in a namespace of its own
     Members(Members),
@@ -88,6 +94,7 @@ fn run(task: Task) -> io::Result<ExitCode> {
             let subjects = Subjects::open()?;
             step::each(|| subjects.measure(count))?;
         }
+        Task::LoginFiles { count } => step::each(|| login_files::measure(count))?,
         Task::Members(members) => members.run()?,
         Task::Spin => loop {
             std::hint::spin_loop();

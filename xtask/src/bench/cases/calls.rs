@@ -2,13 +2,15 @@
 
 use crate::bench::Setting;
 use crate::bench::process::Led;
-use crate::bench::round::{Metric, Rounds};
+use crate::bench::round::{Metric, Rounds, Variant};
 use crate::bench::world::{Way, World};
 use crate::command::Failure;
 use auditns_bench::report::Calls;
 
 /// The calls, by the names that the program gives them.
 const CALLS: [&str; 6] = ["getppid", "read", "openat+close", "setsockopt", "bind", "recvfrom"];
+/// As these.
+const FILES: [&str; 3] = ["login uid", "other file, O_NOFOLLOW", "other file"];
 /// Short rounds, as all programs are there at the same time.
 const STEPS_A_ROUND: u32 = 5;
 
@@ -34,8 +36,28 @@ pub(super) fn unrelated(setting: &Setting, rounds: &mut Rounds) -> Result<(), Fa
         ("auditns", world.supervisor.run("plain", &[], &plain)),
         ("profile, auditns", world.supervisor.run("below", &[], &below)),
     ];
+    in_turns(setting, &world, &words, &CALLS, rounds)
+}
+
+pub(super) fn login_files(setting: &Setting, rounds: &mut Rounds) -> Result<(), Failure> {
+    let world = World::new(setting)?;
+    let program = setting.bench.display().to_string();
+    let words =
+        [program, "login-files".to_owned(), "--count".to_owned(), setting.count(2000, 80).to_string()];
+    let ways = ["keep", "virtual"].map(|way| (way, world.supervisor.run(way, &["--loginuid", way], &words)));
+    in_turns(setting, &world, &ways, &FILES, rounds)
+}
+
+/// Has each program measure its calls, in turns.
+fn in_turns(
+    setting: &Setting,
+    world: &World<'_>,
+    words: &[(Variant, Vec<String>)],
+    names: &[&'static str],
+    rounds: &mut Rounds,
+) -> Result<(), Failure> {
     let mut programs = Vec::new();
-    for (variant, words) in &words {
+    for (variant, words) in words {
         programs.push((*variant, Led::start(setting, &world.host.folder, words)?));
     }
     rounds.each(u32::MAX, &[()], |(), round| {
@@ -51,7 +73,7 @@ pub(super) fn unrelated(setting: &Setting, rounds: &mut Rounds) -> Result<(), Fa
             }
         }
         for ((variant, _), calls) in programs.iter().zip(best) {
-            for name in CALLS {
+            for &name in names {
                 let time = calls.get(name).copied();
                 let time = time.ok_or_else(|| Failure::new(format!("{variant}: {name} was not measured")))?;
                 round.note(variant, Metric { name, unit: "ns" }, time);

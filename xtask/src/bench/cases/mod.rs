@@ -80,6 +80,12 @@ pub(crate) const CASES: &[Case] = &[
     case("open", "an audit socket opened and closed", &[("kernel", "auditns")], calls::open),
     case("unrelated", "calls that have nothing to do with audit", WITH_PROFILES, calls::unrelated),
     case(
+        "login-files",
+        "files opened where login uids are the namespace's own",
+        &[("keep", "virtual")],
+        calls::login_files,
+    ),
+    case(
         "search",
         "all logins of 1,000,000 lines (20,000 with --quick)",
         &[("ausearch", "auditns")],
