@@ -3,7 +3,8 @@
    hostile-container ATTACK MILLISECONDS SEED
 
    Prints how often it succeeded and how often it was refused, and what it took. Every message that is true says `inner=PID
-   truth=UID where=NAMESPACE`. `ordinary-CLIENTS-RATE-US-US` is no attack, but a program that does not use audit. */
+   truth=UID where=NAMESPACE`. `ordinary-CLIENTS-RATE-US-US-FORKED` and `silent-bomb` are no attacks, but programs that do
+   not use audit. */
 
 #include "audit.h"
 
@@ -32,7 +33,8 @@ int main(int argc, char **argv)
                    {"nest-limits", nest_limits}, {"nest-crowd", nest_crowd}, {"nest-unsettled", nest_unsettled},
                    {"nest-killed", nest_killed}, {"nest-depth", nest_depth}, {"nest-floods", nest_floods},
                    {"nest-passing", nest_passing}, {"nest-daemons", nest_daemons}, {"nest-waited", nest_waited},
-                   {"nest-threads", nest_threads}, {"nest-lies", nest_lies}, {"fork-bomb", fork_bomb}};
+                   {"nest-threads", nest_threads}, {"nest-lies", nest_lies}, {"fork-bomb", fork_bomb},
+                   {"silent-bomb", silent_bomb}};
     if (argc != 4) {
         fprintf(stderr, "hostile-container: say an attack, milliseconds and a seed\n");
         return 2;
@@ -42,9 +44,11 @@ int main(int argc, char **argv)
     attack = argv[1];
     end_us = now_us() + atol(argv[2]) * 1000;
     chance_state = strtoull(argv[3], NULL, 10) * 2 + 1;
-    bool attacks_nobody = is_ordinary(attack);
-    if (attacks_nobody)
+    bool attacks_nobody = strcmp(attack, "silent-bomb") == 0;
+    if (is_ordinary(attack)) {
         attack = "ordinary";
+        attacks_nobody = true;
+    }
     for (size_t each = 0; each < sizeof attacks / sizeof *attacks; each++)
         if (strcmp(attacks[each].name, attack) == 0) {
             /* One message that is true in any case, however busy the machine is. */

@@ -446,15 +446,13 @@ static void nest_threads(void)
 
 enum { BOMB = 20000 };
 
-static void bomb_one(int number)
+/* `fd` is no socket where nobody hears of it. */
+static void bomb_with(int fd)
 {
-    int fd = audit();
-    if (number % 2)
-        must_create(fd);
     while (goes_on() && counts->done < BOMB) {
         pid_t child = fork();
         if (child == 0) {
-            if (chance(1000) % 16 == 0)
+            if (chance(1000) % 16 == 0 && fd >= 0)
                 told_truth(fd);
             _exit(0);
         }
@@ -465,8 +463,28 @@ static void bomb_one(int number)
     }
 }
 
+static void bomb_one(int number)
+{
+    int fd = audit();
+    if (number % 2)
+        must_create(fd);
+    bomb_with(fd);
+}
+
 /* Very many processes that end at once. */
 static void fork_bomb(void)
 {
     crowd(16, bomb_one);
+}
+
+static void silent_bomb_one(int number)
+{
+    (void)number;
+    bomb_with(-1);
+}
+
+/* What is no attack on audit: as many processes, which know nothing of it. */
+static void silent_bomb(void)
+{
+    crowd(16, silent_bomb_one);
 }

@@ -4,9 +4,10 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 
-/* Clients, requests of all of them in a second, and what one costs client and service, in microseconds. */
+/* Clients, requests of all of them in a second (0: each as soon as the last one is answered), what one costs client and service,
+   in microseconds, and how many of a thousand are made by a process that is started for it. */
 static struct {
-    int clients, rate, client_us, service_us;
+    int clients, rate, client_us, service_us, forked;
 } ordinary_load;
 
 enum { CLIENTS_MAX = 128 };
@@ -18,20 +19,35 @@ static void work_for(long us)
         continue;
 }
 
+static void request(int fd)
+{
+    work_for(ordinary_load.client_us);
+    char byte = 0;
+    must(send(fd, &byte, 1, 0) == 1 && recv(fd, &byte, 1, 0) == 1, "an answer of the ordinary service");
+    count(true);
+}
+
 static void ordinary_client(int number)
 {
     int fd = ordinary_ends[number][0];
-    long period = 1000000L * ordinary_load.clients / ordinary_load.rate;
+    long period = ordinary_load.rate ? 1000000L * ordinary_load.clients / ordinary_load.rate : 0;
     for (long next = now_us() + chance((uint32_t)period + 1); goes_on(); next += period) {
         long rest = next - now_us();
         if (rest > 0)
             usleep((useconds_t)rest);
         else
             next = now_us();
-        work_for(ordinary_load.client_us);
-        char byte = 0;
-        must(send(fd, &byte, 1, 0) == 1 && recv(fd, &byte, 1, 0) == 1, "an answer of the ordinary service");
-        count(true);
+        if ((int)chance(1000) >= ordinary_load.forked) {
+            request(fd);
+            continue;
+        }
+        pid_t child = fork();
+        must(child >= 0, "fork");
+        if (child == 0) {
+            request(fd);
+            _exit(0);
+        }
+        must(waitpid(child, NULL, 0) == child, "waitpid");
     }
 }
 
@@ -71,9 +87,9 @@ static void ordinary(void)
 /* What was given in the name. */
 static bool is_ordinary(const char *name)
 {
-    return sscanf(name, "ordinary-%d-%d-%d-%d", &ordinary_load.clients, &ordinary_load.rate, &ordinary_load.client_us,
-                  &ordinary_load.service_us) == 4
-           && ordinary_load.clients > 0 && ordinary_load.clients <= CLIENTS_MAX && ordinary_load.rate > 0;
+    return sscanf(name, "ordinary-%d-%d-%d-%d-%d", &ordinary_load.clients, &ordinary_load.rate, &ordinary_load.client_us,
+                  &ordinary_load.service_us, &ordinary_load.forked) == 5
+           && ordinary_load.clients > 0 && ordinary_load.clients <= CLIENTS_MAX && ordinary_load.rate >= 0;
 }
 
 /* What all ended processes took of the processors, and how often they slept. */

@@ -1,5 +1,16 @@
 //! The attacks, and what each has to reach so that it has shown something.
 
+/// What the quiet client is looked at beside, so that what two busy processors do to everybody is told apart.
+#[derive(Debug, Clone, Copy)]
+pub enum Beside {
+    /// An ordinary service that is asked as often and takes as much.
+    Service,
+    /// The same, by clients that start a process for each request, and each the next one when the last one has ended.
+    Crowd,
+    /// The attack itself, without audit: what `hostile-container` has by that name.
+    Program(&'static str),
+}
+
 /// One kind of attack.
 #[derive(Debug, Clone, Copy)]
 pub struct Attack {
@@ -11,12 +22,14 @@ pub struct Attack {
     pub kept: u64,
     /// So many namespaces inside must there be, one after the other or at once.
     pub made: u64,
-    /// So many of them must be seen at once.
+    /// So many of them must there be at once.
     pub at_once: usize,
-    /// One must be seen so deep inside.
+    /// One must be so deep inside.
     pub depth: usize,
     /// Whoever knows the tasks of the host is killed meanwhile.
     pub kills_membership: bool,
+    /// What times are compared with.
+    pub beside: Beside,
 }
 
 /// What the allocator keeps of a namespace that has held all it may, in KiB: each namespace has a thread, and threads have
@@ -27,7 +40,16 @@ const KEPT_OF_QUEUES: u64 = 16 * 1024;
 
 impl Attack {
     const fn new(name: &'static str, at_least: u64) -> Self {
-        Self { name, at_least, kept: 0, made: 0, at_once: 0, depth: 0, kills_membership: false }
+        Self {
+            name,
+            at_least,
+            kept: 0,
+            made: 0,
+            at_once: 0,
+            depth: 0,
+            kills_membership: false,
+            beside: Beside::Service,
+        }
     }
 
     const fn nested(name: &'static str, at_least: u64, made: u64) -> Self {
@@ -66,7 +88,7 @@ pub const NAMES: Attack = Attack { at_once: 1, depth: 1, ..Attack::nested("names
 pub const NEST_LIMITS: Attack =
     Attack { at_once: super::NESTED_MOST, depth: 1, ..Attack::nested("nest-limits", 16, 16) };
 /// 64 processes make them at once and end.
-pub const NEST_CROWD: Attack = Attack::nested("nest-crowd", 16, 16);
+pub const NEST_CROWD: Attack = Attack { beside: Beside::Crowd, ..Attack::nested("nest-crowd", 16, 16) };
 /// Processes are killed while they move.
 pub const NEST_KILLED: Attack = Attack::nested("nest-killed", 50, 2);
 /// One inside the other.
@@ -98,7 +120,12 @@ pub const NEST_LIES: Attack = Attack { at_once: 4, depth: 1, ..Attack::nested("n
 /// Threads make threads and processes while they are moved.
 pub const NEST_THREADS: Attack = Attack::nested("nest-threads", 4, 4);
 /// Some twenty thousand processes that end at once, half of them in namespaces inside.
-pub const FORK_BOMB: Attack = Attack { at_once: 4, depth: 1, ..Attack::nested("fork-bomb", 1000, 8) };
+pub const FORK_BOMB: Attack = Attack {
+    at_once: 4,
+    depth: 1,
+    beside: Beside::Program("silent-bomb"),
+    ..Attack::nested("fork-bomb", 1000, 8)
+};
 /// Whoever knows tasks is killed while namespaces are made.
 pub const NEST_UNSETTLED: Attack =
     Attack { kills_membership: true, ..Attack::nested("nest-unsettled", 4, 4) };

@@ -1,6 +1,7 @@
 //! What an attack and its supervisor take of the processors, and an ordinary service and its clients that take as much.
 
 use std::fmt;
+use std::fs;
 
 /// What was taken, in which time.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +14,8 @@ pub(super) struct Work {
     pub(super) service_us: u64,
     /// How often they asked and slept.
     pub(super) requests: u64,
+    /// How many processes were started meanwhile.
+    pub(super) started: u64,
     pub(super) time_us: u64,
 }
 
@@ -42,10 +45,12 @@ impl Work {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Ordinary {
     clients: u64,
-    /// Requests of all clients in a second.
-    rate: f64,
+    /// Requests of all clients in a second. None: each client asks as soon as it is answered.
+    rate: Option<f64>,
     /// What the service works of all, 0 to 1.
     services: f64,
+    /// Requests of a thousand for which a process is started.
+    forked: f64,
     /// What a request is to cost both together, in microseconds, and what of it nobody gives them.
     cost_us: f64,
     overhead_us: f64,
@@ -53,14 +58,25 @@ pub(super) struct Ordinary {
 
 #[expect(clippy::cast_precision_loss, reason = "these are times and counts of a second")]
 impl Ordinary {
-    /// That takes as much, in as many and as short pieces.
+    /// That takes as much, in as many and as short pieces, and starts as many processes.
     pub(super) fn like(work: &Work) -> Self {
         let seconds = work.time_us.max(1) as f64 / 1e6;
-        let requests = work.requests.max(10) as f64;
+        Self { rate: Some(work.requests.max(10) as f64 / seconds), ..Self::of_requests(work, work.requests) }
+    }
+
+    /// Of clients that start a process for each request, and each the next one when the last one has ended. A process costs as
+    /// much.
+    pub(super) fn in_a_crowd(work: &Work) -> Self {
+        Self::of_requests(work, work.started)
+    }
+
+    fn of_requests(work: &Work, requests: u64) -> Self {
+        let requests = requests.max(10) as f64;
         Self {
             clients: work.processes.clamp(1, CLIENTS_MAX),
-            rate: requests / seconds,
+            rate: None,
             services: work.service_us as f64 / work.total_us().max(1) as f64,
+            forked: (work.started as f64 * 1000.0 / requests).min(1000.0),
             cost_us: work.total_us() as f64 / requests,
             overhead_us: OVERHEAD_US,
         }
@@ -82,15 +98,25 @@ impl Ordinary {
     pub(super) fn name(&self) -> String {
         let (client, service) = self.given_us();
         // Cheaper requests than there can be: fewer of them.
-        let rate = self.rate * (self.cost_us / self.overhead_us.max(1.0)).min(1.0);
-        format!("ordinary-{}-{:.0}-{client:.0}-{service:.0}", self.clients, rate.max(1.0))
+        let fewer = (self.cost_us / self.overhead_us.max(1.0)).min(1.0);
+        let rate = self.rate.map_or(0.0, |rate| (rate * fewer).max(1.0));
+        let Self { clients, forked, .. } = self;
+        format!("ordinary-{clients}-{rate:.0}-{client:.0}-{service:.0}-{forked:.0}")
     }
 }
 
 impl fmt::Display for Work {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} processes, {} % of a processor", self.processes, self.percent())
+        let Self { processes, started, .. } = self;
+        write!(out, "{processes} processes, {} % of a processor, {started} started", self.percent())
     }
+}
+
+/// How many processes were started on this machine so far.
+pub(super) fn started() -> u64 {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let line = stat.lines().find_map(|line| line.strip_prefix("processes "));
+    line.and_then(|number| number.trim().parse().ok()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -104,6 +130,7 @@ mod tests {
             clients_us: 300_000,
             service_us: 100_000,
             requests: 4000,
+            started: 100,
             time_us: 500_000,
         };
         assert_eq!(work.percent(), 80);
@@ -111,10 +138,12 @@ mod tests {
         assert!(!heavier(450_000) && heavier(460_000));
         let ordinary = Ordinary::like(&work);
         // 100 us a request, of which 15 are taken anyhow and a quarter is the service's.
-        assert_eq!(ordinary.name(), "ordinary-64-8000-64-21");
+        assert_eq!(ordinary.name(), "ordinary-64-8000-64-21-25");
         let took = Work { clients_us: 350_000, service_us: 130_000, ..work };
-        assert_eq!(ordinary.corrected(&ordinary, &took, 4000).name(), "ordinary-64-8000-49-16");
-        let cheap = Work { requests: 40_000, ..work };
-        assert_eq!(Ordinary::like(&cheap).name(), "ordinary-64-53333-0-0");
+        assert_eq!(ordinary.corrected(&ordinary, &took, 4000).name(), "ordinary-64-8000-49-16-25");
+        let cheap = Work { requests: 40_000, started: 40_001, ..work };
+        assert_eq!(Ordinary::like(&cheap).name(), "ordinary-64-53333-0-0-1000");
+        // 100 processes for 400 ms.
+        assert_eq!(Ordinary::in_a_crowd(&work).name(), "ordinary-64-0-2989-996-1000");
     }
 }

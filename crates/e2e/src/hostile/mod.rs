@@ -42,6 +42,8 @@ const WINDOW: Duration = Duration::from_secs(1);
 const QUIET: &str = "quiet";
 /// How often attack and ordinary load take turns where their times are compared.
 const TURNS: usize = 5;
+/// An attack that holds somebody up does so in most of as many as well; bad luck of the first does not last.
+const TURNS_MAX: usize = 15;
 /// How often the supervisor and its namespaces are looked at during an attack; and where times are compared, in all parts
 /// alike: for so few messages that looks do not count.
 const LOOK: Duration = Duration::from_millis(100);
@@ -162,7 +164,7 @@ impl Arena {
     /// # Panics
     /// When the quiet client waits more than twice as long for the attack, or something else does not hold.
     pub fn compare(&self, attack: Attack, mode: Mode) {
-        let turns = self.turns(attack, mode, &mut std::thread::sleep);
+        let turns = self.turns(attack, mode, TURNS_MAX, &mut std::thread::sleep);
         assert!(latency::is_fair(&turns), "{} {}: {:.2}", attack.name, mode.name(), latency::middle(&turns));
     }
 
@@ -181,27 +183,42 @@ impl Arena {
                 std::thread::sleep(HELD_UP * 4);
             }
         };
-        let turns = self.turns(attack, mode, &mut hold_up);
+        let turns = self.turns(attack, mode, TURNS, &mut hold_up);
         assert!(!latency::is_fair(&turns), "{} {}: {:.2}", attack.name, mode.name(), latency::middle(&turns));
     }
 
-    fn turns(&self, attack: Attack, mode: Mode, meanwhile: &mut dyn FnMut(Duration)) -> Vec<Turn> {
+    /// At least [`TURNS`], and more of them, up to so many, where they do not tell that nobody is held up.
+    fn turns(
+        &self,
+        attack: Attack,
+        mode: Mode,
+        most: usize,
+        meanwhile: &mut dyn FnMut(Duration),
+    ) -> Vec<Turn> {
         self.compares.set(true);
         let (_, work) = self.attack(attack, mode, meanwhile);
-        let mut ordinary = Ordinary::like(&work);
+        let like = if matches!(attack.beside, Beside::Crowd) { Ordinary::in_a_crowd } else { Ordinary::like };
+        let mut ordinary = like(&work);
         let mut turns = Vec::new();
         // Once more, to learn what the ordinary load takes by itself.
-        for number in 0..=TURNS {
+        for number in 0..=most {
             let ((), quiet) = self.quiet_times(|| self.watched(|time| time < WINDOW / 2));
             let (attacked, work) = self.attack(attack, mode, meanwhile);
-            let ((took, answered), beside) = self.quiet_times(|| self.ordinary(&ordinary, mode));
+            let name = match attack.beside {
+                Beside::Program(name) => name.to_owned(),
+                Beside::Service | Beside::Crowd => ordinary.name(),
+            };
+            let ((took, answered), beside) = self.quiet_times(|| self.ordinary(&name, mode));
             // What takes more of the machine is no excuse.
             let ordinary_times = if took.is_heavier(&work) { quiet.clone() } else { beside };
             let turn = Turn { quiet, attack: attacked, ordinary: ordinary_times };
             println!("{} {}: {turn}; {work}; ordinary load {took}", attack.name, mode.name());
-            ordinary = Ordinary::like(&work).corrected(&ordinary, &took, answered);
+            ordinary = like(&work).corrected(&ordinary, &took, answered);
             if number > 0 {
                 turns.push(turn);
+            }
+            if number == TURNS && latency::is_fair(&turns) {
+                break;
             }
         }
         println!("{} {}: in the middle {:.2}", attack.name, mode.name(), latency::middle(&turns));
@@ -224,15 +241,15 @@ impl Arena {
     }
 
     /// A program that takes as much of the processors without audit, and how many requests it answered.
-    fn ordinary(&self, load: &Ordinary, mode: Mode) -> (Work, u64) {
-        let words = self.words(&load.name(), mode);
-        let from = latency::now_us();
+    fn ordinary(&self, name: &str, mode: Mode) -> (Work, u64) {
+        let words = self.words(name, mode);
+        let (from, started) = (latency::now_us(), load::started());
         let mut running = Running::start(Command::new(&words[0]).args(&words[1..]));
         self.watched(|_| running.is_running());
         let finished = running.finish_within(SOON);
         assert_eq!(finished.code(), Some(0), "{}", finished.report());
         let said = Said::new(&finished.stdout);
-        (said.work(0, latency::now_us() - from), said.number("done"))
+        (said.work(0, load::started() - started, latency::now_us() - from), said.number("done"))
     }
 
     /// Looks as often and at as much as during an attack that is compared, while that is so.
@@ -257,14 +274,14 @@ impl Arena {
         let before = self.settings();
         let mut command = self.supervisor.namespace(&name);
         let worked_before = footprint::worked_us(self.serving);
-        let from = latency::now_us();
+        let (from, started) = (latency::now_us(), load::started());
         let mut running = Running::start(command.args(self.words(attack.name, mode)));
         let mut watch = Watch::new(self, &name, attack);
         while running.is_running() {
             watch.look_when_due(running.pid());
             meanwhile(STEP);
         }
-        let time = latency::now_us() - from;
+        let (time, started) = (latency::now_us() - from, load::started() - started);
         let times = Times::read(&self.times).between(from, from + time);
         let finished = running.finish_within(SOON);
         let service_us = footprint::worked_us(self.serving).saturating_sub(worked_before);
@@ -273,15 +290,19 @@ impl Arena {
         self.expect_as_before(attack);
         assert_eq!(self.settings(), before, "{name}: the settings of another namespace");
         let inside = records::expect_own(&self.supervisor, &name, contid, mode, watch.processes());
-        let inside = u64::try_from(inside).unwrap_or(u64::MAX);
+        let number = u64::try_from(inside.number).unwrap_or(u64::MAX);
         assert!(
-            (said.number("made").max(attack.made)..=said.number("asked_for")).contains(&inside),
-            "{name}: {inside} namespaces inside: {}",
+            (said.number("made").max(attack.made)..=said.number("asked_for")).contains(&number),
+            "{name}: {inside:?}: {}",
             finished.report()
         );
+        assert!(
+            inside.at_once >= attack.at_once && inside.deepest >= attack.depth,
+            "{name}, too little to show anything: {inside:?}"
+        );
         self.expect_no_trace(&name);
-        println!("{name}: {}, {inside} namespaces inside, {watch}", finished.stdout.trim());
-        (times, said.work(service_us, time))
+        println!("{name}: {}, {inside:?}, {watch}", finished.stdout.trim());
+        (times, said.work(service_us, started, time))
     }
 
     fn expect_done(&self, attack: Attack, finished: &Finished) -> Said {
@@ -392,12 +413,13 @@ impl Said {
         self.0.get(name).copied().unwrap_or_default()
     }
 
-    fn work(&self, service_us: u64, time_us: i64) -> Work {
+    fn work(&self, service_us: u64, started: u64, time_us: i64) -> Work {
         Work {
             processes: self.number("processes"),
             clients_us: self.number("worked_us"),
             service_us,
             requests: self.number("slept"),
+            started,
             time_us: u64::try_from(time_us).unwrap_or_default(),
         }
     }

@@ -3,7 +3,7 @@
 //! Attackers say where they are by words (`where=`): `WORD` for one that they are in for certain, `FROM|TO` while they move, and
 //! with `@PID` one and the same of both.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 
 use super::records::number;
@@ -89,9 +89,37 @@ fn frames(records: &mut dyn Iterator<Item = &Record>) -> HashMap<u64, [usize; 2]
     counts
 }
 
+/// The namespaces inside an attacker's.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Inside {
+    pub(super) number: usize,
+    /// Most of them between their beginnings and their ends at a time.
+    pub(super) at_once: usize,
+    /// How deep the deepest was.
+    pub(super) deepest: usize,
+}
+
+impl Inside {
+    /// As the host's log tells of those with these numbers.
+    fn of(numbers: &HashSet<u64>, host: &Log) -> Inside {
+        let (mut alive, mut inside) = (HashSet::new(), Inside { number: numbers.len(), ..Inside::default() });
+        for record in host.records.iter().filter(|record| numbers.contains(&contid(record))) {
+            if begins(record) {
+                alive.insert(contid(record));
+                let name = record.field("vm").unwrap_or_default();
+                inside.deepest = inside.deepest.max(name.matches('.').count());
+            } else if ends(record) {
+                alive.remove(&contid(record));
+            }
+            inside.at_once = inside.at_once.max(alive.len());
+        }
+        inside
+    }
+}
+
 /// Checks that each namespace begins and ends once, in its log and in the host's, and that each record stands where its sender
-/// was. Returns how many namespaces inside there were.
-pub(super) fn expect_right(root: u64, places: &[Place], host: &Log) -> usize {
+/// was. Returns which namespaces inside there were.
+pub(super) fn expect_right(root: u64, places: &[Place], host: &Log) -> Inside {
     for place in places {
         expect_framed(place, root);
     }
@@ -123,7 +151,7 @@ pub(super) fn expect_right(root: u64, places: &[Place], host: &Log) -> usize {
             assert_eq!(number(record, "parent"), around, "not inside {outer}: {record:?}");
         }
     }
-    own.len() - 1
+    Inside::of(&own.into_keys().filter(|namespace| *namespace != root).collect(), host)
 }
 
 /// In a folder, what belongs to a namespace stands between its beginning and its end.
@@ -146,7 +174,7 @@ fn expect_framed(place: &Place, root: u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, expect_right};
+    use super::{Inside, Place, expect_right};
     use crate::log::Log;
 
     const OUTER: [&str; 2] =
@@ -174,7 +202,27 @@ mod tests {
     fn is_right(outer: &[&str], inner: &[&str]) -> bool {
         let places = [place(OUTER, outer), place(INNER, inner)];
         let host = log(&[OUTER, INNER].concat());
-        std::panic::catch_unwind(|| assert_eq!(expect_right(7, &places, &host), 1)).is_ok()
+        std::panic::catch_unwind(|| assert_eq!(expect_right(7, &places, &host).number, 1)).is_ok()
+    }
+
+    #[test]
+    fn the_hosts_log_tells_how_many_there_were_at_once() {
+        let frame = |contid: u64, op: &str, name: &str| {
+            format!("contid={contid} parent=7 msg='virt=auditns op={op} vm=\"{name}\" res=success'")
+        };
+        let frames = [
+            frame(7, "start", "x"),
+            frame(8, "create", "x.1"),
+            frame(9, "create", "x.1.1"),
+            frame(8, "stop", "x.1"),
+            frame(4, "create", "y.1.1.1"),
+            frame(10, "create", "x.1"),
+            frame(11, "create", "x.2"),
+            frame(10, "stop", "x.1"),
+        ];
+        let host = log(&frames.iter().map(String::as_str).collect::<Vec<_>>());
+        let inside = Inside::of(&[8, 9, 10, 11].into(), &host);
+        assert_eq!(inside, Inside { number: 4, at_once: 3, deepest: 2 });
     }
 
     #[test]
