@@ -187,14 +187,15 @@ impl Keeper<'_> {
                 let Some(heard) = self.ear.hear(server.pid()).map_err(KeepError::Wait)? else { break };
                 self.follow(heard, server);
             }
+            // Before the end counts: a signal to a whole group of processes ends the server and is meant for the keeper as well.
+            while let Some(signal) = self.signals.read().map_err(KeepError::Signals)? {
+                aim = self.aim(signal.number, server, aim);
+            }
             if ended && let Some(end) = server.end().map_err(KeepError::Wait)? {
                 return Ok((end, aim));
             }
             if server.lingers() {
                 return Ok((End::Lingers, aim));
-            }
-            while let Some(signal) = self.signals.read().map_err(KeepError::Signals)? {
-                aim = self.aim(signal.number, server, aim);
             }
             if rest.is_some_and(|rest| rest.is_zero()) {
                 server.send(Signal::KILL);

@@ -1,6 +1,6 @@
 //! How servers and keepers end, and when a server is started again.
 
-use crate::world::World;
+use crate::world::{World, send};
 use rustix::process::Signal;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -70,6 +70,24 @@ fn told_to_end_the_keeper_ends_its_server_and_ends_as_it_does() {
         assert_eq!(world.ended().0, Some(128 + Signal::TERM.as_raw()));
         assert!(!Path::new(&process).exists() && !path.exists());
     }
+}
+
+#[test]
+fn a_server_that_ended_before_the_keeper_saw_its_own_signal_is_not_started_again() {
+    let world = World::new();
+    let server = world.server();
+    world.signal(Signal::STOP);
+    // As whoever signals all processes of a group does, only slower.
+    world.signal(Signal::TERM);
+    send(server.pid, Signal::TERM);
+    let ended = || std::fs::read_to_string(format!("/proc/{}/stat", server.pid)).unwrap().contains(") Z ");
+    while !ended() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    world.signal(Signal::CONT);
+    let (status, said) = world.ended();
+    assert_eq!(status, Some(128 + Signal::TERM.as_raw()));
+    assert!(!said.contains("again"), "{said}");
 }
 
 #[test]
