@@ -62,11 +62,7 @@ inside() {
 
     step first auditctl -m first-mark
     step useradd useradd --create-home --shell /bin/bash --uid 1000 alice
-    mkdir -p /root/.ssh /home/alice/.ssh
-    ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
-    cp /root/.ssh/id_ed25519.pub /home/alice/.ssh/authorized_keys
-    chown -R alice: /home/alice/.ssh
-    chmod -R go= /home/alice/.ssh
+    let_in alice
     step ssh ssh -o StrictHostKeyChecking=accept-new -o BatchMode=yes alice@127.0.0.1 'cat /proc/self/loginuid'
     step su su alice -c true
     step last auditctl -m last-mark

@@ -28,6 +28,20 @@ goes_on() {
     echo "STEP $1 $status"
 }
 
+# kept_idle: whether the service manager keeps what it keeps of a supervisor without namespaces: the three sockets on which that
+# listens, what the files of login uids hang on, and audit sockets that are ready
+kept_idle() {
+    local ready
+    ready=$(python3 -c '
+import json, socket
+control = socket.socket(socket.AF_UNIX)
+control.connect("/run/auditns/io.auditns")
+control.sendall(b"""{"method": "io.auditns.GetSupervisor"}\0""")
+answer = b"".join(iter(lambda: control.recv(1), b"\0"))
+print(json.loads(answer)["parameters"]["ready_sockets"])')
+    [ "$(systemctl show --property=NFileDescriptorStore --value auditns.service)" = $((5 + ready)) ]
+}
+
 # comes STEP SECONDS COMMAND...: whether the command succeeds in time
 comes() {
     local name=$1 status=0
@@ -100,8 +114,7 @@ inside() {
     fact web "$(cat "$out/web")"
     fact logged "$(cat /var/log/auditns/web/audit.log* | grep -o 'mark=web-[0-9]*' | sort -u | wc -l)"
     fact lines "$(cat /var/log/auditns/web/audit.log* | grep -c 'mark=web-')"
-    # The three sockets on which it listens stay, and what the files of login uids hang on.
-    comes forgotten 10 bash -c '[ "$(systemctl show --property=NFileDescriptorStore --value auditns.service)" = 5 ]'
+    comes forgotten 10 kept_idle
 
     member left
     step remove dpkg -r auditns

@@ -20,11 +20,8 @@ step passwd python3 /e2e/scripts/talk.py passwd alice -- 'New password:' "$secre
 step chage chage --maxdays 90 alice
 
 # --- ssh by key, by password, by a wrong password, as an unknown user
-mkdir -p /run/sshd /root/.ssh /home/alice/.ssh
-ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
-cp /root/.ssh/id_ed25519.pub /home/alice/.ssh/authorized_keys
-chown -R alice: /home/alice/.ssh
-chmod -R go= /home/alice/.ssh
+mkdir -p /run/sshd
+let_in alice
 /usr/sbin/sshd -D -e -p 2222 -o MaxAuthTries=2 >"$out/sshd" 2>&1 &
 sshd=$!
 until_true 10 bash -c ': </dev/tcp/127.0.0.1/2222' || echo "STEP sshd-up 1"

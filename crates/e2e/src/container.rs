@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::auditns::Served;
 use crate::host::Unchanged;
 use crate::log::Log;
-use crate::process::{Finished, Running};
+use crate::process::{self, Finished, Running};
 use crate::supervised::Supervisor;
 use crate::workdir::RunDir;
 use crate::{rootfs, workdir};
@@ -159,10 +159,7 @@ impl Container {
         self.dir.folder("box");
         share_scripts(&self.dir, self.mode);
         let mut words: Vec<std::ffi::OsString> = self.wrapper.iter().map(Into::into).collect();
-        if let Some(loginuid) = self.loginuid {
-            let set = format!("echo {loginuid} >/proc/self/loginuid && exec \"$@\"");
-            words.extend(["bash", "-c", &set, "bash"].map(Into::into));
-        }
+        words.extend(self.loginuid.map(process::logged_in).into_iter().flatten().map(Into::into));
         let served = self.served.as_ref().map(Served::command);
         if let (Some(command), false) = (&served, self.rootless) {
             words.push(command.get_program().into());

@@ -30,14 +30,14 @@ pub struct Kernel {
 /// The kernel's audit as it is: nobody changes it until this is dropped. Several can have it so at a time. Whoever has
 /// [`Kernel`] cannot, and waits for ever.
 #[derive(Debug)]
-pub(crate) struct Unchanged(#[expect(dead_code, reason = "it is held")] File);
+pub struct Unchanged(#[expect(dead_code, reason = "it is held")] File);
 
 impl Unchanged {
     /// Waits until nobody changes it.
     ///
     /// # Panics
     /// When the lock file cannot be made or locked.
-    pub(crate) fn hold() -> Unchanged {
+    pub fn hold() -> Unchanged {
         Unchanged(locked(FlockOperation::LockShared))
     }
 }

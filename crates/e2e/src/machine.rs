@@ -1,13 +1,16 @@
 //! Containers that boot: systemd as process 1, started by systemd-nspawn below auditns.
 
+use std::ffi::OsString;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auditns::Served;
 use crate::container::{self, Mode, Outcome};
+use crate::host::Unchanged;
 use crate::process;
 use crate::rootfs;
+use crate::supervised::Supervisor;
 use crate::workdir::RunDir;
 
 /// A container that is about to boot, served by auditns.
@@ -16,6 +19,7 @@ pub struct Machine {
     dir: Arc<RunDir>,
     mode: Mode,
     served: Served,
+    loginuid: Option<u32>,
 }
 
 impl Machine {
@@ -23,7 +27,19 @@ impl Machine {
     pub fn new(name: &str, mode: Mode) -> Self {
         let dir = Arc::new(RunDir::new(name));
         let served = Served::new(name, &dir.folder("log"));
-        Self { dir, mode, served }
+        Self { dir, mode, served, loginuid: None }
+    }
+
+    /// A container that a supervisor serves, with flags of `auditns run`, and that somebody boots who has logged in.
+    pub fn supervised(
+        name: &str,
+        mode: Mode,
+        supervisor: &Supervisor,
+        flags: &[&str],
+        loginuid: u32,
+    ) -> Self {
+        let served = supervisor.served(name).flag(flags);
+        Self { dir: Arc::new(RunDir::new(name)), mode, served, loginuid: Some(loginuid) }
     }
 
     /// The namespace that serves it.
@@ -40,7 +56,15 @@ impl Machine {
         let root = rootfs::roots().of(self.mode);
         container::share_scripts(&self.dir, self.mode);
         self.dir.folder("box");
-        let mut command = booting(self.mode);
+        // With its feature loginuid_immutable, which tests of the kernel set for a moment, nobody could unset the login uid.
+        let _kernel = self.loginuid.map(|_| Unchanged::hold());
+        let login = self.loginuid.map(process::logged_in).into_iter().flatten();
+        let booting = booting(self.mode);
+        let mut words: Vec<OsString> = login.map(Into::into).collect();
+        words.push(booting.get_program().into());
+        words.extend(booting.get_args().map(Into::into));
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
         command.arg(root).arg(self.dir.path()).args([script, variant]);
         let served = self.served.command();
         command.arg(served.get_program()).args(served.get_args());

@@ -24,6 +24,12 @@ pub fn apart(others: &[&str], script: &str) -> Command {
     command
 }
 
+/// What stands before a command that somebody starts whose login uid is set.
+pub fn logged_in(loginuid: u32) -> [String; 4] {
+    let set = format!("echo {loginuid} >/proc/self/loginuid && exec \"$@\"");
+    ["bash".to_owned(), "-c".to_owned(), set, "bash".to_owned()]
+}
+
 /// What a finished process said.
 #[derive(Debug, Clone)]
 pub struct Finished {

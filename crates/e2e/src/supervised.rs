@@ -138,8 +138,16 @@ impl Supervisor {
 
     /// As [`Supervisor::shown`], `None` when there is no such namespace yet.
     pub fn shown_if_there(&self, namespace: &str, key: &str) -> Option<u64> {
+        self.shown_or_why(namespace, key).ok()
+    }
+
+    /// As [`Supervisor::shown`].
+    ///
+    /// # Errors
+    /// What people are told instead.
+    pub fn shown_or_why(&self, namespace: &str, key: &str) -> Result<u64, String> {
         let finished = process::run(self.auditns("show").args([namespace, "--json"]), LIMIT);
-        json_number(&finished.stdout, key)
+        json_number(&finished.stdout, key).ok_or(finished.stderr)
     }
 
     /// Changes a limit of a namespace.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use auditns_e2e::battery;
 use auditns_e2e::container::{Container, Mode, Outcome};
 use auditns_e2e::log::{Log, Record};
+use auditns_e2e::machine::Machine;
 use auditns_e2e::process;
 use auditns_e2e::supervised::Supervisor;
 use auditns_e2e::tools;
@@ -152,4 +153,37 @@ fn each_container_counts_its_own_sessions() {
         battery::expect_logins(&run(&supervisor, name, Mode::User, "virtual"));
         expect_sessions(&supervisor.log(name), Mode::User.host_id(1000));
     }
+}
+
+/// systemd as process 1, which opens sessions itself for units with `PAMName=`.
+fn booted(name: &str, mode: Mode) {
+    let supervisor = Supervisor::start_with_policy("virtual-booted", POLICY);
+    let machine = Machine::supervised(name, mode, &supervisor, &["--loginuid", "virtual"], HOST_LOGIN);
+    let outcome = machine.run("booted-logins.sh", "logins", Duration::from_secs(75));
+    let report = || format!("{}\n--- journal\n{}", outcome.finished.report(), outcome.output("journal"));
+    assert_eq!(outcome.finished.code(), Some(0), "{}", report());
+    assert_eq!(outcome.fact("state"), "running", "{}", report());
+    assert_eq!(outcome.output("before"), "4294967295\n4294967295\n", "{}", report());
+    let log = supervisor.log(name);
+    for (session, login, program) in [(1, "ssh", "sshd"), (2, "ssh-again", "sshd"), (3, "unit", "login")] {
+        assert_eq!(outcome.step(login), 0, "{login}: {}", report());
+        let told = outcome.output(if login == "unit" { "unit-session" } else { login });
+        assert!(told.ends_with(&format!("1000\n{session}\n")), "{login}: {told}{}", report());
+        let ids = [format!("auid={}", mode.host_id(1000)), format!("ses={session} ")];
+        let parts: Vec<&str> = ids.iter().map(String::as_str).collect();
+        assert!(log.has("LOGIN", &parts), "{login}\n{}", log.report());
+        let opened = [&parts[..], &["op=PAM:session_open", "res=success", program]].concat();
+        assert!(log.has("USER_START", &opened), "{login}\n{}", log.report());
+    }
+    assert_eq!(log.of("LOGIN").count(), 3, "{}", log.report());
+}
+
+#[test]
+fn a_system_that_systemd_boots() {
+    booted("booted", Mode::Init);
+}
+
+#[test]
+fn a_system_that_systemd_boots_in_a_user_namespace() {
+    booted("booted-user", Mode::User);
 }

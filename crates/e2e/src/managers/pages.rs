@@ -1,4 +1,4 @@
-//! The pages of the documentation for container managers.
+//! The pages of the documentation.
 
 use std::fs;
 
@@ -13,9 +13,9 @@ struct Block {
     text: String,
 }
 
-/// The blocks of a page of `docs/runtimes`.
+/// The blocks of a page of `docs`, as `runtimes/podman`.
 fn blocks(page: &str) -> Vec<Block> {
-    let path = workdir::package().join("../../docs/runtimes").join(page).with_extension("md");
+    let path = workdir::package().join("../../docs").join(page).with_extension("md");
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;
@@ -43,7 +43,5 @@ fn blocks(page: &str) -> Vec<Block> {
 pub fn block(page: &str, language: &str, containing: &str) -> String {
     let found =
         blocks(page).into_iter().find(|block| block.language == language && block.text.contains(containing));
-    found
-        .unwrap_or_else(|| panic!("docs/runtimes/{page}.md has no {language} block with {containing:?}"))
-        .text
+    found.unwrap_or_else(|| panic!("docs/{page}.md has no {language} block with {containing:?}")).text
 }
