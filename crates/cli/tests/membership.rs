@@ -72,21 +72,29 @@ fn is_exact(supervisor: &Supervisor) {
     });
 }
 
-/// The process that looks at tasks: a child of a child of the supervisor's.
+fn children(pid: i32) -> Vec<i32> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let lists = tasks.map(|task| std::fs::read_to_string(task.path().join("children")).unwrap_or_default());
+    let text: String = lists.collect();
+    text.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+}
+
+/// The child of this process with this command line.
+fn child_that_is(pid: i32, line: &[u8]) -> Option<i32> {
+    let is_it = |pid: &i32| std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|found| found == line);
+    children(pid).into_iter().find(is_it)
+}
+
+/// The process that has others look at tasks.
+fn waiter(supervisor: &Supervisor) -> Option<Pid> {
+    let pid = supervisor.pid().as_raw_nonzero().get();
+    child_that_is(pid, b"auditns\0membership\0").and_then(Pid::from_raw)
+}
+
+/// The process that looks at tasks.
 fn looker(supervisor: &Supervisor) -> Option<Pid> {
-    let children = |pid: i32| {
-        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-        let lists =
-            tasks.map(|task| std::fs::read_to_string(task.path().join("children")).unwrap_or_default());
-        let text: String = lists.collect();
-        text.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<i32>>()
-    };
-    let is_it = |pid: &i32| {
-        std::fs::read(format!("/proc/{pid}/cmdline"))
-            .is_ok_and(|line| line == b"auditns\0membership\0--serve\0")
-    };
-    let mut grandchildren = children(supervisor.pid().as_raw_nonzero().get()).into_iter().flat_map(children);
-    grandchildren.find(is_it).and_then(Pid::from_raw)
+    let waiter = waiter(supervisor)?.as_raw_nonzero().get();
+    child_that_is(waiter, b"auditns\0membership\0--serve\0").and_then(Pid::from_raw)
 }
 
 #[test]
@@ -117,6 +125,31 @@ fn every_task_leads_to_its_namespace_and_is_counted() {
     assert!(supervisor.stderr().contains("is started again"), "{}", supervisor.stderr());
     one.member.finish().succeeded();
     two.member.finish().succeeded();
+}
+
+#[test]
+fn the_supervisor_is_replaced_when_nobody_is_left_to_start_whoever_looks() {
+    let supervisor = Supervisor::new();
+    let family = Family::new(&supervisor, "one");
+    is_exact(&supervisor);
+    let (before, looks) = (supervisor.pid(), looker(&supervisor).unwrap());
+    kill_process(waiter(&supervisor).unwrap(), Signal::KILL).unwrap();
+    kill_process(looks, Signal::KILL).unwrap();
+    until("the supervisor is replaced", || supervisor.pid() != before && looker(&supervisor).is_some());
+    is_exact(&supervisor);
+    assert_eq!(shown(&supervisor, &family.daemon), Some(exact("one")));
+    assert!(supervisor.stderr().contains("the next supervisor starts it again"), "{}", supervisor.stderr());
+    family.member.finish().succeeded();
+}
+
+#[test]
+fn a_signal_to_all_processes_is_an_end_and_no_reason_to_start_again() {
+    let mut supervisor = Supervisor::new();
+    until("it looks", || looker(&supervisor).is_some());
+    // Long enough for a supervisor that is replaced at once.
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    assert_eq!(supervisor.end().code(), Some(0), "{}", supervisor.stderr());
+    assert!(!supervisor.stderr().contains("again"), "{}", supervisor.stderr());
 }
 
 #[test]

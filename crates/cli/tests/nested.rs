@@ -2,11 +2,10 @@
 
 mod common;
 
-use common::supervisor::{Member, STRANGER, Supervisor, USER, field, namespace_log, of_type, until, varlink};
+use common::supervisor::{Member, STRANGER, Supervisor, USER, field, namespace_log, of_type, until};
 use common::{PROGRAM, start};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -57,9 +56,7 @@ fn supervisor(policy: &str) -> Supervisor {
 }
 
 fn is_exact(supervisor: &Supervisor) -> bool {
-    let stream = UnixStream::connect(supervisor.socket()).unwrap();
-    let reply = varlink(&stream, "io.auditns.GetSupervisor", &serde_json::json!({}));
-    reply["parameters"]["membership"] == "exact"
+    supervisor.info()["membership"] == "exact"
 }
 
 fn member(supervisor: &Supervisor, name: &str, script: &str) -> Member {

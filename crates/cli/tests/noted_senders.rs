@@ -2,9 +2,8 @@
 
 mod common;
 
-use common::supervisor::{Supervisor, USER, namespace_log, until, varlink};
+use common::supervisor::{Supervisor, USER, namespace_log, until};
 use serde_json::json;
-use std::os::unix::net::UnixStream;
 
 /// Takes away what loading the program needs, and all that comes instead of it.
 const WITHOUT: [&str; 3] = ["setpriv", "--bounding-set=-bpf,-perfmon,-sys_admin", "--inh-caps=-all"];
@@ -77,8 +76,7 @@ input()
 "#;
 
 fn senders_noted(supervisor: &Supervisor) -> bool {
-    let stream = UnixStream::connect(supervisor.socket()).unwrap();
-    varlink(&stream, "io.auditns.GetSupervisor", &json!({}))["parameters"]["senders_noted"] == json!(true)
+    supervisor.info()["senders_noted"] == json!(true)
 }
 
 /// The records without what is another in each run: times, the namespace's number, and process numbers, which become the

@@ -18,9 +18,7 @@ const FOR_STEPS: u64 = 1 << 1;
 const AUDIT_WRITE: u64 = 1 << 29;
 
 fn pid_of(supervisor: &Supervisor) -> u32 {
-    let stream = UnixStream::connect(supervisor.socket()).unwrap();
-    let reply = varlink(&stream, "io.auditns.GetSupervisor", &json!({}));
-    u32::try_from(reply["parameters"]["pid"].as_u64().unwrap()).unwrap()
+    supervisor.pid().as_raw_nonzero().get().cast_unsigned()
 }
 
 /// What the threads of a process are called, each of which is in the sandbox.
@@ -77,6 +75,48 @@ fn every_thread_is_in_the_sandbox_also_after_a_restart() {
     member.finish().succeeded();
     let said = supervisor.stderr();
     assert!(!said.contains("sandbox") && !said.contains("CAP_"), "{said}");
+}
+
+/// The nice value of the thread of that name, if there is one.
+fn nice_of(pid: u32, name: &str) -> Option<i32> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let stats =
+        threads.filter_map(|thread| std::fs::read_to_string(thread.unwrap().path().join("stat")).ok());
+    let own = stats.filter_map(|stat| {
+        let (before, after) = stat.split_once(&format!("({name}) "))?;
+        // The first field after the name is number 3 of stat(5), the nice value number 19.
+        before.trim().parse::<u32>().ok().and(after.split(' ').nth(16)?.parse().ok())
+    });
+    own.last()
+}
+
+#[test]
+fn threads_of_namespaces_come_before_others_and_those_that_work_for_members_do_not() {
+    for (policy, boost) in [("", 10), ("[supervisor]\npriority-boost = 3\n", 3)] {
+        let supervisor = Supervisor::with_policy(policy);
+        let member = supervisor.member(0, &["--name", "web"], SPEAKING);
+        for is_first in [true, false] {
+            let pid = pid_of(&supervisor);
+            until("it serves", || nice_of(pid, "namespace").is_some());
+            assert_eq!(nice_of(pid, "namespace"), Some(-boost), "{policy}");
+            if is_first {
+                // It has looked at the member's executable.
+                assert_eq!(nice_of(pid, "aside"), Some(0), "{policy}");
+            }
+            // The next one has as much more than its keeper, and not than this one.
+            supervisor.kill();
+        }
+        member.finish().succeeded();
+    }
+}
+
+#[test]
+fn without_the_capability_for_it_the_priority_stays_and_it_is_said() {
+    let supervisor = Supervisor::below(&["setpriv", "--bounding-set", "-sys_nice"], "");
+    let member = supervisor.member(0, &["--name", "web"], SPEAKING);
+    assert_eq!(nice_of(pid_of(&supervisor), "namespace"), Some(0));
+    assert!(supervisor.stderr().contains("the priority cannot be raised by 10"), "{}", supervisor.stderr());
+    member.finish().succeeded();
 }
 
 #[test]

@@ -15,7 +15,7 @@ use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long connecting and each call may take.
@@ -24,6 +24,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Most bytes of a reply.
 const REPLY_MAX: usize = 16 << 20;
 
+/// How often something is asked. A supervisor that is replaced answers nothing, but one that ends because of a request must not
+/// get it for ever.
+const ATTEMPTS: usize = 3;
+
 /// Why a call came to nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -31,7 +35,7 @@ pub enum ClientError {
     #[error("the supervisor's socket {path:?} could not be connected ({source}); check who may use it")]
     Connect {
         /// The socket.
-        path: std::path::PathBuf,
+        path: PathBuf,
         /// Why not.
         #[source]
         source: io::Error,
@@ -69,6 +73,13 @@ pub enum ClientError {
     Refused(#[from] Refusal),
 }
 
+impl ClientError {
+    /// Whether the other end has ended.
+    fn is_of_the_connection(&self) -> bool {
+        matches!(self, ClientError::Send(_) | ClientError::Receive(_) | ClientError::Closed)
+    }
+}
+
 #[derive(Serialize)]
 struct Call<P> {
     method: &'static str,
@@ -85,10 +96,14 @@ struct Outcome {
     error: Option<String>,
 }
 
-/// A connection to the supervisor. After an error other than [`ClientError::Refused`] and
-/// [`ClientError::NotUnderstood`] it is of no more use.
+/// A connection to the supervisor, and to its successor if it is replaced. After an error other than [`ClientError::Refused`]
+/// and [`ClientError::NotUnderstood`] it has ended, and the next call connects anew.
+///
+/// What had no answer because the supervisor ended is asked of its successor: nothing that can be asked does more when it is
+/// asked twice, but that a log may tell twice who joined.
 #[derive(Debug)]
 pub struct Client {
+    path: PathBuf,
     socket: UnixStream,
     reader: Reader,
     patience: Duration,
@@ -106,7 +121,9 @@ impl Client {
 
     pub(crate) fn connect_within(path: &Path, patience: Duration) -> Result<Option<Client>, ClientError> {
         match connected(path, patience) {
-            Ok(socket) => Ok(Some(Client { socket, reader: Reader::new(REPLY_MAX), patience })),
+            Ok(socket) => {
+                Ok(Some(Client { path: path.to_owned(), socket, reader: Reader::new(REPLY_MAX), patience }))
+            }
             Err(error)
                 if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) =>
             {
@@ -184,11 +201,32 @@ impl Client {
     ) -> Result<R, ClientError> {
         let mut bytes = serde_json::to_vec(&Call { method, parameters }).map_err(ClientError::Encode)?;
         bytes.push(0);
-        let reply = self.exchange(&bytes, descriptors).inspect_err(|_| {
+        let reply = self.exchange_with_any(&bytes, descriptors).inspect_err(|_| {
             // A late reply must not be taken for that of the next call.
             let _ = self.socket.shutdown(Shutdown::Both);
         })?;
         decode(&reply)
+    }
+
+    /// Asks the supervisor, or the one that has taken its place.
+    fn exchange_with_any(
+        &mut self,
+        call: &[u8],
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<Vec<u8>, ClientError> {
+        let mut attempts = 1;
+        loop {
+            match self.exchange(call, descriptors) {
+                Err(error) if error.is_of_the_connection() && attempts < ATTEMPTS => {
+                    let Ok(Some(successor)) = Client::connect_within(&self.path, self.patience) else {
+                        return Err(error);
+                    };
+                    *self = successor;
+                    attempts += 1;
+                }
+                result => return result,
+            }
+        }
     }
 
     fn exchange(&mut self, call: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<Vec<u8>, ClientError> {

@@ -343,6 +343,9 @@ pub struct SupervisorInfo {
     pub namespaces: u32,
     /// Audit sockets that are open.
     pub sockets: u64,
+    /// Audit sockets that are made and kept for when somebody opens one.
+    #[serde(default)]
+    pub ready_sockets: u64,
     /// The kernel notes who sends (`auditns_bpf`). Otherwise senders are looked up, with the same result.
     #[serde(default)]
     pub senders_noted: bool,

@@ -4,10 +4,9 @@ use super::OWN_FAILURE;
 use crate::options::SupervisorAt;
 use crate::terminal::line;
 use auditns_control::client::{Client, ClientError};
-use auditns_control::interface::{self, CreateRequest, PrepareRequest, Which};
+use auditns_control::interface::{self, PrepareRequest, Which};
 use auditns_policy::Loginuid;
 use auditns_sys::launch::LoginuidReset;
-use std::os::fd::BorrowedFd;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -88,25 +87,6 @@ pub(crate) fn connect(at: &SupervisorAt) -> Result<Client, Failure> {
 
 pub(crate) fn no_supervisor(at: &SupervisorAt) -> Failure {
     Failure::NoSupervisor(at.run_dir.display().to_string())
-}
-
-/// Asks for a namespace, on a connection that ends with the answer: there may be more namespaces than connections. Asks once
-/// more if the supervisor is replaced meanwhile, whose successor knows whether there is one.
-pub(crate) fn create(
-    mut client: Client,
-    at: &SupervisorAt,
-    request: &CreateRequest,
-    listener: BorrowedFd<'_>,
-) -> Result<(), Failure> {
-    match client.create(request, listener) {
-        Err(ClientError::Closed | ClientError::Receive(_) | ClientError::Send(_)) => {
-            connect(at)?.create(request, listener)?;
-        }
-        result => {
-            result?;
-        }
-    }
-    Ok(())
 }
 
 /// What becomes of the login uid: what is `wanted`, else what the policy says. The supervisor has learned by then who asks, and of

@@ -1,8 +1,10 @@
 //! The process that asks the kernel which task is in which namespace (`auditns_bpf::membership`), outside of the supervisor.
 //!
 //! It loads programs, for which it reads megabytes of the kernel's type information, and makes calls that the supervisor has
-//! given up. There are two: one that waits and replaces the other when that ends.
+//! given up. There are two: one that waits and replaces the other when that ends. Whoever kills the one that waits has the
+//! supervisor replaced, which cannot start it again itself.
 
+use super::OWN_FAILURE;
 use crate::terminal::line;
 use auditns_bpf::membership::{COMMANDS, ServeError, serve};
 use auditns_bpf::{Membership, MembershipOptions, Steering};
@@ -11,7 +13,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Resource, getrlimit, nice, setpriority_process, setrlimit};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -34,6 +36,11 @@ const IN_VAIN: u8 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// A supervisor is not replaced before it has served for so long.
+const SERVED: Duration = Duration::from_secs(5);
+/// A signal for all of a group ends the supervisor itself within this time.
+const MOMENT: Duration = Duration::from_secs(1);
+
 /// The two, started.
 #[derive(Debug)]
 pub(crate) struct Started {
@@ -54,7 +61,8 @@ pub(crate) fn start() -> io::Result<Started> {
 }
 
 impl Started {
-    /// Begins to talk to them; see [`Membership::start`].
+    /// Begins to talk to them; see [`Membership::start`]. Where the supervisor is replaceable, it ends if the one that waits is
+    /// killed: its sandbox lets it start no process.
     ///
     /// # Errors
     /// Those of starting threads and of copying a descriptor.
@@ -63,9 +71,21 @@ impl Started {
         keeper: Box<dyn auditns_bpf::Keeper>,
         steering: Arc<OnceLock<Steering>>,
         kept: &mut Vec<(String, OwnedFd)>,
+        is_replaceable: bool,
     ) -> io::Result<Arc<Membership>> {
         let Started { mut child, socket } = self;
-        thread::Builder::new().name("membership".to_owned()).spawn(move || child.wait())?;
+        let begun = Instant::now();
+        let wait = move || {
+            let was_killed = child.wait().is_ok_and(|status| status.signal().is_some());
+            if was_killed && is_replaceable {
+                thread::sleep(SERVED.saturating_sub(begun.elapsed()).max(MOMENT));
+                line(
+                    "the process that has others look at tasks was killed; the next supervisor starts it again",
+                );
+                std::process::exit(OWN_FAILURE.into());
+            }
+        };
+        thread::Builder::new().name("membership".to_owned()).spawn(wait)?;
         let options = MembershipOptions { socket, keeper, connections: CONNECTIONS, steering };
         Membership::start(options, kept)
     }

@@ -1,6 +1,6 @@
 //! `auditns run`.
 
-use super::client::{self, create, find_patiently};
+use super::client::{self, Failure, find_patiently};
 use super::{OWN_FAILURE, exit_status, launched};
 use crate::options::{Loginuid, Policy, Run};
 use crate::terminal::{Terminal, line};
@@ -128,7 +128,7 @@ fn run_supervised(run: &Run, confinement: Confinement, mut client: Client) -> Ex
             }),
             strict_clients: run.strict_client.clone(),
         };
-        create(client, &run.supervisor, &request, candidate.listener.as_fd())
+        client.create(&request, candidate.listener.as_fd()).map(|_| ()).map_err(Failure::from)
     });
     super::exec::finish(admitted)
 }

@@ -12,6 +12,7 @@ use auditns_sandbox::{Sandbox, Tasks};
 use auditns_supervisor::Store;
 use auditns_supervisor::host::{Host, HostOptions, end_at_panics};
 use auditns_sys::heap::Heap;
+use auditns_sys::placement;
 use auditns_sys::signals::SignalFd;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FlockOperation, Mode, flock};
@@ -137,7 +138,14 @@ fn serve(supervise: &Supervise, policy: Policy) -> Result<i32, SuperviseError> {
     let listener = sockets.listener(interface::NAME, CONTROL, SocketType::STREAM)?.into();
     let log_folder = supervise.log_dir.clone().unwrap_or_else(|| policy.log_folder().to_owned());
     let config = supervise.config.clone();
-    // Every thread inherits it.
+    // Every thread inherits both.
+    if let Err(error) = placement::boost_priority(policy.priority_boost()) {
+        line(&format!(
+            "the priority cannot be raised by {} ({error}): clients wait longer for answers; CAP_SYS_NICE is missing, or set \
+             priority-boost = 0 in the policy",
+            policy.priority_boost()
+        ));
+    }
     let sandbox = Sandbox::enter(Tasks { forwards: policy.forward() == Forward::Kernel })?;
     for shortcoming in sandbox.shortcomings() {
         line(&shortcoming.to_string());
@@ -145,7 +153,9 @@ fn serve(supervise: &Supervise, policy: Policy) -> Result<i32, SuperviseError> {
     end_at_panics();
     let steering = Arc::<OnceLock<Steering>>::default();
     let keeper = Box::new(Kept(FdStore::from_environment()?));
-    let begun = looker.and_then(|looker| looker.begin(keeper, Arc::clone(&steering), &mut kept));
+    let is_replaceable = store.capacity().is_some();
+    let begun =
+        looker.and_then(|looker| looker.begin(keeper, Arc::clone(&steering), &mut kept, is_replaceable));
     // Whoever asks is told why; a line says it as well.
     let membership = begun.unwrap_or_else(|error| {
         Membership::absent(&format!("nothing could be started that loads BPF ({error})"))

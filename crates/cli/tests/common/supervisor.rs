@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -98,11 +98,21 @@ impl Supervisor {
         until(said, || self.stderr().matches(said).count() > before);
     }
 
+    /// What it says of itself.
+    pub fn info(&self) -> serde_json::Value {
+        let asked = || {
+            let stream = UnixStream::connect(self.socket()).unwrap();
+            varlink_unless_closed(&stream, "io.auditns.GetSupervisor", &serde_json::json!({}))
+        };
+        // One that is replaced meanwhile answers nothing.
+        let mut reply = (0..3).find_map(|_| asked()).expect("a supervisor answers");
+        reply["parameters"].take()
+    }
+
     /// The process that serves.
     pub fn pid(&self) -> Pid {
-        let stream = UnixStream::connect(self.socket()).unwrap();
-        let reply = varlink(&stream, "io.auditns.GetSupervisor", &serde_json::json!({}));
-        let pid = reply["parameters"]["pid"].as_i64().unwrap_or_else(|| panic!("{reply}"));
+        let info = self.info();
+        let pid = info["pid"].as_i64().unwrap_or_else(|| panic!("{info}"));
         Pid::from_raw(i32::try_from(pid).unwrap()).unwrap()
     }
 
@@ -111,6 +121,12 @@ impl Supervisor {
         let before = self.pid();
         kill_process(before, Signal::KILL).unwrap();
         until("the next supervisor serves", || self.pid() != before);
+    }
+
+    /// Sends SIGTERM to all of its processes, as service managers do, and waits for the end.
+    pub fn end(&mut self) -> ExitStatus {
+        kill_process_group(Pid::from_child(&self.keeper), Signal::TERM).unwrap();
+        self.keeper.wait().unwrap()
     }
 
     /// `auditns WORDS` by a user. A run that does not end is ended with the status 124.
@@ -233,15 +249,29 @@ pub fn until(what: &str, holds: impl Fn() -> bool) {
 
 /// A Varlink call as the protocol has it, sharing no code with the product.
 pub fn varlink(stream: &UnixStream, method: &str, parameters: &serde_json::Value) -> serde_json::Value {
+    varlink_unless_closed(stream, method, parameters).expect("a reply")
+}
+
+fn varlink_unless_closed(
+    stream: &UnixStream,
+    method: &str,
+    parameters: &serde_json::Value,
+) -> Option<serde_json::Value> {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut call =
         serde_json::to_vec(&serde_json::json!({"method": method, "parameters": parameters})).unwrap();
     call.push(0);
-    (&*stream).write_all(&call).unwrap();
+    (&*stream).write_all(&call).ok()?;
     let mut reply = Vec::new();
-    BufReader::with_capacity(1, stream).read_until(0, &mut reply).unwrap();
+    match BufReader::with_capacity(1, stream).read_until(0, &mut reply) {
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
+        read => read.unwrap(),
+    };
+    if reply.is_empty() {
+        return None;
+    }
     assert_eq!(reply.pop(), Some(0), "a reply ends with a zero byte");
-    serde_json::from_slice(&reply).unwrap()
+    Some(serde_json::from_slice(&reply).unwrap())
 }
 
 /// The lines of a log of one record type.

@@ -15,9 +15,17 @@ const SOON: Duration = Duration::from_millis(100);
 
 /// A supervisor that does as it is told with the first connection.
 fn supervisor(folder: &Path, act: impl FnOnce(UnixStream) + Send + 'static) -> (PathBuf, JoinHandle<()>) {
+    supervisors(folder, move |listener| act(listener.accept().unwrap().0))
+}
+
+/// Supervisors, one after the other, that do as they are told with the socket that they have in common.
+fn supervisors<T: Send + 'static>(
+    folder: &Path,
+    act: impl FnOnce(UnixListener) -> T + Send + 'static,
+) -> (PathBuf, JoinHandle<T>) {
     let path = folder.join("socket");
     let listener = UnixListener::bind(&path).unwrap();
-    (path, std::thread::spawn(move || act(listener.accept().unwrap().0)))
+    (path, std::thread::spawn(move || act(listener)))
 }
 
 fn answered_with(reply: impl Into<Vec<u8>>) -> ClientError {
@@ -92,6 +100,40 @@ fn a_late_reply_is_not_taken_for_that_of_the_next_call() {
     answer.send(()).unwrap();
     thread.join().unwrap();
     assert!(client.reload().is_err());
+}
+
+#[test]
+fn what_a_supervisor_that_ends_does_not_answer_is_asked_of_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, calls) = supervisors(folder.path(), |listener| {
+        let mut calls = Vec::new();
+        for reply in ["", "{\"para", "{\"parameters\":{\"messages\":[\"answered\"]}}\0"] {
+            let mut socket = listener.accept().unwrap().0;
+            let mut call = [0; 1024];
+            let read = socket.read(&mut call).unwrap();
+            calls.push(call[..read].to_vec());
+            socket.write_all(reply.as_bytes()).unwrap();
+        }
+        calls
+    });
+    assert_eq!(Client::connect(&path).unwrap().unwrap().reload().unwrap(), ["answered"]);
+    let calls = calls.join().unwrap();
+    assert!(calls.iter().all(|call| call.ends_with(b"\0") && *call == calls[0]), "{calls:?}");
+}
+
+#[test]
+fn a_call_that_ends_each_supervisor_is_made_three_times() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, calls) = supervisors(folder.path(), |listener| {
+        let mut calls = 0;
+        while listener.accept().unwrap().0.read(&mut [0; 1024]).unwrap() > 0 {
+            calls += 1;
+        }
+        calls
+    });
+    assert!(matches!(Client::connect(&path).unwrap().unwrap().list(), Err(ClientError::Closed)));
+    drop(UnixStream::connect(&path).unwrap());
+    assert_eq!(calls.join().unwrap(), 3);
 }
 
 #[test]

@@ -91,6 +91,7 @@ fn types_have_the_fields_of_the_file() {
         restarts: 1,
         namespaces: 1,
         sockets: 1,
+        ready_sockets: 17,
         senders_noted: true,
         membership: crate::interface::Membership::Exact,
         tags_lost: 0,

@@ -128,6 +128,7 @@ impl Host for FakeHost {
             restarts: 6,
             namespaces: 7,
             sockets: 8,
+            ready_sockets: 17,
             senders_noted: true,
             membership: crate::interface::Membership::Exact,
             tags_lost: 0,

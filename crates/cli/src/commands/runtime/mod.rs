@@ -8,7 +8,7 @@ mod program;
 mod report;
 
 use super::OWN_FAILURE;
-use super::client::{Failure, create, find, find_patiently, loginuid};
+use super::client::{Failure, find_patiently, loginuid};
 use crate::options::Runtime;
 use auditns_control::Refusal;
 use auditns_control::client::{Client, ClientError};
@@ -159,11 +159,8 @@ impl Wrapper<'_> {
         let loginuid = loginuid(&mut client, &wanted, None)?;
         let entered = self.enter(&bundle, loginuid)?;
         let request = self.request(container, bundle, &entered);
-        let created = create(client, &self.runtime.supervisor, &request, entered.listener.as_fd());
-        created.map_err(|failure| match failure {
-            Failure::Client(error) => error.into(),
-            other => other.into(),
-        })
+        client.create(&request, entered.listener.as_fd())?;
+        Ok(())
     }
 
     fn request(&self, container: Container, bundle: Bundle, entered: &Entered) -> CreateRequest {
@@ -203,7 +200,7 @@ impl Wrapper<'_> {
 
     /// What the supervisor does not learn by this, it learns when somebody is executed in the container.
     fn introduce(&self, container: &Container) {
-        if let Ok(Some(mut client)) = find(&self.runtime.supervisor) {
+        if let Ok(Some(mut client)) = find_patiently(&self.runtime.supervisor) {
             let _ = self.tell_first_process(&mut client, container);
         }
     }
