@@ -2,7 +2,7 @@
 
 use crate::DESCRIPTORS_MAX;
 use crate::inherited::NAMES_VARIABLE;
-use auditns_sys::inherited::is_same_open_file;
+use auditns_sys::open_file;
 use std::collections::{BTreeMap, HashMap};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -45,7 +45,7 @@ impl Shelf {
     pub(crate) fn keep(&mut self, name: &str, mut fds: Vec<OwnedFd>) -> Result<(), Full> {
         let there = self.arrivals.get(name).and_then(|arrival| self.kept.get(arrival));
         if let Some((_, there)) = there {
-            fds.retain(|fd| !there.iter().any(|kept| is_same_open_file(kept.as_fd(), fd.as_fd())));
+            fds.retain(|fd| !there.iter().any(|kept| open_file::is_same(kept.as_fd(), fd.as_fd())));
         }
         if fds.is_empty() {
             return Ok(());

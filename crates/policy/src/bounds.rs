@@ -17,6 +17,9 @@ pub const STRICT_CLIENT_BYTES: usize = 255;
 /// Longest path of the log folder, in bytes.
 pub const LOG_FOLDER_BYTES: usize = 4095;
 
+/// By how much the supervisor's nice value is lowered.
+pub const PRIORITY_BOOST: RangeInclusive<u8> = 0..=20;
+
 /// Namespaces of the host.
 pub const NAMESPACES: RangeInclusive<usize> = 1..=65_536;
 /// Namespaces of one user other than root. With 0, only root can have any.

@@ -56,6 +56,11 @@ impl Policy {
         self.supervisor.forward
     }
 
+    /// By how much the supervisor lowers its nice value.
+    pub fn priority_boost(&self) -> u8 {
+        self.supervisor.priority_boost
+    }
+
     /// What becomes of a container that nobody could serve.
     pub fn on_missing(&self) -> OnMissing {
         self.runtime.on_missing

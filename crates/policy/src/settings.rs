@@ -7,11 +7,13 @@ use std::path::PathBuf;
 pub(crate) struct Supervisor {
     pub(crate) log_folder: PathBuf,
     pub(crate) forward: Forward,
+    pub(crate) priority_boost: u8,
 }
 
 impl Default for Supervisor {
     fn default() -> Supervisor {
-        Supervisor { log_folder: PathBuf::from("/var/log/auditns"), forward: Forward::None }
+        let log_folder = PathBuf::from("/var/log/auditns");
+        Supervisor { log_folder, forward: Forward::None, priority_boost: 10 }
     }
 }
 

@@ -12,6 +12,7 @@ impl Display for Policy {
         writeln!(formatter, "[supervisor]")?;
         key(formatter, "log-folder", Some(quoted(&supervisor.log_folder.to_string_lossy())))?;
         key(formatter, "forward", Some(quoted(supervisor.forward.name())))?;
+        key(formatter, "priority-boost", Some(supervisor.priority_boost))?;
         writeln!(formatter, "\n[runtime]")?;
         key(formatter, "on-missing", Some(quoted(runtime.on_missing.name())))?;
         writeln!(formatter, "\n[limits]")?;
@@ -117,7 +118,7 @@ mod tests {
     #[test]
     fn a_shown_policy_says_the_same() {
         let policy = parsed(
-            "[supervisor]\nlog-folder = '/a \"b\\ü'\nforward = 'kernel'\n[runtime]\non-missing = 'skip'\n[limits]\nnamespaces = 7\n\
+            "[supervisor]\nlog-folder = '/a \"b\\ü'\nforward = 'kernel'\npriority-boost = 3\n[runtime]\non-missing = 'skip'\n[limits]\nnamespaces = 7\n\
              [defaults]\nlog-size = 65537\nstrict-clients = ['a*', 'b']\n\
              [[namespace]]\nruntime = 'x*'\nuser = 'a\\b'\nname = '*'\nrefuse = true\n\
              [[namespace]]\nbacklog-limit = 1\nunprivileged-backlog-limit = 2\nrate-limit = 3\nread-rate = 9\npolicy = 'strict'\n\

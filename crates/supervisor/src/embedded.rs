@@ -14,6 +14,7 @@ use crate::server::storage::Storage;
 use crate::server::threads::{MainThread, Serving};
 use crate::server::{Parts, Server};
 use crate::settings::Settings;
+use crate::sockets::Sockets;
 use crate::start::{self, First};
 use crate::time::now;
 use auditns_bpf::Membership;
@@ -27,7 +28,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What to run, and how.
@@ -97,7 +98,7 @@ pub fn run(options: &Options, observer: &mut (dyn Observer + Send)) -> Result<Ex
     let login = auditns_sys::identity::loginuid::own();
     let (auid, ses) = login.map_or((Ids::UNSET, Ids::UNSET), |login| (login.uid, login.session));
     let starter = Ids { pid: std::process::id(), uid: rustix::process::getuid().as_raw(), auid, ses };
-    let mut endpoints = Endpoints::new();
+    let endpoints = Endpoints::new();
     let shows_sender = endpoints.sent_by() == SentBy::Supervisor;
     let Confinement { allow, new_session_keyring, environment } = options.confinement.clone();
     let filter = attached::filter(shows_sender);
@@ -112,7 +113,7 @@ pub fn run(options: &Options, observer: &mut (dyn Observer + Send)) -> Result<Ex
     }
     // The command has got the old limit already.
     let descriptors = descriptors::raise_limit();
-    endpoints.set_advance(Limits::for_descriptors(descriptors).advance);
+    let advance = Limits::for_descriptors(descriptors).advance;
 
     let settings = Settings {
         rotation: options.rotation,
@@ -165,7 +166,7 @@ pub fn run(options: &Options, observer: &mut (dyn Observer + Send)) -> Result<Ex
         calls: Calls::new(None),
         storage: Storage::new(LogFile::new(folder.path(), options.rotation)),
         clients: Clients::new(&options.strict_clients),
-        endpoints: Arc::new(Mutex::new(endpoints)),
+        sockets: Arc::new(Sockets::new(endpoints, advance, None, std::iter::empty())),
         descriptors,
         origin,
         settings,

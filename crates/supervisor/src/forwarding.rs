@@ -1,6 +1,6 @@
 //! Signals of whoever started a command, passed on to it.
 
-use auditns_sys::identity::details;
+use auditns_sys::identity::Brief;
 use auditns_sys::signals::{self, SignalFd};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io;
@@ -64,7 +64,7 @@ fn descends_from(pid: u32, ancestor: Pid) -> bool {
         if pid == ancestor {
             return true;
         }
-        match details::brief(pid) {
+        match Brief::of(pid) {
             Ok(found) if found.parent > 1 => pid = found.parent,
             _ => return false,
         }

@@ -18,6 +18,7 @@ mod observer;
 mod origin;
 mod server;
 mod settings;
+mod sockets;
 mod start;
 mod state;
 mod tags;

@@ -3,12 +3,15 @@
 use crate::log::Rotation;
 use crate::origin::Origin;
 use crate::settings::Settings;
+use crate::sockets::Sockets;
 use crate::state::Frame;
 use auditns_core::{Config, Family, Namespace, Nesting, Policy};
+use auditns_sys::Endpoints;
 use auditns_wire::record::Ids;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A user id that has no account.
@@ -33,6 +36,11 @@ pub(crate) fn config() -> Config {
         delivery_delay: std::time::Duration::ZERO,
         own_logins: false,
     }
+}
+
+/// Sockets that are not kept.
+pub(crate) fn sockets() -> Arc<Sockets> {
+    Arc::new(Sockets::new(Endpoints::new(), 1, None, std::iter::empty()))
 }
 
 /// It alone, which members make nothing inside of.

@@ -1,12 +1,9 @@
 //! Descriptors in the table of a member that waits in a call.
 
-use crate::identity::process;
+use crate::identity::{THREAD, process};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-
-/// `PIDFD_THREAD` (Linux 6.9): a thread may have a table of its own.
-const THREAD: PidfdFlags = PidfdFlags::from_bits_retain(0o200);
 
 /// The inode number of the socket at a number of the thread's table: it tells sockets apart as long as they are open.
 /// `None` if there is no socket at that number.
@@ -37,18 +34,19 @@ pub fn inode(socket: impl AsFd) -> io::Result<u64> {
     Ok(rustix::fs::fstat(socket)?.st_ino)
 }
 
-/// Whether nothing is at a number of the thread's table.
+/// Whether nothing is at a number of the thread's table, as is so of all numbers once it is gone.
 pub fn is_free(tid: u32, number: u32) -> bool {
-    let missing = |path: String| {
-        std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
-    };
-    missing(format!("/proc/{tid}/fd/{number}")) && !missing(format!("/proc/{tid}/fd"))
+    let found = std::fs::symlink_metadata(format!("/proc/{tid}/fd/{number}"));
+    found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 /// How many descriptors the thread's table holds; `None` before Linux 6.2, which does not say.
-pub fn count(tid: u32) -> Option<u64> {
-    let folder = std::fs::metadata(format!("/proc/{tid}/fd")).ok()?;
-    Some(folder.len()).filter(|count| *count != 0)
+///
+/// # Errors
+/// `ENOENT` if the thread is gone.
+pub fn count(tid: u32) -> io::Result<Option<u64>> {
+    let folder = std::fs::metadata(format!("/proc/{tid}/fd"))?;
+    Ok(Some(folder.len()).filter(|count| *count != 0))
 }
 
 /// A copy of the thread's descriptor of this number, if it is the socket with this inode number. If it is another file by
@@ -62,6 +60,7 @@ pub fn copy(tid: u32, number: u32, socket: u64) -> io::Result<OwnedFd> {
         let id = Pid::from_raw(id.cast_signed()).ok_or(rustix::io::Errno::SRCH)?;
         pidfd_open(id, flags)
     };
+    // A thread may have a table of its own.
     let pidfd = match open(tid, THREAD) {
         // A kernel that does not know the flag; the whole process has one table then, as nearly every process does.
         Err(rustix::io::Errno::INVAL) => open(process::thread_group_of(tid)?, PidfdFlags::empty())?,
@@ -93,15 +92,15 @@ mod tests {
     }
 
     #[test]
-    fn free_numbers_are_free_only_in_a_process_that_is_there() {
+    fn numbers_are_free_where_nothing_is() {
         let own = std::process::id();
         let file = std::fs::File::open("/proc/self/status").unwrap();
         assert!(!is_free(own, file.as_raw_fd().cast_unsigned()));
         assert!(is_free(own, 1_000_000));
         assert_eq!(socket_inode(own, 1_000_000).unwrap(), None);
-        assert!(!is_free(0x3fff_fff0, 5));
-        assert_eq!(count(0x3fff_fff0), None);
-        assert!(count(own).is_none_or(|count| (3..100_000).contains(&count)));
+        assert!(is_free(0x3fff_fff0, 5));
+        assert_eq!(count(0x3fff_fff0).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(count(own).unwrap().is_none_or(|count| (3..100_000).contains(&count)));
         assert_eq!(socket_inode(0x3fff_fff0, 5).unwrap_err().raw_os_error(), Some(libc::ESRCH));
     }
 

@@ -6,7 +6,7 @@
 
 mod nobody;
 
-use crate::raw;
+use crate::{descriptors, raw};
 use nobody::Nobody;
 use rustix::io::{Errno, IoSlice};
 use rustix::net::{
@@ -48,8 +48,10 @@ pub enum SentBy {
 pub struct EndpointPair {
     /// The supervisor's end: never blocks, delivers credentials with each message.
     pub server: OwnedFd,
-    /// The member's end, to be injected and then dropped.
+    /// The member's end, to be injected and then dropped. It blocks.
     pub client: OwnedFd,
+    /// Inode number of the member's end.
+    pub inode: u64,
     /// The kernel refuses descriptors sent to the server end (Linux 6.16). Where it does not, ask [`carries_descriptors`]
     /// before each [`receive`].
     pub refuses_descriptors: bool,
@@ -57,35 +59,32 @@ pub struct EndpointPair {
     pub sent_by: SentBy,
 }
 
+impl EndpointPair {
+    /// Has calls on the member's end not wait.
+    ///
+    /// # Errors
+    /// None is expected.
+    pub fn set_nonblocking(&self) -> io::Result<()> {
+        Ok(rustix::io::ioctl_fionbio(&self.client, true)?)
+    }
+}
+
 /// Makes pairs.
 #[derive(Debug)]
 pub struct Endpoints {
-    ready: Vec<nobody::Ends>,
     nobody: Option<Nobody>,
     /// Where pairs are made; in the own network namespace without `CAP_SYS_ADMIN`.
     network: Option<OwnedFd>,
-    /// Pairs made at a time, and left when more are made.
-    advance: usize,
 }
 
 impl Endpoints {
     /// The most pairs that are made at a time.
-    pub const ADVANCE_MAX: usize = nobody::BATCH;
+    pub const AT_A_TIME: usize = nobody::BATCH;
 
-    /// Descriptors that are open for pairs to come if so many are made at a time.
-    pub const fn descriptors(advance: usize) -> usize {
-        4 * advance
-    }
-
-    /// No pair is made yet.
+    /// Looks which ways there are here.
     pub fn new() -> Endpoints {
         let nobody = Nobody::new().ok().filter(|nobody| may_name(nobody.pid()));
-        Endpoints { ready: Vec::new(), nobody, network: nobody::network().ok(), advance: Self::ADVANCE_MAX }
-    }
-
-    /// How many pairs are made at a time, 1 to [`Self::ADVANCE_MAX`]; as many are left for when no more can be made.
-    pub fn set_advance(&mut self, advance: usize) {
-        self.advance = advance.clamp(1, Self::ADVANCE_MAX);
+        Endpoints { nobody, network: nobody::network().ok() }
     }
 
     /// Whom members see as the sender of what is sent to them.
@@ -93,23 +92,22 @@ impl Endpoints {
         self.nobody.as_ref().map_or(SentBy::Supervisor, |nobody| SentBy::Nobody(nobody.pid()))
     }
 
-    /// Makes a pair. `nonblocking` is the mode of the client end, as the member asked for it.
+    /// Makes pairs: so many, at most [`Self::AT_A_TIME`], or as many as there are descriptors for, at least one.
     ///
     /// # Errors
     /// `EMFILE`, `ENFILE`, `ENOMEM`, `ENOBUFS` from making sockets, `EAGAIN` from making the process that makes them;
     /// `EADDRINUSE` if no free name was found, which means that somebody fills the abstract name space of this network
     /// namespace.
-    pub fn pair(&mut self, nonblocking: bool) -> io::Result<EndpointPair> {
-        if self.ready.len() < self.advance {
-            match nobody::pairs(self.network.as_ref(), self.advance) {
-                Ok(pairs) => self.ready.extend(pairs),
-                // There is a reserve for when members leave no room for one more process.
-                Err(error) if self.ready.is_empty() => return Err(error),
-                Err(_) => {}
+    pub fn make(&self, count: usize) -> io::Result<Vec<EndpointPair>> {
+        let mut pairs = Vec::with_capacity(count);
+        for (server, client) in nobody::pairs(self.network.as_ref(), count)? {
+            match endpoint_pair(server, client, self.sent_by()) {
+                Ok(pair) => pairs.push(pair),
+                Err(error) if pairs.is_empty() => return Err(error),
+                Err(_) => break,
             }
         }
-        let (server, client) = self.ready.pop().ok_or(io::ErrorKind::OutOfMemory)?;
-        endpoint_pair(server, client, nonblocking, self.sent_by())
+        Ok(pairs)
     }
 }
 
@@ -131,20 +129,14 @@ fn may_name(pid: libc::pid_t) -> bool {
 /// system's own, the server's because it bounds the kernel memory that a member ties up by reading no answers.
 ///
 /// # Errors
-/// See [`Endpoints::pair`].
-fn endpoint_pair(
-    server: OwnedFd,
-    client: OwnedFd,
-    nonblocking: bool,
-    sent_by: SentBy,
-) -> io::Result<EndpointPair> {
-    if !nonblocking {
-        rustix::io::ioctl_fionbio(&client, false)?;
-    }
+/// See [`Endpoints::make`].
+fn endpoint_pair(server: OwnedFd, client: OwnedFd, sent_by: SentBy) -> io::Result<EndpointPair> {
+    rustix::io::ioctl_fionbio(&client, false)?;
     bind_to_free_name(&server)?;
     sockopt::set_socket_passcred(&server, true)?;
     let refuses_descriptors = refuse_descriptors(&server);
-    Ok(EndpointPair { server, client, refuses_descriptors, sent_by })
+    let inode = descriptors::inode(&client)?;
+    Ok(EndpointPair { server, client, inode, refuses_descriptors, sent_by })
 }
 
 /// Makes room for [`RAISED_SEND_BUFFER`] on a server end, or for as much as `net.core.wmem_max` allows without

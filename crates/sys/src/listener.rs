@@ -5,11 +5,12 @@ mod answerer;
 pub use answerer::{Answerer, Response};
 
 use crate::filter::SeccompData;
-use crate::raw;
+use crate::{interrupt, raw};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
+use std::time::Duration;
 
 const ADD_FD_AT_NUMBER: u32 = 1;
 const ADD_FD_AND_SEND: u32 = 1 << 1;
@@ -62,9 +63,21 @@ pub enum InjectError {
     /// waits: inject at the lowest free number instead.
     #[error("the caller cannot have the descriptor number {0}; inject at the lowest free one")]
     NumberRefused(u32),
+    /// The caller's thread has not run in the time that there was ([`Patience::For`]). The call still waits, and has nothing.
+    #[error("the caller has not taken its descriptor in time; inject it where others do not wait for that")]
+    NotInTime,
     /// Anything else. The call still waits: answer it with an error.
     #[error("a descriptor could not be injected ({0}); answer the call with an error")]
     Other(#[source] io::Error),
+}
+
+/// How long the caller's thread is waited for, which has to take a descriptor itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// Until it has run or is gone.
+    Endless,
+    /// Hardly longer than this.
+    For(Duration),
 }
 
 /// A seccomp notification descriptor.
@@ -191,14 +204,21 @@ impl Listener {
     ///
     /// # Errors
     /// See [`InjectError`].
-    pub fn inject(&self, id: u64, fd: BorrowedFd<'_>, close_on_exec: bool) -> Result<i32, InjectError> {
-        self.add_descriptor(libc::seccomp_notif_addfd {
+    pub fn inject(
+        &self,
+        id: u64,
+        fd: BorrowedFd<'_>,
+        close_on_exec: bool,
+        patience: Patience,
+    ) -> Result<i32, InjectError> {
+        let request = libc::seccomp_notif_addfd {
             id,
             flags: 0,
             srcfd: fd.as_raw_fd().cast_unsigned(),
             newfd: 0,
             newfd_flags: if close_on_exec { libc::O_CLOEXEC.cast_unsigned() } else { 0 },
-        })
+        };
+        self.add_descriptor(request, patience)
     }
 
     /// As [`Listener::inject`], at this number. What the caller has there is closed, so ask
@@ -212,6 +232,7 @@ impl Listener {
         fd: BorrowedFd<'_>,
         close_on_exec: bool,
         number: u32,
+        patience: Patience,
     ) -> Result<i32, InjectError> {
         let request = libc::seccomp_notif_addfd {
             id,
@@ -220,7 +241,7 @@ impl Listener {
             newfd: number,
             newfd_flags: if close_on_exec { libc::O_CLOEXEC.cast_unsigned() } else { 0 },
         };
-        self.add_descriptor(request).map_err(|error| match error {
+        self.add_descriptor(request, patience).map_err(|error| match error {
             InjectError::Other(other) if matches!(other.raw_os_error(), Some(libc::EBADF | libc::EBUSY)) => {
                 InjectError::NumberRefused(number)
             }
@@ -229,22 +250,38 @@ impl Listener {
         })
     }
 
-    fn add_descriptor(&self, mut request: libc::seccomp_notif_addfd) -> Result<i32, InjectError> {
-        let number = self.request_descriptor(&mut request)?;
+    fn add_descriptor(
+        &self,
+        mut request: libc::seccomp_notif_addfd,
+        patience: Patience,
+    ) -> Result<i32, InjectError> {
+        let number = self.request_descriptor(&mut request, patience)?;
         if self.answer_value(request.id, i64::from(number)).is_err() {
             return Err(InjectError::Gone);
         }
         Ok(number)
     }
 
-    fn request_descriptor(&self, request: &mut libc::seccomp_notif_addfd) -> Result<i32, InjectError> {
-        loop {
+    fn request_descriptor(
+        &self,
+        request: &mut libc::seccomp_notif_addfd,
+        patience: Patience,
+    ) -> Result<i32, InjectError> {
+        let mut ask = || {
             // SAFETY: SECCOMP_IOCTL_NOTIF_ADDFD reads a seccomp_notif_addfd.
-            match unsafe { raw::ioctl_structure(self.fd.as_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, request) } {
+            unsafe { raw::ioctl_structure(self.fd.as_fd(), libc::SECCOMP_IOCTL_NOTIF_ADDFD, request) }
+        };
+        loop {
+            let asked = match patience {
+                Patience::Endless => ask(),
+                Patience::For(time) => interrupt::after(time, &mut ask).ok_or(InjectError::NotInTime)?,
+            };
+            match asked {
                 Ok(number) => return Ok(number),
                 Err(error) => match error.raw_os_error() {
                     // The kernel has withdrawn the request before it reports the interruption.
-                    Some(libc::EINTR) => {}
+                    Some(libc::EINTR) if patience == Patience::Endless => {}
+                    Some(libc::EINTR) => return Err(InjectError::NotInTime),
                     Some(libc::ENOENT | libc::EINPROGRESS) => return Err(InjectError::Gone),
                     Some(libc::EMFILE) => return Err(InjectError::TableFull),
                     _ => return Err(InjectError::Other(error)),
@@ -271,7 +308,7 @@ impl Listener {
             newfd: 0,
             newfd_flags: 0,
         };
-        matches!(self.request_descriptor(&mut request), Err(InjectError::Gone))
+        matches!(self.request_descriptor(&mut request, Patience::Endless), Err(InjectError::Gone))
     }
 
     fn answer(&self, mut response: libc::seccomp_notif_resp) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! The files of login user id and session below `/proc`, as a member names them.
 
 use crate::identity::namespace::{NamespaceFile, NamespaceKind, tgid_from};
-use crate::identity::{details, process};
+use crate::identity::{Brief, details, process};
 use rustix::fs::{Mode, OFlags, fstat, fstatfs, openat};
 use rustix::io::Errno;
 use std::fs::File;
@@ -84,7 +84,7 @@ pub fn named(tid: u32, directory: Option<u32>, path: &[u8]) -> io::Result<Option
         _ => None,
     };
     let Some(whose) = whose else { return Ok(None) };
-    let details::Brief { pid, own_pid, .. } = details::brief(tid)?;
+    let (Brief { pid, .. }, own_pid) = (Brief::of(tid)?, details::own_pid(tid)?);
     let task = match whose {
         Whose::Process => pid,
         Whose::Thread => tid,

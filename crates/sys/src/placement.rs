@@ -1,22 +1,13 @@
 //! On which processor a thread runs, and for how long at a time.
 
 use crate::identity::process::last_cpu;
-use rustix::thread::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
-use std::hint::spin_loop;
+use rustix::process::{getpriority_process, setpriority_process};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 /// Numbers of processors that fit into a [`CpuSet`].
 const CPUS: usize = CpuSet::MAX_CPU;
-
-/// How long [`Placement::follow_to`] keeps a processor busy, and at most waits until it is.
-const MOMENT: Duration = Duration::from_millis(1);
-
-/// Bytes of stack of a thread that does nothing.
-const STACK: usize = 64 * 1024;
 
 /// The slice that [`shorten_slice`] asks for, in nanoseconds; the least that the kernel takes (`sched_fair.c`).
 const SLICE: u64 = 100_000;
@@ -46,19 +37,6 @@ impl Placement {
         sched_setaffinity(None, &one).is_ok()
     }
 
-    /// As [`Placement::keep_on`], where the processor that is left stays busy for a millisecond: the scheduler wakes a thread
-    /// on the processor where it was before its last move, if that is idle (`select_idle_sibling`), so whoever follows a thread
-    /// would drive it away each time.
-    pub fn follow_to(&self, cpu: u32) -> bool {
-        let left = u32::try_from(sched_getcpu()).ok().filter(|left| *left != cpu);
-        let busy = left.and_then(|left| Busy::start(*self, left));
-        let kept = self.keep_on(cpu);
-        if let Some(busy) = busy {
-            busy.wait_for_it();
-        }
-        kept
-    }
-
     /// Keeps the calling thread off one processor. Returns whether others are left on which it may run.
     pub fn keep_off(&self, cpu: u32) -> bool {
         let mut others = self.allowed;
@@ -86,35 +64,6 @@ impl Placement {
     }
 }
 
-/// A thread that keeps a processor busy.
-struct Busy(Arc<AtomicBool>);
-
-impl Busy {
-    /// `None` if there can be none: everything works without.
-    fn start(placement: Placement, cpu: u32) -> Option<Busy> {
-        let runs = Arc::<AtomicBool>::default();
-        let tell = Arc::clone(&runs);
-        let spin = move || {
-            if placement.keep_on(cpu) {
-                tell.store(true, Ordering::Release);
-                let begin = Instant::now();
-                while begin.elapsed() < MOMENT {
-                    spin_loop();
-                }
-            }
-        };
-        let thread = thread::Builder::new().name("follow".to_owned()).stack_size(STACK);
-        thread.spawn(spin).ok().map(|_| Busy(runs))
-    }
-
-    fn wait_for_it(self) {
-        let begin = Instant::now();
-        while !self.0.load(Ordering::Acquire) && begin.elapsed() < MOMENT {
-            spin_loop();
-        }
-    }
-}
-
 /// The processor on which a process's main thread ran last, `None` if it is gone. Some 7 µs; what other threads do is not
 /// seen.
 pub fn cpu_of(pid: u32) -> Option<u32> {
@@ -122,23 +71,50 @@ pub fn cpu_of(pid: u32) -> Option<u32> {
 }
 
 /// Asks for short slices of the processor (`sched_setattr(2)` with a runtime): a thread that works for some microseconds at a
-/// time is let in sooner beside threads that work all the time. Kernels before Linux 6.12 take no notice of it.
+/// time is let in sooner beside threads that work all the time. Kernels before Linux 6.12 take no notice of it. Its nice value
+/// stays as it is.
 ///
 /// # Errors
-/// Those of the call.
+/// Those of the calls.
 pub fn shorten_slice() -> io::Result<()> {
-    let attributes = Attributes { size: ATTRIBUTES_SIZE, runtime: SLICE, ..Attributes::default() };
+    // The call sets both, and asked to keep what there is it keeps both.
+    let nice = getpriority_process(None)?;
+    let attributes = Attributes { size: ATTRIBUTES_SIZE, runtime: SLICE, nice, ..Attributes::default() };
     // SAFETY: the structure is the kernel's `struct sched_attr` in its first version, whose size it carries, and lives
     // until the call returns; thread 0 is the calling one.
     let result = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// The nice value before [`boost_priority`]; `i32::MAX` if nobody has called that.
+static ORDINARY: AtomicI32 = AtomicI32::new(i32::MAX);
+
+/// Lowers the nice value of the calling thread, and so of those that it starts, by this much; -20 is the lowest. To be called
+/// once in a process.
+///
+/// # Errors
+/// `EACCES` without `CAP_SYS_NICE` and beyond `RLIMIT_NICE`.
+pub fn boost_priority(by: u8) -> io::Result<()> {
+    let ordinary = getpriority_process(None)?;
+    setpriority_process(None, ordinary.saturating_sub(i32::from(by)))?;
+    ORDINARY.store(ordinary, Ordering::Relaxed);
+    Ok(())
+}
+
+/// The calling thread does without the boost that the one which has started it has.
+pub fn give_up_boost() {
+    let ordinary = ORDINARY.load(Ordering::Relaxed);
+    if ordinary != i32::MAX {
+        // Raising a nice value is always allowed.
+        let _ = setpriority_process(None, ordinary);
+    }
+}
+
 /// `SCHED_ATTR_SIZE_VER0`.
 const ATTRIBUTES_SIZE: u32 = 48;
 const _: () = assert!(size_of::<Attributes>() == ATTRIBUTES_SIZE as usize);
 
-/// The kernel's `struct sched_attr`, first version. Policy 0 is `SCHED_OTHER`, nice 0.
+/// The kernel's `struct sched_attr`, first version. Policy 0 is `SCHED_OTHER`.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 struct Attributes {
@@ -166,8 +142,6 @@ mod tests {
             assert!(placement.keep_on(number(cpu)));
             assert_eq!(rustix::thread::sched_getcpu(), cpu);
             assert_eq!(sched_getaffinity(None).unwrap().count(), 1);
-            assert!(placement.follow_to(number(cpu)));
-            assert_eq!(rustix::thread::sched_getcpu(), cpu);
             if before.count() > 1 {
                 assert!(placement.keep_off(number(cpu)));
                 assert_ne!(rustix::thread::sched_getcpu(), cpu);
@@ -184,8 +158,41 @@ mod tests {
     }
 
     #[test]
-    fn slices_can_be_shortened() {
-        shorten_slice().unwrap();
+    fn slices_can_be_shortened_and_nice_values_stay() {
+        // A thread has both for itself.
+        let thread = std::thread::spawn(|| {
+            setpriority_process(None, 7).unwrap();
+            shorten_slice().unwrap();
+            assert_eq!(getpriority_process(None), Ok(7));
+        });
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_priority_is_raised_as_far_as_there_are_any() {
+        let thread = std::thread::spawn(|| {
+            let nice = || getpriority_process(None).unwrap();
+            let ordinary = nice();
+            give_up_boost();
+            assert_eq!(nice(), ordinary, "there is none");
+            for by in [0, 4, u8::MAX] {
+                if let Err(error) = boost_priority(by) {
+                    assert_eq!(error.raw_os_error(), Some(libc::EACCES));
+                    eprintln!("only half was tried: a boost needs CAP_SYS_NICE");
+                    return;
+                }
+                let boosted = (ordinary - i32::from(by)).max(-20);
+                assert_eq!(nice(), boosted);
+                let started = std::thread::spawn(move || {
+                    let inherited = nice();
+                    give_up_boost();
+                    (inherited, nice())
+                });
+                assert_eq!(started.join().unwrap(), (boosted, ordinary));
+                give_up_boost();
+            }
+        });
+        thread.join().unwrap();
     }
 
     #[test]

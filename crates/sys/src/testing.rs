@@ -7,7 +7,7 @@ use crate::filter::{self, FilterOptions};
 use crate::launch::install;
 use crate::listener::{Listener, Notification};
 use std::os::fd::AsFd;
-use std::sync::{LazyLock, Mutex, mpsc};
+use std::sync::{LazyLock, mpsc};
 use std::time::{Duration, Instant};
 
 /// Longer than any step of a test takes on a busy machine.
@@ -126,6 +126,10 @@ pub(crate) fn flags_of(fd: impl AsFd) -> (bool, bool) {
 
 /// A pair whose messages name a process that has ended, as long as this process lives.
 pub(crate) fn endpoint_pair(nonblocking: bool) -> EndpointPair {
-    static ENDPOINTS: LazyLock<Mutex<Endpoints>> = LazyLock::new(|| Mutex::new(Endpoints::new()));
-    ENDPOINTS.lock().unwrap().pair(nonblocking).unwrap()
+    static ENDPOINTS: LazyLock<Endpoints> = LazyLock::new(Endpoints::new);
+    let pair = ENDPOINTS.make(1).unwrap().remove(0);
+    if nonblocking {
+        pair.set_nonblocking().unwrap();
+    }
+    pair
 }

@@ -65,6 +65,8 @@ impl Options {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Endpoints {
     open: BTreeMap<EndpointId, Endpoint>,
+    /// Those in the group READLOG, which every record looks at.
+    readers: BTreeSet<EndpointId>,
     ports: BTreeSet<u32>,
     autobinds: u32,
 }
@@ -98,6 +100,7 @@ impl Endpoints {
 
     pub(super) fn close(&mut self, endpoint: EndpointId) -> Option<Endpoint> {
         let closed = self.open.remove(&endpoint)?;
+        self.readers.remove(&endpoint);
         if let Some(port) = closed.port {
             self.ports.remove(&port);
         }
@@ -150,14 +153,22 @@ impl Endpoints {
                 known.joiner = Some(Box::new((caller.sender, caller.details.clone().unwrap_or_default())));
                 known.joined_in = namespace;
             }
-            known.groups = groups;
+            self.set_groups(endpoint, groups);
         }
     }
 
     /// Leaves all groups but these.
     pub(super) fn leave(&mut self, endpoint: EndpointId, groups: u32) {
-        if let Some(known) = self.open.get_mut(&endpoint) {
-            known.groups = groups;
+        self.set_groups(endpoint, groups);
+    }
+
+    fn set_groups(&mut self, endpoint: EndpointId, groups: u32) {
+        let Some(known) = self.open.get_mut(&endpoint) else { return };
+        known.groups = groups;
+        if groups & READLOG_BIT == 0 {
+            self.readers.remove(&endpoint);
+        } else {
+            self.readers.insert(endpoint);
         }
     }
 
@@ -179,8 +190,8 @@ impl Endpoints {
     }
 
     fn members(&self, namespace: u64) -> impl Iterator<Item = (EndpointId, &Endpoint)> + Clone {
-        let all = self.open.iter().map(|(endpoint, known)| (*endpoint, known));
-        all.filter(move |(_, known)| known.groups & READLOG_BIT != 0 && known.joined_in == namespace)
+        let all = self.readers.iter().filter_map(|endpoint| Some((*endpoint, self.open.get(endpoint)?)));
+        all.filter(move |(_, known)| known.joined_in == namespace)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::settings::{Changes, Forward, Loginuid, Mode, OnMissing};
 use toml::de::DeTable;
 
 const FILE: [&str; 5] = ["supervisor", "runtime", "limits", "defaults", "namespace"];
-const SUPERVISOR: [&str; 2] = ["log-folder", "forward"];
+const SUPERVISOR: [&str; 3] = ["log-folder", "forward", "priority-boost"];
 const RUNTIME: [&str; 1] = ["on-missing"];
 const LIMITS: [&str; 2] = ["namespaces", "namespaces-per-user"];
 const DEFAULTS: [&str; 16] = [
@@ -46,6 +46,10 @@ pub(super) fn apply(
         }
         if let Some(forward) = section.read("forward", |value| value.word(&Forward::NAMES))? {
             policy.supervisor.forward = forward;
+        }
+        let boost = section.read("priority-boost", |value| value.number(bounds::PRIORITY_BOOST))?;
+        if let Some(priority_boost) = boost {
+            policy.supervisor.priority_boost = priority_boost;
         }
     }
     if let Some(section) = file.table("runtime", "[runtime]", &RUNTIME)?

@@ -147,6 +147,8 @@ fn the_supervisors_values_are_checked() {
         "[supervisor]\nlog-folder = ''",
         "[supervisor]\nlog-folder = \"/a\\n\"",
         "[supervisor]\nforward = 'host'",
+        "[supervisor]\npriority-boost = 21",
+        "[supervisor]\npriority-boost = -1",
         "[runtime]\non-missing = 'ask'",
         "[limits]\nnamespaces = 0",
         "[limits]\nnamespaces-per-user = 65537",

@@ -42,6 +42,12 @@ const PLAIN: &[c_long] = &[
     libc::SYS_futex,
     libc::SYS_nanosleep,
     libc::SYS_clock_nanosleep,
+    libc::SYS_timerfd_create,
+    libc::SYS_timerfd_settime,
+    // Callers that take their sockets late are not waited for.
+    libc::SYS_timer_create,
+    libc::SYS_timer_settime,
+    libc::SYS_timer_delete,
     libc::SYS_restart_syscall,
     // Where there is no vDSO.
     libc::SYS_clock_gettime,
@@ -85,9 +91,13 @@ const PLAIN: &[c_long] = &[
     libc::SYS_membarrier,
     libc::SYS_sched_yield,
     libc::SYS_getcpu,
+    // Whether a listener is served already, before Linux 6.10.
+    libc::SYS_kcmp,
     libc::SYS_sched_getaffinity,
     // Workers stay on their clients' processors.
     libc::SYS_sched_setaffinity,
+    // Threads ask for short slices, and keep their nice value.
+    libc::SYS_getpriority,
     libc::SYS_sched_setattr,
     libc::SYS_rt_sigaction,
     libc::SYS_rt_sigprocmask,
@@ -140,7 +150,8 @@ const IOCTLS: &[libc::Ioctl] = &[
     libc::SECCOMP_IOCTL_NOTIF_ID_VALID,
     libc::SECCOMP_IOCTL_NOTIF_ADDFD,
     libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS,
-    // Namespaces of members, and ids in them.
+    // Ids of members, and their namespaces.
+    libc::PIDFD_GET_INFO,
     libc::NS_GET_PARENT,
     libc::NS_GET_USERNS,
     libc::NS_GET_OWNER_UID,
@@ -193,7 +204,7 @@ pub(super) fn rules(tasks: Tasks) -> Rules {
     rules
 }
 
-fn restricted(tasks: Tasks) -> [(c_long, Vec<Alternative>); 13] {
+fn restricted(tasks: Tasks) -> [(c_long, Vec<Alternative>); 14] {
     let own = std::process::id();
     let executable = libc::PROT_EXEC.cast_unsigned();
     let network = libc::CLONE_NEWNET.cast_unsigned();
@@ -203,6 +214,8 @@ fn restricted(tasks: Tasks) -> [(c_long, Vec<Alternative>); 13] {
         (libc::SYS_ioctl, one_of(1, &IOCTLS.iter().map(|request| narrow(*request)).collect::<Vec<_>>())),
         (libc::SYS_fcntl, one_of(1, &unsigned(FCNTLS))),
         (libc::SYS_prctl, one_of(0, &unsigned(PRCTLS))),
+        // Of the calling thread.
+        (libc::SYS_setpriority, vec![vec![is(0, 0), is(1, 0)]]),
         // No code but what the program was started with.
         (libc::SYS_mmap, vec![vec![without(2, executable)]]),
         (libc::SYS_mprotect, vec![vec![without(2, executable)]]),

@@ -28,7 +28,10 @@ pub(super) fn checked(fd: OwnedFd) -> Result<Listener, Refusal> {
         Ok(Listener::from(fd))
     } else {
         // Its last close may take as long as whoever made it likes.
-        let _ = std::thread::Builder::new().name("close".to_owned()).spawn(move || drop(fd));
+        let _ = std::thread::Builder::new().name("close".to_owned()).spawn(move || {
+            auditns_sys::placement::give_up_boost();
+            drop(fd);
+        });
         Err(Refusal::MissingDescriptor)
     }
 }

@@ -146,6 +146,7 @@ impl Host for Control {
             restarts: self.0.restarts,
             namespaces: u32::try_from(entries.len()).unwrap_or(u32::MAX),
             sockets: sockets.map(|description| description.info.open_sockets).sum(),
+            ready_sockets: self.0.surroundings.sockets.ready() as u64,
             membership: if membership.is_exact() {
                 interface::Membership::Exact
             } else {

@@ -1,9 +1,10 @@
 //! Making a namespace for whoever asks.
 
+use super::asking::described;
 use super::directory::Entry;
 use super::joining::{Unserved, copy, ids_of, process_of};
 use super::naming::{LEFTOVERS, Names};
-use super::resident::{Beginning, Resident};
+use super::resident::{Beginning, Description, Resident};
 use super::{Shared, user_name};
 use crate::keeping::Keeping;
 use crate::log::{Folder, Rotation};
@@ -49,7 +50,9 @@ pub(super) fn create_or_return(
     let (wanted, granted) = match prepare(shared, peer, request) {
         Ok(Prepared::New(wanted, granted)) => (*wanted, granted),
         // A reply may have been lost with a supervisor before this one.
-        Ok(Prepared::Known(known)) => return described(&known).map_err(|refusal| (refusal, Some(listener))),
+        Ok(Prepared::Known(known)) => {
+            return described(&known).map(reply).map_err(|refusal| (refusal, Some(listener)));
+        }
         Err(refusal) => return Err((refusal, Some(listener))),
     };
     let spare = copy(&listener);
@@ -221,7 +224,13 @@ fn begin(
         served_before: 0,
         log_folder: folder.path().to_owned(),
     };
-    let contid = config.contid;
+    let entry = EntryOf {
+        name: name.clone(),
+        contid: config.contid,
+        uid: peer.uid,
+        first: *first,
+        container: request.container.clone(),
+    };
     let beginning = Beginning::New {
         config: Box::new(config),
         origin: Box::new(origin),
@@ -237,14 +246,7 @@ fn begin(
     };
     let failed = |error: io::Error| unavailable(format!("the namespace cannot be served: {error}"));
     let state = State::create().map_err(failed)?;
-    let container = request.container.clone();
-    let entry = EntryOf { name: name.clone(), contid, uid: peer.uid, first: *first, container };
-    start_resident(shared, *index, entry, state, beginning, folder).map_err(failed)?;
-    let known = shared.directory.find(|entry| entry.contid == contid);
-    known.map_or_else(
-        || Err(unavailable("the namespace has ended already".to_owned())),
-        |known| described(&known),
-    )
+    start_resident(shared, *index, entry, state, beginning, folder).map(reply).map_err(failed)
 }
 
 /// What the directory is to know of a namespace.
@@ -257,7 +259,7 @@ pub(super) struct EntryOf {
     pub(super) container: Option<Container>,
 }
 
-/// Starts the thread of a namespace and enters it into the directory.
+/// Starts the thread of a namespace and enters it into the directory. Returns how it begins.
 ///
 /// # Errors
 /// As [`Resident::start`].
@@ -268,7 +270,7 @@ pub(super) fn start_resident(
     state: State,
     beginning: Beginning,
     folder: Folder,
-) -> io::Result<()> {
+) -> io::Result<Description> {
     let (gone, removed) = std::sync::mpsc::channel::<()>();
     let directory = Arc::clone(&shared.directory);
     let resident = Resident {
@@ -285,20 +287,18 @@ pub(super) fn start_resident(
             drop(folder);
         }),
     };
-    let (orders, _) = resident.start()?;
+    let (orders, description) = resident.start()?;
     let EntryOf { name, contid, uid, first, container } = entry;
     shared.directory.add(index, Entry { name, contid, uid, first, container, orders });
     drop(gone);
-    Ok(())
+    Ok(description)
 }
 
-fn described(entry: &Entry) -> Result<CreateReply, Refusal> {
-    let description = super::asking::described(entry)?;
-    let info = description.info;
-    Ok(CreateReply {
+fn reply(Description { info, .. }: Description) -> CreateReply {
+    CreateReply {
         contid: info.contid,
         name: info.name,
         log_folder: info.log_folder,
         backlog_limit: info.backlog_limit,
-    })
+    }
 }

@@ -3,7 +3,7 @@
 use super::Shared;
 use super::creation::{EntryOf, start_resident};
 use super::resident::{Again, Beginning};
-use crate::keeping::{Keeping, Kind, parse};
+use crate::keeping::{Keeping, KeptSockets, Kind, parse, parse_socket};
 use crate::log::Folder;
 use crate::observer::Event;
 use crate::server::restore::KeptDescriptors;
@@ -36,7 +36,12 @@ struct Found {
 /// Goes on with all namespaces of which something was kept.
 pub(super) fn take_up(shared: &Arc<Shared>, kept: Vec<(String, OwnedFd)>) {
     let mut namespaces = BTreeMap::<u32, Found>::new();
+    let mut sockets = KeptSockets::new();
     for (name, fd) in kept {
+        if let Some(number) = parse_socket(&name) {
+            sockets.insert(number, fd);
+            continue;
+        }
         let Some((index, kind)) = parse(&name) else { continue };
         let found = namespaces.entry(index).or_default();
         match kind {
@@ -54,9 +59,6 @@ pub(super) fn take_up(shared: &Arc<Shared>, kept: Vec<(String, OwnedFd)>) {
                 found.proxied.insert(number);
                 found.descriptors.listeners.insert(number, fd);
             }
-            Kind::Endpoint(endpoint) => {
-                found.descriptors.endpoints.insert(endpoint, fd);
-            }
         }
     }
     for (index, found) in namespaces {
@@ -64,7 +66,8 @@ pub(super) fn take_up(shared: &Arc<Shared>, kept: Vec<(String, OwnedFd)>) {
         let names: Vec<Kind> = found.kinds().collect();
         let own = found.descriptors.listeners.iter().filter(|(number, _)| !found.proxied.contains(number));
         let listeners: Vec<OwnedFd> = own.filter_map(|(_, fd)| fd.try_clone().ok()).collect();
-        if let Err(problem) = take_up_one(shared, index, found) {
+        let mut claimed = Vec::new();
+        if let Err(problem) = take_up_one(shared, index, found, &mut sockets, &mut claimed) {
             let mut observer = (shared.observer)("supervisor");
             match problem {
                 // It never began, and whoever asked for it asks again.
@@ -75,6 +78,9 @@ pub(super) fn take_up(shared: &Arc<Shared>, kept: Vec<(String, OwnedFd)>) {
             for kind in names {
                 keeping.forget(kind);
             }
+            for number in claimed {
+                shared.surroundings.sockets.give_up_at_once(number);
+            }
             // Its members go on without audit.
             for fd in listeners {
                 if is_listener(fd.as_fd()) {
@@ -83,6 +89,10 @@ pub(super) fn take_up(shared: &Arc<Shared>, kept: Vec<(String, OwnedFd)>) {
             }
         }
     }
+    // Those that were closed, never handed over, or of a namespace that is given up.
+    for number in sockets.into_keys() {
+        shared.surroundings.sockets.give_up_at_once(number);
+    }
 }
 
 impl Found {
@@ -90,10 +100,8 @@ impl Found {
         let is_proxied = |number| self.proxied.contains(&number);
         let kind = |number| if is_proxied(number) { Kind::Container(number) } else { Kind::Listener(number) };
         let listeners = self.descriptors.listeners.keys().copied().map(kind);
-        let endpoints = self.descriptors.endpoints.keys().copied().map(Kind::Endpoint);
         let nested = self.descriptors.nested_pid_namespaces.keys().copied().map(Kind::NestedPidNamespace);
         let kinds: Vec<Kind> = listeners
-            .chain(endpoints)
             .chain(nested)
             .chain([Kind::Log, Kind::InsideLog, Kind::PidNamespace, Kind::State])
             .collect();
@@ -115,11 +123,19 @@ impl From<io::Error> for Problem {
     }
 }
 
-fn take_up_one(shared: &Arc<Shared>, index: u32, mut found: Found) -> Result<(), Problem> {
+fn take_up_one(
+    shared: &Arc<Shared>,
+    index: u32,
+    mut found: Found,
+    sockets: &mut KeptSockets,
+    claimed: &mut Vec<u64>,
+) -> Result<(), Problem> {
     let state = State::open(found.state.take().ok_or(io::Error::from(io::ErrorKind::NotFound))?)?;
     let blame = state.blame();
     match blame.panics() {
-        0..PANICS_MAX => Ok(blame.during(|| go_on(shared, index, state, found.descriptors))?),
+        0..PANICS_MAX => {
+            Ok(blame.during(|| go_on(shared, index, state, found.descriptors, sockets, claimed))?)
+        }
         panics => {
             // What lies there may be what makes supervisors panic.
             if panics == PANICS_MAX {
@@ -142,9 +158,22 @@ fn tell_end(shared: &Shared, state: &State) {
     }
 }
 
-fn go_on(shared: &Arc<Shared>, index: u32, state: State, descriptors: KeptDescriptors) -> io::Result<()> {
+fn go_on(
+    shared: &Arc<Shared>,
+    index: u32,
+    state: State,
+    mut descriptors: KeptDescriptors,
+    sockets: &mut KeptSockets,
+    claimed: &mut Vec<u64>,
+) -> io::Result<()> {
     let (journal, kept) = state.left()?;
     let (family, replayed) = replay(&kept)?;
+    for (endpoint, connection) in &replayed.connections {
+        if let Some((number, socket)) = connection.kept_as.and_then(|kept_as| kept_as.claim(sockets)) {
+            claimed.push(number);
+            descriptors.endpoints.insert(*endpoint, socket);
+        }
+    }
     let origin = &replayed.frame.origin;
     let parent = origin.log_folder.parent().unwrap_or(&shared.log_folder).to_owned();
     // A folder that is gone is made again, so that nothing more is lost than what was in it.
@@ -157,5 +186,5 @@ fn go_on(shared: &Arc<Shared>, index: u32, state: State, descriptors: KeptDescri
         container: origin.container.clone(),
     };
     let again = Again { family, journal, replayed, message: kept.message, descriptors };
-    start_resident(shared, index, entry, state, Beginning::Again(Box::new(again)), folder)
+    start_resident(shared, index, entry, state, Beginning::Again(Box::new(again)), folder).map(drop)
 }

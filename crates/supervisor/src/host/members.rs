@@ -3,7 +3,7 @@
 //! The kernel tells nobody which filters a task has. A process counts as a member if it descends from the first member, or
 //! runs below a filter in the pid namespace that the container has for itself.
 
-use auditns_sys::identity::details;
+use auditns_sys::identity::Brief;
 use auditns_sys::identity::{NamespaceFile, NamespaceKind};
 use std::collections::HashMap;
 use std::fs;
@@ -31,8 +31,7 @@ impl Processes {
     pub(crate) fn now() -> Processes {
         let Ok(entries) = fs::read_dir("/proc") else { return Processes(HashMap::new()) };
         let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-        let parents =
-            pids.take(PROCESSES_MAX).filter_map(|pid| Some((pid, details::brief(pid).ok()?.parent)));
+        let parents = pids.take(PROCESSES_MAX).filter_map(|pid| Some((pid, Brief::of(pid).ok()?.parent)));
         Processes(parents.collect())
     }
 

@@ -24,6 +24,7 @@ use crate::forward::Forwarder;
 use crate::keeping::{Keep, Store};
 use crate::log::{HostLog, Rotation};
 use crate::observer::Observer;
+use crate::sockets::{Attendance, Sockets};
 pub use crate::state::end_at_panics;
 use crate::tags::TaskTags;
 use crate::time::now;
@@ -159,6 +160,7 @@ pub struct Host {
     _control: auditns_control::server::Server,
     _oci: Agent,
     _lxc: Agent,
+    _attendance: Option<Attendance>,
 }
 
 impl Host {
@@ -187,9 +189,11 @@ impl Host {
             Forward::Kernel => Some(Arc::new(Forwarder::start().map_err(HostError::Forward)?)),
         };
         let descriptors = (descriptors::raise_limit() / 8).min(DESCRIPTORS);
-        let endpoints = Arc::new(Mutex::new(Endpoints::new()));
         let tags = Arc::clone(&membership) as Arc<dyn TaskTags>;
         let keep = Keep::new(store, kept.iter().map(|(name, _)| name.as_str()));
+        let names = kept.iter().map(|(name, _)| name.as_str());
+        let sockets = Sockets::new(Endpoints::new(), Endpoints::AT_A_TIME, Some(Arc::clone(&keep)), names);
+        let sockets = Arc::new(sockets);
         let kept_login_files = LoginTree::kept(&mut kept);
         let (refusing, kept) = Refusing::start(Arc::clone(&keep), kept).map_err(HostError::Agents)?;
         let login_tree = Arc::<LoginTree>::default();
@@ -201,7 +205,7 @@ impl Host {
             steering,
             membership,
             login_tree,
-            endpoints,
+            sockets: Arc::clone(&sockets),
         };
         let shared = Arc::new(Shared {
             directory: Arc::default(),
@@ -217,6 +221,8 @@ impl Host {
         });
         let (connections, kept) = kept.into_iter().partition(|(name, _)| agents::is_connection(name));
         inherited::take_up(&shared, kept);
+        // Without, sockets are made when they are needed.
+        let attendance = sockets.attend().ok();
         let membership = &shared.surroundings.membership;
         let emptied: Arc<dyn auditns_bpf::Observer> =
             Arc::new(Emptied::new(Arc::clone(&shared.directory), membership));
@@ -227,7 +233,14 @@ impl Host {
         let oci = Agents::serve_oci(&agents, oci.into()).map_err(HostError::Agents)?;
         let lxc = Agents::serve_lxc(&agents, lxc, connections).map_err(HostError::Agents)?;
         let control = control.map_err(HostError::Control)?;
-        Ok(Host { shared, kept_login_files, _control: control, _oci: oci, _lxc: lxc })
+        Ok(Host {
+            shared,
+            kept_login_files,
+            _control: control,
+            _oci: oci,
+            _lxc: lxc,
+            _attendance: attendance,
+        })
     }
 
     /// Reads the policy again.

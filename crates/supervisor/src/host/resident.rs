@@ -22,6 +22,7 @@ use crate::server::storage::Storage;
 use crate::server::threads::{AFTER_FAILURE, MainThread, Serving};
 use crate::server::{Parts, Server};
 use crate::settings::Settings;
+use crate::sockets::Sockets;
 use crate::start;
 use crate::state::{Journal, KeptMessage, Replayed, State};
 use crate::tags::TaskTags;
@@ -29,14 +30,14 @@ use crate::time::now;
 use auditns_bpf::{Membership, Steering};
 use auditns_control::interface::NamespaceInfo;
 use auditns_core::{Config, Entrance, Family, Input, Namespace, Policy};
-use auditns_sys::{Endpoints, Listener, Notification, placement};
+use auditns_sys::{Listener, Notification, placement};
 use auditns_wire::record::Ids;
 use rustix::event::{EventfdFlags, eventfd};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -221,8 +222,8 @@ pub(crate) struct Surroundings {
     pub(crate) membership: Arc<Membership>,
     /// Files of login user ids for members of all.
     pub(crate) login_tree: Arc<LoginTree>,
-    /// Makes the sockets of all.
-    pub(crate) endpoints: Arc<Mutex<Endpoints>>,
+    /// The sockets of all to come.
+    pub(crate) sockets: Arc<Sockets>,
 }
 
 /// A namespace to be served.
@@ -393,7 +394,7 @@ fn parts(
         calls: Calls::new(Some(state.calls())),
         storage,
         clients: Clients::new(&settings.strict_clients),
-        endpoints: Arc::clone(&surroundings.endpoints),
+        sockets: Arc::clone(&surroundings.sockets),
         descriptors: surroundings.descriptors,
         origin,
         settings,

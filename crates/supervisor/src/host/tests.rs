@@ -1,7 +1,11 @@
 use super::*;
+use crate::identity::{Owner, Resolver};
+use crate::keeping::{KeptAs, parse_socket, socket_name};
 use crate::observer::Event;
-use crate::state::State;
+use crate::state::{ConnectionState, State};
 use crate::testing;
+use auditns_core::EndpointId;
+use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -69,8 +73,10 @@ impl World {
         self.kept.lock().unwrap().insert(name.to_owned(), fd.try_clone().unwrap());
     }
 
+    /// The names of what is kept, but for sockets that are ready for members.
     pub(crate) fn kept(&self) -> Vec<String> {
-        self.kept.lock().unwrap().keys().cloned().collect()
+        let kept = self.kept.lock().unwrap();
+        kept.keys().filter(|name| parse_socket(name).is_none()).cloned().collect()
     }
 
     pub(crate) fn said(&self) -> Vec<String> {
@@ -78,10 +84,18 @@ impl World {
     }
 }
 
-/// Leaves a namespace without members, as a supervisor that panicked so often leaves it.
-fn leave(world: &World, folder: &Path, panics: usize) {
+/// Leaves a namespace without members and with one audit socket, as a supervisor that panicked so often leaves it. Returns the
+/// member's end.
+fn leave(world: &World, folder: &Path, panics: usize) -> OwnedFd {
     let state = State::create().unwrap();
-    let frame = testing::frame(&folder.join("test"));
+    let mut frame = testing::frame(&folder.join("test"));
+    let own = std::process::id();
+    let opener = Resolver::new(1).learn(own, &Owner::of_first_opener(own, 0).unwrap()).unwrap();
+    let pair = testing::sockets().take(true).unwrap().pair;
+    let kept_as = KeptAs::new(KEPT, &pair.server).unwrap();
+    world.keep(&socket_name(KEPT), &pair.server);
+    let connection = ConnectionState::new(pair.inode, Some(kept_as), true, opener);
+    frame.connections.push((EndpointId(20), connection));
     let mut family = testing::family(testing::config());
     while family.poll_action().is_some() {}
     state.new_journal().snapshot(&(&family, frame)).unwrap();
@@ -90,6 +104,16 @@ fn leave(world: &World, folder: &Path, panics: usize) {
     }
     let keep = Keep::new(Arc::new(world.clone()), [].into_iter());
     crate::keeping::Keeping::new(keep, 7, 0).state(&state);
+    pair.client
+}
+
+/// Under which number a socket is left.
+const KEPT: u64 = 5;
+
+fn is_closed(end: &OwnedFd) -> bool {
+    let unread = rustix::net::recv(end, &mut [0; 16], rustix::net::RecvFlags::DONTWAIT);
+    assert!(matches!(unread, Ok((0, _)) | Err(Errno::AGAIN)), "{unread:?}");
+    unread.is_ok()
 }
 
 #[test]
@@ -102,14 +126,26 @@ fn a_namespace_over_which_supervisors_panic_is_given_up_so_that_others_are_serve
         (3, 0, Some("GivenUp { panics: 3 }"), 0),
     ] {
         let (folder, world) = (tempfile::tempdir().unwrap(), World::default());
-        leave(&world, folder.path(), panics);
+        let end = leave(&world, folder.path(), panics);
         let host = world.host(folder.path());
         assert_eq!(host.namespaces(), served, "after {panics} panics");
         assert_eq!(world.said(), said.map(ToOwned::to_owned).as_slice(), "after {panics} panics");
-        assert_eq!(world.kept.lock().unwrap().len(), served, "kept after {panics} panics");
+        assert_eq!(world.kept().len(), served, "kept after {panics} panics");
+        assert_eq!(is_closed(&end), served == 0, "after {panics} panics");
         let log = std::fs::read_to_string(folder.path().join("audit.log")).unwrap_or_default();
         assert_eq!(log.matches("op=stop").count(), ends, "after {panics} panics: {log}");
     }
+}
+
+#[test]
+fn sockets_of_a_namespace_that_cannot_be_served_are_closed() {
+    let (folder, world) = (tempfile::tempdir().unwrap(), World::default());
+    let logs = folder.path().join("logs");
+    let end = leave(&world, &logs, 0);
+    std::fs::write(&logs, "no folder can be made here").unwrap();
+    let host = world.host(folder.path());
+    assert_eq!(host.namespaces(), 0);
+    assert!(is_closed(&end) && world.kept().is_empty(), "{:?}", world.said());
 }
 
 #[test]
@@ -119,5 +155,5 @@ fn what_is_none_of_ours_is_said_and_given_back() {
     world.kept.lock().unwrap().insert("7s".to_owned(), file.into());
     assert_eq!(world.host(folder.path()).namespaces(), 0);
     assert!(world.said()[0].starts_with("NotTakenUp"));
-    assert!(world.kept.lock().unwrap().is_empty());
+    assert!(world.kept().is_empty());
 }

@@ -4,9 +4,11 @@ use super::owner::Owner;
 use crate::time::started;
 use auditns_core::ProcessId;
 use auditns_sys::identity::capabilities::{self, Sets};
-use auditns_sys::identity::details::{self, Brief};
+use auditns_sys::identity::details;
 use auditns_sys::identity::namespace::{self, NamespaceId};
-use auditns_sys::identity::{Login, LoginuidFile, NamespaceFile, NamespaceKind, Process, UserNamespaceLink};
+use auditns_sys::identity::{
+    Brief, Login, LoginuidFile, NamespaceFile, NamespaceKind, Process, UserNamespaceLink,
+};
 use std::io;
 
 /// A process that opened an audit socket or sent something. The open files are bound to the process: they fail once it
@@ -60,7 +62,7 @@ impl Known {
         let user_namespace = UserNamespaceLink::open(pid)?;
         let own = NamespaceFile::of_process(&process, NamespaceKind::Pid)?.id();
         let pid_inside = namespace::tgid_in(owner.pid_namespace(), pid).unwrap_or(0);
-        let Brief { uid, own_pid, .. } = details::brief(pid)?;
+        let (Brief { uid, .. }, own_pid) = (Brief::of(pid)?, details::own_pid(pid)?);
         let last = facts(pid, &user_namespace, &login)?;
         // What was opened by number belongs to the process only if it lived all the while.
         if !process.is_alive()? {

@@ -4,7 +4,8 @@ use super::owner::Owner;
 use crate::time::started;
 use auditns_core::rules::{FileId, PathAnswer, PathAnswers, PathKind, PathQuestion};
 use auditns_core::{Answers, Inquiry, ProcessId, Sender, TaskDetails};
-use auditns_sys::identity::details::{self as sys, Brief, Details};
+use auditns_sys::identity::Brief;
+use auditns_sys::identity::details::{self as sys, Details};
 use auditns_sys::identity::{NamespaceFile, namespace, process};
 use auditns_sys::path::Root;
 use auditns_wire::Errno;
@@ -81,7 +82,7 @@ pub(crate) fn ancestors(pid: u32) -> Vec<ProcessId> {
     let mut line = Vec::new();
     let mut pid = pid;
     while line.len() < ANCESTORS_MAX {
-        match sys::brief(pid) {
+        match Brief::of(pid) {
             Ok(Brief { parent, .. }) if parent != 0 => pid = parent,
             _ => break,
         }

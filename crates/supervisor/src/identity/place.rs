@@ -1,8 +1,7 @@
 //! Where the processes of a container are.
 
 use super::NESTING_MAX;
-use auditns_sys::identity::details;
-use auditns_sys::identity::{NamespaceFile, NamespaceId, NamespaceKind};
+use auditns_sys::identity::{Brief, NamespaceFile, NamespaceId, NamespaceKind};
 use serde::{Deserialize, Serialize};
 use std::io;
 
@@ -54,7 +53,7 @@ fn is_below(inner: NamespaceFile, outer: NamespaceId) -> bool {
 /// # Errors
 /// As [`Place::of`].
 pub(crate) fn is_of_user(pid: u32, uid: u32) -> io::Result<bool> {
-    if details::brief(pid)?.uid == uid {
+    if Brief::of(pid)?.uid == uid {
         return Ok(true);
     }
     let mut level = NamespaceFile::of_pid(pid, NamespaceKind::User)?;

@@ -4,9 +4,8 @@ use super::known::{Facts, Known, Remembered};
 use super::owner::Owner;
 use auditns_core::{Capabilities, LoginSource, MappedIds, ProcessId, Sender, Standing};
 use auditns_sys::Credentials;
-use auditns_sys::identity::Login;
 use auditns_sys::identity::capabilities::{self, Capability, CapabilitySet};
-use auditns_sys::identity::details::{self, Brief};
+use auditns_sys::identity::{Brief, Login};
 use auditns_wire::record::{Ids, Viewed};
 use std::collections::HashMap;
 use std::io;
@@ -144,7 +143,7 @@ impl Resolver {
     /// Who waits in a call. It can change nothing while it waits, so that what it is now is what counts; unlike of a
     /// sender of messages it is known which thread it is, and threads have capabilities of their own.
     pub(crate) fn waiter(&mut self, tid: u32, owner: &Owner) -> io::Result<Waiter> {
-        let Brief { pid, uid, euid, gid, .. } = details::brief(tid)?;
+        let Brief { pid, uid, euid, gid, .. } = Brief::of(tid)?;
         let effective = capabilities::of(tid)?.effective;
         let process = self.learn(pid, owner)?;
         let mut sender = self.sender(Credentials { pid, uid, gid }, &process, owner);

@@ -4,11 +4,13 @@ mod room;
 
 pub(crate) use room::Holder;
 
-use auditns_core::EndpointId;
+use auditns_sys::descriptors::inode;
 use room::Room;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -51,7 +53,11 @@ impl Keep {
 
     /// Keeps a descriptor. Returns whether it is kept.
     pub(crate) fn keep(&self, name: &str, fd: BorrowedFd<'_>) -> bool {
-        self.room.take(name) && self.store.keep(name, fd).is_ok()
+        let kept = self.room.take(name) && self.store.keep(name, fd).is_ok();
+        if !kept {
+            self.room.give_back(name);
+        }
+        kept
     }
 
     /// What is not forgotten is found to be closed by the next process.
@@ -92,8 +98,6 @@ pub(crate) enum Kind {
     Listener(u32),
     /// What stands for the listeners of a container whose calls a proxy receives.
     Container(u32),
-    /// Our end of an audit socket.
-    Endpoint(EndpointId),
 }
 
 impl Keeping {
@@ -134,14 +138,12 @@ impl Keeping {
         self.keep.room.has_socket_for(self.holder)
     }
 
-    pub(crate) fn endpoint(&self, endpoint: EndpointId, fd: &impl AsFd) {
-        self.kept_endpoint();
-        self.keep(Kind::Endpoint(endpoint), fd);
-    }
-
-    /// There is a socket that was kept already.
-    pub(crate) fn kept_endpoint(&self) {
+    /// The namespace has one more socket, which is kept or is not.
+    pub(crate) fn add_socket(&self, is_kept: bool) {
         self.keep.room.add_socket(self.holder);
+        if !is_kept {
+            self.unkept.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn forget_listener(&self, number: usize) {
@@ -150,9 +152,9 @@ impl Keeping {
         self.forget(Kind::Container(number));
     }
 
-    pub(crate) fn forget_endpoint(&self, endpoint: EndpointId) {
+    /// The namespace has one socket less.
+    pub(crate) fn remove_socket(&self) {
         self.keep.room.remove_socket(self.holder);
-        self.forget(Kind::Endpoint(endpoint));
     }
 
     /// Forgets what the whole namespace has in common.
@@ -184,8 +186,44 @@ fn name(index: u32, kind: Kind) -> String {
         Kind::InsideLog => format!("{index:x}n"),
         Kind::Listener(number) => format!("{index:x}l{number:x}"),
         Kind::Container(number) => format!("{index:x}w{number:x}"),
-        Kind::Endpoint(EndpointId(number)) => format!("{index:x}i{number:x}"),
     }
+}
+
+/// Our ends of audit sockets, by the numbers under which they are kept.
+pub(crate) type KeptSockets = BTreeMap<u64, OwnedFd>;
+
+/// How our end of a member's audit socket is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeptAs {
+    pub(crate) number: u64,
+    /// Numbers are used again, by supervisors to come.
+    inode: u64,
+}
+
+impl KeptAs {
+    /// This end, under that number.
+    ///
+    /// # Errors
+    /// None is expected.
+    pub(crate) fn new(number: u64, end: impl AsFd) -> io::Result<KeptAs> {
+        Ok(KeptAs { number, inode: inode(end)? })
+    }
+
+    /// Takes it from what is kept, if it is there.
+    pub(crate) fn claim(self, kept: &mut KeptSockets) -> Option<(u64, OwnedFd)> {
+        let is_it = |end: &OwnedFd| inode(end).is_ok_and(|inode| inode == self.inode);
+        kept.get(&self.number).is_some_and(is_it).then(|| kept.remove_entry(&self.number))?
+    }
+}
+
+/// The name of our end of a member's audit socket, which is kept before it is any namespace's.
+pub(crate) fn socket_name(number: u64) -> String {
+    format!("i{number:x}")
+}
+
+/// The number of the socket that a name stands for; `None` if it is none.
+pub(crate) fn parse_socket(name: &str) -> Option<u64> {
+    u64::from_str_radix(name.strip_prefix('i')?, 16).ok()
 }
 
 /// The namespace and kind that a name stands for; `None` if it is none of ours.
@@ -202,7 +240,6 @@ pub(crate) fn parse(name: &str) -> Option<(u32, Kind)> {
         ("n", "") => Kind::InsideLog,
         ("l", text) => Kind::Listener(u32::try_from(number(text)?).ok()?),
         ("w", text) => Kind::Container(u32::try_from(number(text)?).ok()?),
-        ("i", text) => Kind::Endpoint(EndpointId(number(text)?)),
         _ => return None,
     };
     Some((index, kind))
@@ -224,11 +261,16 @@ mod tests {
                 Kind::Listener(0),
                 Kind::Container(3),
                 Kind::Listener(255),
-                Kind::Endpoint(EndpointId(17)),
-                Kind::Endpoint(EndpointId(u64::MAX)),
             ] {
                 assert_eq!(parse(&name(index, kind)), Some((index, kind)));
             }
+        }
+        for number in [0, 17, u64::MAX] {
+            assert_eq!(parse_socket(&socket_name(number)), Some(number));
+            assert_eq!(parse(&socket_name(number)), None);
+        }
+        for other in ["", "i", "1i", "1i2", "ix", "i1x"] {
+            assert_eq!(parse_socket(other), None, "{other}");
         }
         for other in ["", "s", "control", "1", "1x", "1l", "1lg", "fffffffffs", "1s1"] {
             assert_eq!(parse(other), None, "{other}");

@@ -149,7 +149,7 @@ mod tests {
             server.bucket.set_rate(100);
             let mut clients = Vec::new();
             for _ in 0..4 {
-                let pair = server.make_pair(true).unwrap();
+                let pair = server.sockets.take(true).unwrap().pair;
                 endpoint(server, pair.server, true);
                 clients.push(pair.client);
             }
@@ -177,7 +177,7 @@ mod tests {
     fn a_limit_that_is_taken_away_lets_everybody_be_read() {
         with_server(|server| {
             server.bucket.set_rate(1);
-            let pair = server.make_pair(true).unwrap();
+            let pair = server.sockets.take(true).unwrap().pair;
             endpoint(server, pair.server, true);
             for _ in 0..5 {
                 rustix::io::write(&pair.client, &get()).unwrap();

@@ -3,9 +3,9 @@
 use super::LISTENERS_MAX;
 use super::proxied::Proxied;
 use crate::state::CallTable;
-use auditns_sys::{InjectError, Listener, Notification};
+use auditns_sys::{InjectError, Listener, Notification, Patience, open_file};
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// The listeners of one namespace. Every thread that works on a call answers it here.
@@ -68,6 +68,12 @@ impl Calls {
         self.listeners.read().unwrap_or_else(PoisonError::into_inner).get(number)?.clone()
     }
 
+    /// Whether a descriptor stands for one of the listeners.
+    pub(super) fn has(&self, listener: &Listener) -> bool {
+        let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
+        listeners.iter().flatten().any(|own| open_file::is_same(own.as_fd(), listener.as_fd()))
+    }
+
     /// How many listeners there are.
     pub(crate) fn count(&self) -> usize {
         self.listeners.read().unwrap_or_else(PoisonError::into_inner).iter().flatten().count()
@@ -123,9 +129,10 @@ impl Calls {
         call: &Notification,
         fd: BorrowedFd<'_>,
         close_on_exec: bool,
+        patience: Patience,
     ) -> Result<i32, InjectError> {
         let listener = self.of(call).ok_or(InjectError::Gone)?;
-        let injected = listener.inject(call.id, fd, close_on_exec);
+        let injected = listener.inject(call.id, fd, close_on_exec, patience);
         self.release_injected(call, &injected);
         injected
     }
@@ -137,9 +144,10 @@ impl Calls {
         fd: BorrowedFd<'_>,
         close_on_exec: bool,
         number: u32,
+        patience: Patience,
     ) -> Result<i32, InjectError> {
         let listener = self.of(call).ok_or(InjectError::Gone)?;
-        let injected = listener.inject_at(call.id, fd, close_on_exec, number);
+        let injected = listener.inject_at(call.id, fd, close_on_exec, number, patience);
         self.release_injected(call, &injected);
         injected
     }

@@ -149,19 +149,21 @@ impl Server<'_> {
         let input = Input::Datagram { endpoint, sender: &sender, bytes, answers: &answers };
         let now = now();
         self.namespace.handle_in(namespace, input, now);
-        self.note_where(endpoint, pid, now.since_boot);
+        let waits = asks_for_answer(bytes);
+        self.note_where(endpoint, pid, waits, now.since_boot);
         true
     }
 
     /// A message of that process came at that time. Has it served on the processor where it is, if several are busy.
-    fn note_where(&mut self, endpoint: EndpointId, pid: u32, at: Duration) {
+    fn note_where(&mut self, endpoint: EndpointId, pid: u32, waits: bool, at: Duration) {
         let Some(connection) = self.connections.get_mut(&endpoint) else { return };
         let noted = connection.last_cpu();
-        match self.crowd.message(endpoint, noted, at) {
+        match self.crowd.message(endpoint, noted, waits, at) {
             Busy::Nobody => self.sharing.now_and_then(noted, at),
-            Busy::One => self.sharing.busy(noted, at),
+            Busy::One if waits => self.sharing.busy(noted, at),
+            Busy::One => self.sharing.nowhere(),
             Busy::Several => {
-                self.sharing.several();
+                self.sharing.nowhere();
                 if let Some(processor) = connection.course_mut().message(noted, pid, at) {
                     self.move_to(endpoint, processor, at);
                 }
@@ -265,7 +267,7 @@ impl Server<'_> {
         let mut connection = self.connections.remove(&endpoint)?;
         connection.unregister(self.watchers.of(connection.watcher()));
         if let Some(keeping) = &self.keeping {
-            keeping.forget_endpoint(endpoint);
+            keeping.remove_socket();
         }
         if self.inodes.get(&connection.inode()) == Some(&endpoint) {
             self.inodes.remove(&connection.inode());
@@ -274,15 +276,20 @@ impl Server<'_> {
     }
 
     pub(super) fn close(&mut self, endpoint: EndpointId) {
-        if self.remove(endpoint).is_some() {
+        if let Some(connection) = self.remove(endpoint) {
+            // It is noted before, so that no successor looks for it.
             self.feed(Input::EndpointClosed { endpoint });
+            connection.state().kept_as.inspect(|kept_as| self.sockets.give_up(kept_as.number));
         }
     }
 
     /// Closes an endpoint on which a message with descriptors waits, which may block for long.
     fn close_aside(&mut self, endpoint: EndpointId) {
-        let Some(line) = self.remove(endpoint).map(Connection::into_line) else { return };
+        let Some(connection) = self.remove(endpoint) else { return };
         self.feed(Input::EndpointClosed { endpoint });
+        // Whoever keeps it should not be the last one that has it.
+        connection.state().kept_as.inspect(|kept_as| self.sockets.give_up_at_once(kept_as.number));
+        let line = connection.into_line();
         self.show(&Event::EndpointClosed { reason: "it sent descriptors, which no audit client does" });
         self.closing.fetch_add(1, Ordering::Relaxed);
         let closing = Arc::clone(&self.closing);
@@ -292,6 +299,7 @@ impl Server<'_> {
             if let Some(placement) = placement {
                 placement.release();
             }
+            auditns_sys::placement::give_up_boost();
             if let Ok(line) = handed_over.recv() {
                 Line::close(line);
             }

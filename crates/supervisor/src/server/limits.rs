@@ -3,6 +3,7 @@
 use super::aside::{CALLS, DESCRIPTORS_PER_CALL};
 use super::connection::Connection;
 use crate::identity::{DESCRIPTORS_PER_PROCESS, Opener};
+use crate::sockets::Sockets;
 use auditns_core::EndpointId;
 use auditns_sys::Endpoints;
 use rustix::io::Errno;
@@ -49,11 +50,11 @@ impl Limits {
         let processes = (descriptors / 16).clamp(1, PROCESSES);
         let reserve = (descriptors / 4).clamp(RESERVE_MIN, RESERVE);
         let calls = (descriptors / 32).clamp(CALLS_MIN, CALLS);
-        let advance = (descriptors / 32).clamp(1, Endpoints::ADVANCE_MAX);
+        let advance = (descriptors / 32).clamp(1, Endpoints::AT_A_TIME);
         let others = reserve
             + processes * DESCRIPTORS_PER_PROCESS
             + calls * DESCRIPTORS_PER_CALL
-            + Endpoints::descriptors(advance);
+            + Sockets::descriptors(advance);
         let sockets = descriptors.saturating_sub(others).clamp(SOCKETS_MIN, SOCKETS);
         Limits { sockets, processes, calls, advance }
     }
@@ -100,7 +101,7 @@ mod tests {
     #[test]
     fn usual_limits_on_descriptors_leave_the_numbers_as_documented() {
         for descriptors in [8192, 1 << 20, usize::MAX] {
-            let limits = Limits { sockets: 4096, processes: 128, calls: 64, advance: 8 };
+            let limits = Limits { sockets: 4096, processes: 128, calls: 64, advance: 16 };
             assert_eq!(Limits::for_descriptors(descriptors), limits, "{descriptors}");
             assert_eq!(limits.unprivileged(), 2048);
         }
@@ -114,7 +115,7 @@ mod tests {
             let used = sockets
                 + processes * DESCRIPTORS_PER_PROCESS
                 + calls * DESCRIPTORS_PER_CALL
-                + Endpoints::descriptors(advance);
+                + Sockets::descriptors(advance);
             assert!(used + RESERVE_MIN <= descriptors || descriptors < 56, "{descriptors}: {used}");
         }
     }

@@ -9,6 +9,7 @@ pub(crate) mod calls;
 mod connection;
 pub(crate) mod durable;
 mod endpoints;
+mod handing_over;
 pub(crate) mod limits;
 mod line;
 pub(crate) mod login_files;
@@ -31,16 +32,18 @@ use crate::keeping::Keeping;
 use crate::observer::{Event, Observer};
 use crate::origin::Origin;
 use crate::settings::Settings;
+use crate::sockets::Sockets;
 use crate::state::{AnswerTable, Entry, ListenerState, LookingUp};
 use answers::Answers;
 use aside::{Aside, Done, LAST_WAIT};
 use auditns_bpf::{Membership, Steering};
 use auditns_core::{EndpointId, Input};
-use auditns_sys::{Endpoints, Listener, Notification, clock};
+use auditns_sys::{Listener, Notification, clock};
 use bucket::Bucket;
 use calls::Calls;
 use connection::Connection;
 use durable::Durable;
+use handing_over::HandingOver;
 use limits::Limits;
 use login_files::{FilesOfLogins, LoginFiles};
 use nest::{Nest, Nesting};
@@ -53,7 +56,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use storage::Storage;
 use threads::{Crowd, Sharing, Watchers};
@@ -95,10 +98,11 @@ pub(crate) struct Server<'o> {
     owner: Option<Owner>,
     resolver: Resolver,
     clients: Clients,
-    endpoints: Arc<Mutex<Endpoints>>,
+    sockets: Arc<Sockets>,
     numbers: Numbers,
     receivers: Receivers,
     limits: Limits,
+    handing_over: HandingOver,
     aside: Aside<Worked>,
     parked: Parked,
     /// Signals do not take calls away from us that we have received; see [`auditns_sys::Launched::wait_killable`].
@@ -146,8 +150,8 @@ pub(crate) struct Parts {
     pub(crate) storage: Storage,
     /// Tells strict audit clients from others.
     pub(crate) clients: Clients,
-    /// Makes sockets, and says whom members see as their sender.
-    pub(crate) endpoints: Arc<Mutex<Endpoints>>,
+    /// Has sockets, and says whom members see as their sender.
+    pub(crate) sockets: Arc<Sockets>,
     /// How many descriptors the namespace may have open.
     pub(crate) descriptors: usize,
     pub(crate) origin: Origin,
@@ -170,7 +174,7 @@ impl<'o> Server<'o> {
             calls,
             mut storage,
             clients,
-            endpoints,
+            sockets,
             descriptors,
             origin,
             settings,
@@ -202,10 +206,11 @@ impl<'o> Server<'o> {
             owner: None,
             resolver: Resolver::new(limits.processes),
             clients,
-            endpoints,
+            sockets,
             numbers: Numbers::default(),
             receivers: Receivers::default(),
             limits,
+            handing_over: HandingOver::default(),
             aside,
             parked: Parked::default(),
             calls_are_ours: true,
@@ -233,7 +238,8 @@ impl<'o> Server<'o> {
 
     /// Serves the calls of one more listener; with a place, of those who are there. Without `wait_killable` a signal may take a
     /// call away while it is worked on (before Linux 5.19). Then nothing is received for a member: the datagram would be lost
-    /// with the call.
+    /// with the call. One that is served already changes nothing: whoever joins asks again if the supervisor ends before it has
+    /// answered.
     ///
     /// # Errors
     /// `EMFILE` if there are [`LISTENERS_MAX`]; those of `epoll_ctl(2)`.
@@ -243,6 +249,9 @@ impl<'o> Server<'o> {
         wait_killable: bool,
         place: Option<Place>,
     ) -> io::Result<()> {
+        if self.calls.has(&listener) {
+            return Ok(());
+        }
         let taken = |number: &u32| self.listeners.iter().any(|state| state.number == *number);
         let Some(number) = (0..).take(LISTENERS_MAX).find(|number| !taken(number)) else {
             return Err(Errno::MFILE.into());
@@ -268,7 +277,7 @@ impl<'o> Server<'o> {
         Ok(())
     }
 
-    /// Watches a descriptor of the caller. `token` is 1 to 13.
+    /// Watches a descriptor of the caller. `token` is 1 to 12.
     pub(crate) fn watch(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
         Ok(epoll::add(&**self.watchers.main(), fd, EventData::new_u64(token), EventFlags::IN)?)
     }

@@ -6,7 +6,7 @@ use super::worked::{Wanted, Worked};
 use crate::identity::{Waiter, process_of_pidfd, signals_process};
 use crate::time::now;
 use auditns_core::Input;
-use auditns_sys::identity::details;
+use auditns_sys::identity::Brief;
 use auditns_sys::{Call, Listener, Notification, SignalTarget, call};
 use rustix::io::Errno;
 use std::io;
@@ -55,7 +55,7 @@ impl Server<'_> {
     /// For whom work on a thread's call is done.
     pub(super) fn on_behalf(&self, tid: u32) -> OnBehalf {
         // Nobody waits for a caller that is gone.
-        self.on_behalf_of(details::brief(tid).map_or(u32::MAX, |caller| caller.euid))
+        self.on_behalf_of(Brief::of(tid).map_or(u32::MAX, |caller| caller.euid))
     }
 
     /// For whom work on a call of a thread with this effective user id is done.

@@ -35,7 +35,7 @@ impl Numbers {
             Client::Strict => (reserved::STRICT, reserved::FAST),
         };
         let start = *reserved::ALL.start();
-        let roomy = match descriptors::count(tid) {
+        let roomy = match descriptors::count(tid).ok()? {
             Some(count) => count <= OPEN_MAX,
             // Before Linux 6.2 some numbers have to stand for all.
             None => [1, 2, 3, 4].iter().all(|fifth| descriptors::is_free(tid, start * fifth / 5)),

@@ -9,16 +9,18 @@ use super::numbers::Claim;
 use super::worked::{Wanted, Worked};
 use crate::identity::{Client, Executable, Owner, read_executable};
 use crate::observer::Event;
+use crate::sockets::ReadySocket;
 use crate::state::{ConnectionState, Entry};
 use crate::time::now;
 use auditns_core::{EndpointId, Input};
-use auditns_sys::identity::details::{self, Brief};
-use auditns_sys::{EndpointPair, InjectError, Notification, SentBy, descriptors, endpoint};
+use auditns_sys::identity::Brief;
+use auditns_sys::{EndpointPair, InjectError, Notification, Patience, SentBy, endpoint};
 use rustix::io::Errno;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::time::Instant;
 
 /// `SOCK_RAW` and `SOCK_DGRAM`, the types of netlink sockets.
 const NETLINK_TYPES: [i32; 2] = [3, 2];
@@ -75,7 +77,7 @@ impl Server<'_> {
         client: Client,
     ) -> Result<(), Errno> {
         let tid = notification.tid;
-        let Brief { pid, euid, .. } = match details::brief(tid) {
+        let Brief { pid, euid, .. } = match Brief::of(tid) {
             Ok(caller) => caller,
             Err(error) => return Err(self.refuse(tid, &error)),
         };
@@ -114,19 +116,15 @@ impl Server<'_> {
             self.show(&Event::EndpointRefused { tid, reason: &reason });
             return Err(errno);
         }
-        let pair = match self.make_pair(wanted.nonblocking) {
-            Ok(pair) => pair,
+        let ReadySocket { pair, kept_as } = match self.sockets.take(wanted.nonblocking) {
+            Ok(socket) => socket,
             Err(error) => return Err(self.refuse(tid, &error)),
         };
         if self.connections.len() >= FULL_BUFFERS {
             let _ = endpoint::lower_send_buffer(&pair.server);
         }
-        let inode = match descriptors::inode(&pair.client) {
-            Ok(inode) => inode,
-            Err(error) => return Err(self.refuse(tid, &error)),
-        };
-        let EndpointPair { server, client: end, refuses_descriptors, sent_by } = pair;
-        let state = ConnectionState::new(inode, refuses_descriptors, opener);
+        let EndpointPair { server, client: end, inode, refuses_descriptors, sent_by } = pair;
+        let state = ConnectionState::new(inode, kept_as, refuses_descriptors, opener);
         // Before the member has its end: it may call something on it at once.
         let endpoint = self.add_connection(server, sent_by, state, wanted.kind);
         let (notification, calls) = (*notification, Arc::clone(&self.calls));
@@ -136,11 +134,17 @@ impl Server<'_> {
         let numbers = privileged.then(|| self.numbers.clone());
         self.receivers.forget_all();
         // The injection is done by the caller's thread, whenever that gets to run.
-        self.aside.work_on_call(notification, on_behalf, move || {
-            let number = numbers.and_then(|numbers| numbers.take(pid, tid, client));
-            let outcome = hand_over(&calls, &notification, &end, wanted.close_on_exec, number.as_ref());
-            Some(Worked::HandedOver { notification, namespace, endpoint, privileged, outcome })
-        });
+        let hand_over = move |patience| {
+            let number = numbers.as_ref().and_then(|numbers| numbers.take(pid, tid, client));
+            hand_over(&calls, &notification, &end, wanted.close_on_exec, number.as_ref(), patience)
+        };
+        match self.handing_over.at_once(Instant::now(), &hand_over) {
+            Some(outcome) => self.handed_over(&notification, namespace, endpoint, privileged, outcome),
+            None => self.aside.work_on_call(notification, on_behalf, move || {
+                let outcome = hand_over(Patience::Endless);
+                Some(Worked::HandedOver { notification, namespace, endpoint, privileged, outcome })
+            }),
+        }
         Ok(())
     }
 
@@ -175,10 +179,6 @@ impl Server<'_> {
         }
     }
 
-    pub(super) fn make_pair(&self, nonblocking: bool) -> io::Result<EndpointPair> {
-        self.endpoints.lock().unwrap_or_else(PoisonError::into_inner).pair(nonblocking)
-    }
-
     /// Takes up a socket.
     pub(super) fn add_connection(
         &mut self,
@@ -191,7 +191,7 @@ impl Server<'_> {
         let endpoint = EndpointId(self.last_endpoint);
         let pid = state.opener.own_pid();
         if let Some(keeping) = &self.keeping {
-            keeping.endpoint(endpoint, &socket);
+            keeping.add_socket(state.kept_as.is_some());
         }
         self.namespace.note(&Entry::Connected(endpoint, &state));
         self.insert_connection(endpoint, socket, sent_by, state);
@@ -244,12 +244,12 @@ impl Server<'_> {
         match error {
             InjectError::Gone => {}
             InjectError::TableFull => self.answer_errno(notification, Errno::MFILE),
-            InjectError::Other(error) => {
-                let errno = self.refuse(notification.tid, &error);
+            InjectError::NotInTime | InjectError::NumberRefused(_) => {
+                let errno = self.refuse(notification.tid, &io::Error::other(error));
                 self.answer_errno(notification, errno);
             }
-            InjectError::NumberRefused(_) => {
-                let errno = self.refuse(notification.tid, &io::Error::other(error));
+            InjectError::Other(error) => {
+                let errno = self.refuse(notification.tid, &error);
                 self.answer_errno(notification, errno);
             }
         }
@@ -271,13 +271,14 @@ fn hand_over(
     end: &OwnedFd,
     close_on_exec: bool,
     number: Option<&Claim>,
+    patience: Patience,
 ) -> Result<Option<u32>, InjectError> {
     if let Some(Claim { number, .. }) = number {
-        match calls.inject_at(call, end.as_fd(), close_on_exec, *number) {
+        match calls.inject_at(call, end.as_fd(), close_on_exec, *number, patience) {
             Ok(_) => return Ok(Some(*number)),
             Err(InjectError::NumberRefused(_)) => {}
             Err(error) => return Err(error),
         }
     }
-    calls.inject(call, end.as_fd(), close_on_exec).map(|_| None)
+    calls.inject(call, end.as_fd(), close_on_exec, patience).map(|_| None)
 }

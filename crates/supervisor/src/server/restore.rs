@@ -3,7 +3,7 @@
 use super::Server;
 use super::limits::{SOCKETS, SOCKETS_MIN};
 use crate::identity::{Owner, Place};
-use crate::keeping::{Keeping, Kind};
+use crate::keeping::Keeping;
 use crate::origin::Origin;
 use crate::settings::Settings;
 use crate::state::{Doubt, Entry, Frame, KeptMessage, Replayed, Snapshot};
@@ -14,7 +14,6 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::PoisonError;
 
 /// What was kept of a namespace besides its memory.
 #[derive(Debug, Default)]
@@ -128,8 +127,9 @@ impl Server<'_> {
         self.forget_all_nested();
         self.forget_membership();
         let Some(keeping) = &self.keeping else { return };
-        for endpoint in self.connections.keys() {
-            keeping.forget_endpoint(*endpoint);
+        for connection in self.connections.values() {
+            keeping.remove_socket();
+            connection.state().kept_as.inspect(|kept_as| self.sockets.give_up_at_once(kept_as.number));
         }
         for listener in &self.listeners {
             keeping.forget_listener(listener.number as usize);
@@ -166,23 +166,17 @@ impl Server<'_> {
             let pid_namespace = kept.pid_namespace.map(NamespaceFile::try_from).transpose()?;
             self.owner = Some(Owner::again(facts, pid_namespace)?);
         }
-        let sent_by = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner).sent_by();
+        let sent_by = self.sockets.sent_by();
         let mut lost = Vec::new();
         for (endpoint, state) in connections {
             match kept.endpoints.remove(&endpoint) {
                 Some(socket) => {
                     if let Some(keeping) = &self.keeping {
-                        keeping.kept_endpoint();
+                        keeping.add_socket(true);
                     }
                     self.insert_connection(endpoint, socket, sent_by, state);
                 }
                 None => lost.push(endpoint),
-            }
-        }
-        // Sockets that were closed, or never handed over.
-        for endpoint in kept.endpoints.into_keys() {
-            if let Some(keeping) = &self.keeping {
-                keeping.forget(Kind::Endpoint(endpoint));
             }
         }
         for listener in frame.listeners {

@@ -5,7 +5,7 @@ use crate::log::LogFile;
 use crate::log::Rotation;
 use crate::state::ConnectionState;
 use crate::testing;
-use auditns_sys::{Endpoints, LaunchOptions, SentBy, launch};
+use auditns_sys::{LaunchOptions, SentBy, launch};
 use rustix::io::IoSlice;
 use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg,
@@ -49,7 +49,7 @@ pub(super) fn with_server_for(test: impl FnOnce(Server<'_>)) {
         calls: Calls::new(None),
         storage: Storage::new(LogFile::new(folder.path(), Rotation::default())),
         clients: Clients::new(&[]),
-        endpoints: Arc::new(Mutex::new(Endpoints::new())),
+        sockets: crate::testing::sockets(),
         descriptors: 1 << 16,
         origin: testing::origin(folder.path()),
         settings: testing::settings(),
@@ -74,7 +74,7 @@ pub(super) fn endpoint(server: &mut Server<'_>, ours: OwnedFd, refuses_descripto
     server.add_connection(
         ours,
         SentBy::Supervisor,
-        ConnectionState::new(inode, refuses_descriptors, opener),
+        ConnectionState::new(inode, None, refuses_descriptors, opener),
         3,
     )
 }
@@ -116,7 +116,7 @@ fn descriptors_that_close_slowly_hold_nobody_up() {
     with_server(|server| {
         let (hostile, hostile_client) = permissive_pair();
         let hostile = endpoint(server, hostile, false);
-        let pair = server.make_pair(true).unwrap();
+        let pair = server.sockets.take(true).unwrap().pair;
         endpoint(server, pair.server, pair.refuses_descriptors);
         let (_peer, stream) = lingering();
         {
@@ -146,7 +146,7 @@ fn answers_that_wait_are_bounded_and_the_oldest_go_first() {
         let mut clients = Vec::new();
         let mut endpoints = Vec::new();
         for _ in 0..12 {
-            let pair = server.make_pair(true).unwrap();
+            let pair = server.sockets.take(true).unwrap().pair;
             endpoints.push(endpoint(server, pair.server, pair.refuses_descriptors));
             clients.push(pair.client);
         }
@@ -187,13 +187,13 @@ fn sockets_of_processes_without_privileges_leave_room_for_the_others() {
             assert_eq!(refusal(server, 0, &privileged), None, "{number}");
             assert!(refusal(server, 8 - number, &privileged).is_some(), "what is being closed counts");
             let opener = if number < 4 { unprivileged } else { privileged };
-            let pair = server.make_pair(true).unwrap();
+            let pair = server.sockets.take(true).unwrap().pair;
             let id = EndpointId(100 + u64::try_from(number).unwrap());
             server.insert_connection(
                 id,
                 pair.server,
                 SentBy::Supervisor,
-                ConnectionState::new(0, true, opener),
+                ConnectionState::new(0, None, true, opener),
             );
         }
         assert_eq!(refusal(server, 0, &privileged), Some(rustix::io::Errno::NFILE));
@@ -205,7 +205,7 @@ fn only_so_many_sockets_ever_get_the_buffer_of_a_daemon() {
     with_server(|server| {
         let mut clients = Vec::new();
         for _ in 0..20 {
-            let pair = server.make_pair(true).unwrap();
+            let pair = server.sockets.take(true).unwrap().pair;
             let endpoint = endpoint(server, pair.server, true);
             assert_eq!(server.deliver(endpoint, b"record"), auditns_core::Delivery::Sent);
             clients.push(pair.client);
@@ -219,7 +219,7 @@ fn only_so_many_sockets_ever_get_the_buffer_of_a_daemon() {
 #[test]
 fn messages_left_behind_are_handled_at_the_end() {
     with_server(|server| {
-        let pair = server.make_pair(true).unwrap();
+        let pair = server.sockets.take(true).unwrap().pair;
         endpoint(server, pair.server, true);
         for _ in 0..50 {
             rustix::io::write(&pair.client, &get()).unwrap();
@@ -231,7 +231,7 @@ fn messages_left_behind_are_handled_at_the_end() {
 
 /// What a proxy was told.
 #[derive(Clone, Debug, Default)]
-struct Told(Arc<Mutex<Vec<auditns_sys::listener::Response>>>);
+struct Told(Arc<std::sync::Mutex<Vec<auditns_sys::listener::Response>>>);
 
 impl auditns_sys::listener::Answerer for Told {
     fn answer(&self, response: auditns_sys::listener::Response) -> io::Result<()> {
@@ -260,5 +260,15 @@ fn a_receive_that_a_proxy_hands_on_is_the_kernels_for_the_proxy_would_wait_with_
             let expected = auditns_sys::listener::Response { id, value: 0, error: 0, flags: 1 };
             assert_eq!(*told.0.lock().unwrap(), [expected]);
         }
+    });
+}
+
+#[test]
+fn a_listener_that_is_served_already_is_not_served_twice() {
+    with_server(|server| {
+        let listener = server.calls.listener(0).unwrap();
+        let again = listener.as_fd().try_clone_to_owned().unwrap();
+        server.add_listener(Listener::from(again), true, None).unwrap();
+        assert_eq!((server.calls.count(), server.listeners.len()), (1, 1));
     });
 }

@@ -2,6 +2,7 @@
 
 use super::journal::Log;
 use crate::identity::{Opener, OwnerFacts, Place};
+use crate::keeping::KeptAs;
 use crate::origin::Origin;
 use crate::settings::Settings;
 use auditns_core::{Answers, EndpointId, Family, Input, Now, OwnedInput, ProcessId, Sender};
@@ -144,6 +145,8 @@ pub(crate) struct ListenerState {
 pub(crate) struct ConnectionState {
     /// Inode number of the member's end.
     pub(crate) inode: u64,
+    /// How our end is kept, if it is.
+    pub(crate) kept_as: Option<KeptAs>,
     pub(crate) opener: Opener,
     pub(crate) refuses_descriptors: bool,
     pub(crate) raised: bool,
@@ -157,9 +160,15 @@ pub(crate) struct ConnectionState {
 
 impl ConnectionState {
     /// Of a socket that was just made; `inode` is that of the member's end.
-    pub(crate) fn new(inode: u64, refuses_descriptors: bool, opener: Opener) -> ConnectionState {
+    pub(crate) fn new(
+        inode: u64,
+        kept_as: Option<KeptAs>,
+        refuses_descriptors: bool,
+        opener: Opener,
+    ) -> ConnectionState {
         ConnectionState {
             inode,
+            kept_as,
             opener,
             refuses_descriptors,
             raised: false,

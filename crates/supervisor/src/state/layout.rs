@@ -3,7 +3,7 @@
 use auditns_sys::shared::{CallSlot, Inbox, Mark};
 
 /// Written last when the memory is made; another number is another layout.
-pub(super) const MAGIC: u64 = 0x6175_6469_746e_0008;
+pub(super) const MAGIC: u64 = 0x6175_6469_746e_0009;
 
 /// Calls that wait for answers.
 pub(super) const CALLS: u32 = 1024;

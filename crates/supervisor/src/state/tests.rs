@@ -214,7 +214,7 @@ fn connect(rig: &Rig, unsent: &[&[u8]]) {
     let process = Background::new(&["sleep", "60"]);
     let owner = crate::identity::Owner::of_first_opener(process.pid(), 0).unwrap();
     let opener = crate::identity::Resolver::new(1).learn(process.pid(), &owner).unwrap();
-    let mut state = ConnectionState::new(1, true, opener);
+    let mut state = ConnectionState::new(1, None, true, opener);
     state.unsent.extend(unsent.iter().map(|answer| answer.to_vec()));
     rig.journal.note(&Entry::Connected(ENDPOINT, &state));
 }

@@ -18,7 +18,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 const STACK: usize = 64 * 1024;
 
 /// Pairs made at a time at most, so that starting a process costs little for each.
-pub(super) const BATCH: usize = 8;
+pub(super) const BATCH: usize = 16;
 
 /// Both ends of a pair, close-on-exec and not blocking.
 pub(super) type Ends = (OwnedFd, OwnedFd);

@@ -192,7 +192,7 @@ fn what_was_sent_before_a_close_with_answers_unread_still_arrives() {
         let received = receive(&pair.server, &mut buffer).unwrap();
         assert!(matches!(received, Received::Message { length: 3, .. }), "{received:?}");
     }
-    assert_eq!(receive(&pair.server, &mut buffer).unwrap(), Received::Closed);
+    eventually("end", || receive(&pair.server, &mut buffer).unwrap() == Received::Closed);
 }
 
 /// Messages of a length that fit before the other end reads any.
@@ -312,13 +312,13 @@ fn process_of(handle: libc::c_int) -> i32 {
 #[test]
 fn nothing_about_an_end_leads_to_this_process() {
     let own = std::process::id().cast_signed();
-    let mut endpoints = Endpoints::new();
+    let endpoints = Endpoints::new();
     let SentBy::Nobody(nobody) = endpoints.sent_by() else {
         eprintln!("only half was tried: naming another sender needs CAP_SYS_ADMIN");
         return;
     };
     assert_ne!(nobody, own);
-    let pair = endpoints.pair(false).unwrap();
+    let pair = endpoints.make(1).unwrap().remove(0);
     if let Ok(handle) = handle_of_peer(&pair.client) {
         assert_ne!(process_of(handle), own);
     }
@@ -348,9 +348,11 @@ fn nothing_about_an_end_leads_to_this_process() {
 
 #[test]
 fn pairs_are_made_by_a_process_that_has_ended() {
-    let mut endpoints = Endpoints::new();
-    let pairs: Vec<EndpointPair> = (0..3 * nobody::BATCH).map(|_| endpoints.pair(true).unwrap()).collect();
+    let pairs = Endpoints::new().make(Endpoints::AT_A_TIME).unwrap();
+    assert_eq!(pairs.len(), Endpoints::AT_A_TIME);
     for pair in &pairs {
+        pair.set_nonblocking().unwrap();
+        assert_eq!(pair.inode, descriptors::inode(&pair.client).unwrap());
         let maker = rustix::net::sockopt::socket_peercred(&pair.client).unwrap().pid;
         assert_ne!(maker.as_raw_nonzero().get(), std::process::id().cast_signed());
         assert!(std::fs::metadata(format!("/proc/{}", maker.as_raw_nonzero())).is_err());
@@ -360,12 +362,12 @@ fn pairs_are_made_by_a_process_that_has_ended() {
 
 #[test]
 fn pairs_belong_to_a_network_namespace_where_nothing_is() {
-    let mut endpoints = Endpoints::new();
+    let endpoints = Endpoints::new();
     if endpoints.network.is_none() {
         eprintln!("nothing was tried: a network namespace needs CAP_SYS_ADMIN");
         return;
     }
-    let pair = endpoints.pair(true).unwrap();
+    let pair = endpoints.make(1).unwrap().remove(0);
     for end in [&pair.client, &pair.server] {
         // SAFETY: SIOCGSKNS takes no argument and returns a descriptor.
         let network = unsafe { libc::ioctl(end.as_raw_fd(), 0x894c) };

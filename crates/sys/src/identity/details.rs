@@ -86,40 +86,14 @@ pub fn of(pid: u32) -> io::Result<Details> {
     })
 }
 
-/// What the kernel attests as a message's sender, and the task's parent; cheaper than [`of`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Brief {
-    /// The thread-group id.
-    pub pid: u32,
-    /// The thread-group id in the task's own pid namespace, which may be a child of this process's.
-    pub own_pid: u32,
-    /// The parent's thread-group id; 0 if it has none here.
-    pub parent: u32,
-    /// The real user id.
-    pub uid: u32,
-    /// The effective user id.
-    pub euid: u32,
-    /// The real group id.
-    pub gid: u32,
-}
-
-/// Reads the ids of the task with this thread or process id.
+/// The number of a task's thread group in the task's own pid namespace, which may be a child of this process's.
 ///
 /// # Errors
 /// `ESRCH` if there is no such task.
-pub fn brief(pid: u32) -> io::Result<Brief> {
+pub fn own_pid(pid: u32) -> io::Result<u32> {
     let status = procfs::read_text(pid, "status")?;
-    let users = ids(&status, "Uid")?;
     let pids = procfs::status_field(&status, "NStgid")?.split_ascii_whitespace();
-    let own_pid = pids.last().and_then(|id| id.parse().ok());
-    Ok(Brief {
-        pid: number(&status, "Tgid")?,
-        own_pid: own_pid.ok_or_else(|| procfs::malformed("NStgid"))?,
-        parent: number(&status, "PPid")?,
-        uid: users.real,
-        euid: users.effective,
-        gid: ids(&status, "Gid")?.real,
-    })
+    pids.last().and_then(|id| id.parse().ok()).ok_or_else(|| procfs::malformed("NStgid"))
 }
 
 /// Whether the task with this thread or process id has `PR_SET_NO_NEW_PRIVS`.
@@ -130,11 +104,11 @@ pub fn no_new_privileges(pid: u32) -> io::Result<bool> {
     Ok(number(&procfs::read_text(pid, "status")?, "NoNewPrivs")? != 0)
 }
 
-fn number(status: &str, label: &str) -> io::Result<u32> {
+pub(super) fn number(status: &str, label: &str) -> io::Result<u32> {
     procfs::status_field(status, label)?.parse().map_err(|_| procfs::malformed(label))
 }
 
-fn ids(status: &str, label: &str) -> io::Result<Ids> {
+pub(super) fn ids(status: &str, label: &str) -> io::Result<Ids> {
     let values: Option<Vec<u32>> =
         procfs::status_field(status, label)?.split_ascii_whitespace().map(|id| id.parse().ok()).collect();
     match values.as_deref() {

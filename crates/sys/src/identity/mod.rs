@@ -1,5 +1,6 @@
 //! Who a task is: capabilities, namespaces, ids as seen elsewhere, login uid, and the details that records carry.
 
+mod brief;
 pub mod capabilities;
 pub mod details;
 pub mod id_map;
@@ -10,6 +11,8 @@ mod procfs;
 pub mod signals;
 pub mod user_namespace_link;
 
+pub use brief::Brief;
+pub(crate) use brief::THREAD;
 pub use capabilities::{Capability, CapabilitySet};
 pub use details::{Details, FileId, Ids};
 pub use id_map::{IdKind, IdMap};

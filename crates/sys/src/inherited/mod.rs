@@ -6,7 +6,7 @@ mod program;
 
 pub use program::Program;
 
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The number of the first descriptor.
@@ -17,10 +17,6 @@ pub const MOST: usize = 16_384;
 pub const PID_VARIABLE: &str = "LISTEN_PID";
 /// Name of the variable with the number of descriptors.
 pub const COUNT_VARIABLE: &str = "LISTEN_FDS";
-
-/// `F_DUPFD_QUERY` of Linux 6.10.
-const SAME_FILE_QUERY: libc::c_int = 1027;
-const KCMP_FILE: libc::c_int = 0;
 
 /// Takes the first `count` descriptors with which this program was started (at most [`MOST`]) and makes them
 /// close-on-exec, once: later calls get none. `None` stands for a number that is not open or that this program has opened
@@ -44,21 +40,6 @@ fn take_one(number: RawFd) -> Option<OwnedFd> {
     let fd = unsafe { OwnedFd::from_raw_fd(number) };
     rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC).ok()?;
     Some(fd)
-}
-
-/// Whether two descriptors stand for one open file. No, if this kernel cannot tell.
-pub fn is_same_open_file(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> bool {
-    let (one, other) = (one.as_raw_fd(), other.as_raw_fd());
-    // SAFETY: the operation compares two numbers, both open for the length of the borrows.
-    match unsafe { libc::fcntl(one, SAME_FILE_QUERY, other) } {
-        0 => false,
-        1 => true,
-        _ => {
-            let own = rustix::process::getpid().as_raw_nonzero().get();
-            // SAFETY: compares two open files of this process; all arguments are numbers.
-            unsafe { libc::syscall(libc::SYS_kcmp, own, own, KCMP_FILE, one, other) == 0 }
-        }
-    }
 }
 
 #[cfg(test)]

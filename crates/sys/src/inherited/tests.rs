@@ -4,7 +4,7 @@ use rustix::fs::{Mode, OFlags, open};
 use std::ffi::OsString;
 use std::io;
 use std::io::{PipeReader, Read, Write, pipe};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 
 fn shell(script: &str) -> Program {
@@ -108,12 +108,4 @@ fn what_this_program_has_opened_is_not_taken_as_inherited() {
     assert!(take_one(own.as_raw_fd()).is_none());
     assert!(take_one(1_000_000).is_none());
     assert!(crate::testing::flags_of(&own).0);
-}
-
-#[test]
-fn copies_are_told_from_other_open_files() {
-    let file = || open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).unwrap();
-    let (one, other) = (file(), file());
-    assert!(is_same_open_file(one.as_fd(), one.try_clone().unwrap().as_fd()));
-    assert!(!is_same_open_file(one.as_fd(), other.as_fd()));
 }

@@ -25,7 +25,8 @@ fn serve(listener: &Listener) -> OwnedFd {
     };
     let pair = endpoint_pair(nonblocking);
     assert!(listener.is_valid(notification.id));
-    let number = listener.inject(notification.id, pair.client.as_fd(), close_on_exec).unwrap();
+    let number =
+        listener.inject(notification.id, pair.client.as_fd(), close_on_exec, Patience::Endless).unwrap();
     assert!(number >= 0);
     assert!(!listener.is_valid(notification.id));
     pair.server
@@ -168,12 +169,72 @@ fn a_full_table_is_told_apart_and_the_call_can_still_be_answered() {
     let (errno, ()) = below_filter(SOCKETS, member, |listener| {
         let notification = next(&listener);
         let pair = endpoint_pair(false);
-        let injected = listener.inject(notification.id, pair.client.as_fd(), true);
+        let injected = listener.inject(notification.id, pair.client.as_fd(), true, Patience::Endless);
         assert!(matches!(injected, Err(InjectError::TableFull)), "{injected:?}");
         assert!(listener.is_valid(notification.id));
         listener.answer_errno(notification.id, libc::EMFILE).unwrap();
     });
     assert_eq!(errno, libc::EMFILE);
+}
+
+#[test]
+fn a_caller_that_does_not_run_is_not_waited_for_and_gets_its_descriptor_later() {
+    const SOON: Duration = Duration::from_micros(200);
+    /// More than there are; so many that one of them has to wait for the other process.
+    const CALLS: i32 = 5000;
+    // Behind a process that is preferred and never sleeps.
+    let on_first_processor = || {
+        let mut first = rustix::thread::CpuSet::new();
+        let allowed = rustix::thread::sched_getaffinity(None).unwrap();
+        first.set((0..1024).find(|cpu| allowed.is_set(*cpu)).unwrap());
+        rustix::thread::sched_setaffinity(None, &first).unwrap();
+    };
+    let member = move || {
+        let busy = fork(|| {
+            on_first_processor();
+            loop {
+                std::hint::spin_loop();
+            }
+        });
+        let child = fork(|| {
+            on_first_processor();
+            // SAFETY: takes and returns a number.
+            unsafe { libc::nice(19) };
+            for call in 0..CALLS {
+                let number = audit_socket(libc::SOCK_RAW);
+                if number < 0 {
+                    // At the lowest number each time: nothing was left of those that came too late.
+                    return i32::from(call == 0);
+                }
+                drop(owned(number));
+            }
+            2
+        });
+        let end = wait(child);
+        signal(busy, libc::SIGKILL);
+        wait(busy);
+        end
+    };
+    let (end, lowest) = below_filter(SOCKETS, member, |listener| {
+        let mut numbers = std::collections::BTreeSet::new();
+        loop {
+            let notification = next(&listener);
+            let pair = endpoint_pair(false);
+            let inject = |patience| listener.inject(notification.id, pair.client.as_fd(), true, patience);
+            match inject(Patience::For(SOON)) {
+                Ok(number) => assert!(numbers.insert(number) || numbers.len() == 1, "{numbers:?}"),
+                Err(InjectError::NotInTime) => {
+                    assert!(listener.is_valid(notification.id));
+                    numbers.insert(inject(Patience::Endless).unwrap());
+                    let last = next(&listener);
+                    listener.answer_errno(last.id, libc::EPERM).unwrap();
+                    return numbers.len();
+                }
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+    });
+    assert_eq!((end, lowest), (0, 1));
 }
 
 #[test]
@@ -184,7 +245,7 @@ fn a_killed_caller_is_gone() {
         signal(notification.tid, libc::SIGKILL);
         eventually("the call is gone", || !listener.is_valid(notification.id));
         let pair = endpoint_pair(false);
-        let injected = listener.inject(notification.id, pair.client.as_fd(), true);
+        let injected = listener.inject(notification.id, pair.client.as_fd(), true, Patience::Endless);
         assert!(matches!(injected, Err(InjectError::Gone)), "{injected:?}");
         let answered = listener.answer_errno(notification.id, libc::EPERM).unwrap_err();
         assert_eq!(answered.raw_os_error(), Some(libc::ENOENT));
@@ -240,7 +301,10 @@ fn ids_that_nobody_has_are_refused() {
         |listener| {
             assert!(!listener.is_valid(12345));
             assert_eq!(listener.answer_continue(12345).unwrap_err().raw_os_error(), Some(libc::ENOENT));
-            assert!(matches!(listener.inject(12345, listener.as_fd(), true), Err(InjectError::Gone)));
+            assert!(matches!(
+                listener.inject(12345, listener.as_fd(), true, Patience::Endless),
+                Err(InjectError::Gone)
+            ));
             let fd = OwnedFd::from(listener);
             assert!(flags_of(&fd).0, "the listener must not leak into programs");
         },
@@ -263,10 +327,10 @@ fn a_socket_is_injected_at_the_number_asked_for_or_the_call_still_waits() {
             let notification = next(&listener);
             let pair = endpoint_pair(false);
             let client = pair.client.as_fd();
-            match listener.inject_at(notification.id, client, true, 863) {
+            match listener.inject_at(notification.id, client, true, 863, Patience::Endless) {
                 Ok(number) => assert_eq!(number, 863),
                 Err(InjectError::NumberRefused(863)) => {
-                    assert!(listener.inject(notification.id, client, true).unwrap() < 800);
+                    assert!(listener.inject(notification.id, client, true, Patience::Endless).unwrap() < 800);
                 }
                 other => panic!("{other:?}"),
             }
@@ -298,7 +362,7 @@ fn a_proxied_call_is_injected_here_and_answered_by_the_proxy() {
             let copy = listener.as_fd().try_clone_to_owned().unwrap();
             let proxied = Listener::proxied(copy, Box::new(std::sync::Arc::clone(&told)));
             let pair = endpoint_pair(false);
-            let number = proxied.inject(id, pair.client.as_fd(), true).unwrap();
+            let number = proxied.inject(id, pair.client.as_fd(), true, Patience::Endless).unwrap();
             assert!(proxied.is_valid(id) && listener.is_valid(id), "the call waits for the proxy");
             assert!(proxied.is_proxied() && !listener.is_proxied());
             let expected = Response { id, value: number.into(), error: 0, flags: 0 };

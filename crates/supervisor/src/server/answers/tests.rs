@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 
 /// An endpoint and its member's end.
 fn open(server: &mut Server<'_>) -> (EndpointId, OwnedFd) {
-    let pair = server.make_pair(true).unwrap();
+    let pair = server.sockets.take(true).unwrap().pair;
     (endpoint(server, pair.server, true), pair.client)
 }
 

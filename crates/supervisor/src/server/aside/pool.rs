@@ -1,7 +1,7 @@
 //! Threads that are kept for the next piece of work.
 
 use crate::state::Blame;
-use auditns_sys::placement::Placement;
+use auditns_sys::placement::{self, Placement};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -55,6 +55,7 @@ impl Pool {
             if let Some(placement) = placement {
                 placement.release();
             }
+            placement::give_up_boost();
             work();
             while let Some(work) = shared.next() {
                 work();

@@ -1,13 +1,15 @@
 use super::*;
 use crate::identity::{Owner, Resolver};
-use auditns_sys::{EndpointPair, Endpoints};
+use crate::testing;
+use auditns_sys::EndpointPair;
 
 fn pair() -> (Connection, OwnedFd) {
     let pid = std::process::id();
     let owner = Owner::of_first_opener(pid, 0).unwrap();
     let opener = Resolver::new(1).learn(pid, &owner).unwrap();
-    let EndpointPair { server, client, refuses_descriptors, .. } = Endpoints::new().pair(true).unwrap();
-    let state = ConnectionState::new(1, refuses_descriptors, opener);
+    let EndpointPair { server, client, refuses_descriptors, .. } =
+        testing::sockets().take(true).unwrap().pair;
+    let state = ConnectionState::new(1, None, refuses_descriptors, opener);
     (Connection::new(EndpointId(20), server, SentBy::Supervisor, None, state), client)
 }
 

@@ -10,7 +10,7 @@ use auditns_core::{Input, ProcessId};
 use auditns_sys::call::{Access, Opening};
 use auditns_sys::identity::process::{start_time, thread_group_of};
 use auditns_sys::login_file::{self, LoginFile, Named, PATH_MAX};
-use auditns_sys::{InjectError, Notification, memory};
+use auditns_sys::{InjectError, Notification, Patience, memory};
 use rustix::io::Errno;
 use std::io;
 use std::sync::Arc;
@@ -107,7 +107,8 @@ impl Server<'_> {
         self.aside.work_on_call(notification, on_behalf, move || {
             let injected = match open(number, opening.access) {
                 Ok(file) => {
-                    calls.inject(&notification, std::os::fd::AsFd::as_fd(&file), opening.close_on_exec)
+                    let file = std::os::fd::AsFd::as_fd(&file);
+                    calls.inject(&notification, file, opening.close_on_exec, Patience::Endless)
                 }
                 Err(error) => Err(InjectError::Other(error)),
             };
@@ -127,7 +128,7 @@ impl Server<'_> {
         match error {
             InjectError::Gone => {}
             InjectError::TableFull => self.answer_errno(notification, Errno::MFILE),
-            InjectError::Other(_) | InjectError::NumberRefused(_) => {
+            InjectError::Other(_) | InjectError::NotInTime | InjectError::NumberRefused(_) => {
                 let _ = self.calls.answer_continue(notification);
             }
         }

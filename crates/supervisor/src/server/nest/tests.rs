@@ -13,7 +13,6 @@ use crate::state::{Journal, State, replay};
 use crate::testing;
 use crate::time::now;
 use auditns_core::{EndpointId, Family, Input, Namespace, ProcessId};
-use auditns_sys::Endpoints;
 use auditns_wire::Errno;
 use rustix::io::{read, write};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
@@ -155,7 +154,7 @@ impl World {
             calls: Calls::new(None),
             storage: Storage::new(LogFile::new(&log, Rotation::default())),
             clients: Clients::new(&[]),
-            endpoints: Arc::new(Mutex::new(Endpoints::new())),
+            sockets: crate::testing::sockets(),
             descriptors: 1 << 16,
             origin: testing::origin(&log),
             settings: testing::settings(),

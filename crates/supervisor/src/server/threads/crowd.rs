@@ -41,19 +41,23 @@ pub(in crate::server) struct Crowd {
     changes: u32,
     /// Where the client that sent last was then, if that was noted.
     processor: Option<u32>,
+    /// Whether it waits for an answer.
+    waits: bool,
 }
 
 impl Crowd {
-    /// A message came at that time, from the processor that was noted. Returns who is busy.
+    /// A message came at that time, from the processor that was noted; whoever sent it waits for an answer or not. Returns who
+    /// is busy.
     pub(in crate::server) fn message(
         &mut self,
         endpoint: EndpointId,
         noted: Option<u32>,
+        waits: bool,
         at: Duration,
     ) -> Busy {
         let busy = at.saturating_sub(self.at) < BUSY;
         let same = self.last == Some(endpoint);
-        (self.last, self.at, self.processor) = (Some(endpoint), at, noted);
+        (self.last, self.at, self.processor, self.waits) = (Some(endpoint), at, noted, waits);
         if !busy {
             (self.in_a_row, self.changes) = (0, 0);
         } else if same {
@@ -77,7 +81,8 @@ impl Crowd {
     /// Whether one client alone is busy and will soon send again.
     pub(super) fn expected(&self) -> Expected {
         match self.processor {
-            _ if self.in_a_row < EXPECTED => Expected::Nothing,
+            // Who waits for nothing has most likely sent already.
+            _ if self.in_a_row < EXPECTED || !self.waits => Expected::Nothing,
             None => Expected::FromSomewhere,
             Some(processor) => Expected::From(processor),
         }
@@ -94,7 +99,8 @@ mod tests {
     /// Whether several clients are busy after each of these messages, with as many microseconds between them.
     fn several(crowd: &mut Crowd, endpoints: &[EndpointId], interval: u64) -> Vec<bool> {
         let message = |endpoint: &EndpointId| {
-            crowd.message(*endpoint, Some(1), crowd.at + Duration::from_micros(interval)) == Busy::Several
+            crowd.message(*endpoint, Some(1), true, crowd.at + Duration::from_micros(interval))
+                == Busy::Several
         };
         endpoints.iter().map(message).collect()
     }
@@ -117,6 +123,8 @@ mod tests {
         assert_eq!(crowd.expected(), Expected::Nothing);
         several(&mut crowd, &[ONE; 1], 20);
         assert_eq!(crowd.expected(), Expected::From(1));
+        crowd.message(ONE, Some(1), false, crowd.at);
+        assert_eq!(crowd.expected(), Expected::Nothing, "nobody waits");
         several(&mut crowd, &[OTHER], 20);
         assert_eq!(crowd.expected(), Expected::Nothing);
         several(&mut crowd, &[ONE; 20], 2000);

@@ -7,6 +7,7 @@
 //! All that changes the namespace is done under one lock, so that the journal is one sequence, and the order on the wire is
 //! that of the journal. Taking calls off listeners is done without it: that can make the kernel wait.
 
+mod alarm;
 mod course;
 mod crowd;
 mod expecting;

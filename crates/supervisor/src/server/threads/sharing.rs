@@ -30,8 +30,6 @@ pub(in crate::server) enum Place {
     Anywhere,
     /// On this processor.
     On(u32),
-    /// There as well, with somebody who is busy and is not to be driven away.
-    With(u32),
     /// On any other.
     Beside(u32),
 }
@@ -80,8 +78,8 @@ impl Default for Sharing {
 }
 
 impl Sharing {
-    /// Several clients are busy.
-    pub(in crate::server) fn several(&mut self) {
+    /// Several clients are busy, or one that waits for no answers: work goes on at both ends at the same time.
+    pub(in crate::server) fn nowhere(&mut self) {
         self.client = None;
         self.whereabouts.begin_anew();
         self.rest();
@@ -118,9 +116,8 @@ impl Sharing {
     pub(super) fn place(&self) -> Place {
         match (self.client, self.side) {
             (None, _) => Place::Anywhere,
-            (Some(processor), _) if !self.busy => Place::On(processor),
-            (Some(processor), Side::On) => Place::With(processor),
-            (Some(processor), Side::Beside) => Place::Beside(processor),
+            (Some(processor), Side::Beside) if self.busy => Place::Beside(processor),
+            (Some(processor), _) => Place::On(processor),
         }
     }
 
@@ -161,7 +158,7 @@ mod tests {
     fn play(sharing: &mut Sharing, at: &mut Duration, messages: u32, on: u64, beside: u64) -> Vec<Place> {
         let mut places = Vec::new();
         for _ in 0..messages {
-            let took = if sharing.place() == Place::With(1) { on } else { beside };
+            let took = if sharing.place() == Place::On(1) { on } else { beside };
             *at += Duration::from_micros(took);
             sharing.busy(Some(1), *at);
             places.push(sharing.place());
@@ -171,11 +168,11 @@ mod tests {
 
     #[test]
     fn what_takes_less_is_kept() {
-        let cases = [(8, 13, Place::With(1)), (13, 11, Place::With(1)), (40, 13, Place::Beside(1))];
+        let cases = [(8, 13, Place::On(1)), (13, 11, Place::On(1)), (40, 13, Place::Beside(1))];
         for (on, beside, kept) in cases {
             let (mut sharing, mut at) = (Sharing::default(), Duration::ZERO);
             let trial = play(&mut sharing, &mut at, 2 * (SETTLING + TRIED) + 2, on, beside);
-            for side in [Place::With(1), Place::Beside(1)] {
+            for side in [Place::On(1), Place::Beside(1)] {
                 assert!(trial.iter().filter(|place| **place == side).count() > TRIED as usize);
             }
             let places = play(&mut sharing, &mut at, 10_000, on, beside);
@@ -187,7 +184,7 @@ mod tests {
     fn both_are_tried_again_when_things_may_have_changed() {
         let (mut sharing, mut at) = (Sharing::default(), Duration::ZERO);
         play(&mut sharing, &mut at, 1000, 8, 13);
-        assert_eq!(sharing.place(), Place::With(1));
+        assert_eq!(sharing.place(), Place::On(1));
         at += KEPT;
         play(&mut sharing, &mut at, 1000, 40, 13);
         assert_eq!(sharing.place(), Place::Beside(1));
@@ -214,8 +211,8 @@ mod tests {
         sharing.now_and_then(Some(1), at + REST);
         assert_eq!(sharing.place(), Place::On(1));
         sharing.busy(Some(1), at + REST);
-        assert_eq!(sharing.place(), Place::With(1));
-        sharing.several();
+        assert_eq!(sharing.place(), Place::On(1));
+        sharing.nowhere();
         assert_eq!(sharing.place(), Place::Anywhere);
         (0..10).for_each(|_| sharing.busy(None, at));
         assert_eq!(sharing.place(), Place::Anywhere, "it is not known");

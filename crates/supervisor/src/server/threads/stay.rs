@@ -28,9 +28,6 @@ impl Stay {
             Place::On(processor) => {
                 placement.keep_on(processor);
             }
-            Place::With(processor) => {
-                placement.follow_to(processor);
-            }
             Place::Beside(processor) => {
                 placement.keep_off(processor);
             }

@@ -49,7 +49,7 @@ fn busy_clients_get_workers_that_end_when_they_rest() {
         let several = server.watchers.placement().is_some();
         let mut clients = Vec::new();
         for _ in 0..CLIENTS {
-            let pair = server.make_pair(true).unwrap();
+            let pair = server.sockets.take(true).unwrap().pair;
             endpoint(&mut server, pair.server, true);
             clients.push(pair.client);
         }

@@ -29,6 +29,8 @@ pub(super) fn start<'scope>(
         // Where it may not stay there it does the same work, with more waiting.
         placement.keep_on(processor);
         let _ = placement::shorten_slice();
+        // Several clients are busy here: the processor is not to be kept from others.
+        placement::give_up_boost();
         let work = || work(serving, scope, processor, Waiting::new(epoll));
         match blame {
             Some(blame) => blame.during(work),
