@@ -9,6 +9,9 @@ pub(crate) const END_TO_END: &str = "auditns-e2e";
 const CONFORMANCE: &str = "auditns-conformance";
 const SIMULATOR: &str = "auditns-sim";
 
+/// What fails in one run should be known after one run.
+const ALL: &str = "--no-fail-fast";
+
 /// Makes faults possible, in a build of their own.
 const FAULTS: &str = "--features=faults";
 
@@ -31,7 +34,7 @@ pub(crate) fn unit() -> Result<(), Failure> {
     cargo(&["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     cargo(&["clippy", "--quiet", "--package", SIMULATOR, FAULTS, "--all-targets", "--", "-D", "warnings"])?;
     step("unit and property tests");
-    cargo(&["test", "--quiet", "--workspace", "--exclude", END_TO_END, "--exclude", CONFORMANCE])?;
+    cargo(&["test", "--quiet", ALL, "--workspace", "--exclude", END_TO_END, "--exclude", CONFORMANCE])?;
     step("faults that the simulator has to find");
     cargo(&["test", "--quiet", "--package", SIMULATOR, FAULTS, "--test", "faults"])
 }
@@ -39,7 +42,7 @@ pub(crate) fn unit() -> Result<(), Failure> {
 pub(crate) fn conformance() -> Result<(), Failure> {
     let program = release_build()?;
     step("the kernel and a namespace, asked the same things");
-    let mut test = command(env!("CARGO"), &["test", "--release", "--package", CONFORMANCE]);
+    let mut test = command(env!("CARGO"), &["test", ALL, "--release", "--package", CONFORMANCE]);
     test.env("AUDITNS_BIN", program);
     run(test)
 }
@@ -47,7 +50,7 @@ pub(crate) fn conformance() -> Result<(), Failure> {
 pub(crate) fn end_to_end() -> Result<(), Failure> {
     let program = release_build()?;
     step("real programs");
-    let mut test = command(env!("CARGO"), &["test", "--package", END_TO_END]);
+    let mut test = command(env!("CARGO"), &["test", ALL, "--package", END_TO_END]);
     test.env("AUDITNS_BIN", program);
     run(test)
 }

@@ -131,7 +131,11 @@ fn a_namespace_over_which_supervisors_panic_is_given_up_so_that_others_are_serve
         assert_eq!(host.namespaces(), served, "after {panics} panics");
         assert_eq!(world.said(), said.map(ToOwned::to_owned).as_slice(), "after {panics} panics");
         assert_eq!(world.kept().len(), served, "kept after {panics} panics");
-        assert_eq!(is_closed(&end), served == 0, "after {panics} panics");
+        if served == 0 {
+            testing::eventually(&format!("closed after {panics} panics"), || is_closed(&end));
+        } else {
+            assert!(!is_closed(&end), "after {panics} panics");
+        }
         let log = std::fs::read_to_string(folder.path().join("audit.log")).unwrap_or_default();
         assert_eq!(log.matches("op=stop").count(), ends, "after {panics} panics: {log}");
     }
@@ -145,7 +149,8 @@ fn sockets_of_a_namespace_that_cannot_be_served_are_closed() {
     std::fs::write(&logs, "no folder can be made here").unwrap();
     let host = world.host(folder.path());
     assert_eq!(host.namespaces(), 0);
-    assert!(is_closed(&end) && world.kept().is_empty(), "{:?}", world.said());
+    testing::eventually("closed", || is_closed(&end));
+    assert!(world.kept().is_empty(), "{:?}", world.said());
 }
 
 #[test]
