@@ -204,6 +204,7 @@ impl<'o> MainThread<'_, '_, 'o> {
     /// Ends the workers and handles what members left behind.
     pub(crate) fn finish(&mut self) {
         let mut server = self.serving.lock();
+        server.take_back(std::mem::take(&mut self.returned));
         server.end_workers();
         server.finish();
     }
