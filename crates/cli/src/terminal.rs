@@ -5,6 +5,7 @@ use crate::records::escaped;
 use auditns_core::{LossReason, Notice};
 use auditns_supervisor::{Event, Observer};
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 /// Most lines of one kind in [`INTERVAL`], the kernel's own limit for its log: members can cause any number of them.
@@ -74,38 +75,36 @@ impl Terminal {
         self.writer.write(ours(&format!("{}{text}", self.prefix)));
     }
 
-    fn limited(&mut self, limiter: fn(&mut Terminal) -> &mut Limiter, text: &str) {
+    fn limited(&mut self, limiter: fn(&mut Terminal) -> &mut Limiter, text: fmt::Arguments<'_>) {
         let (shown, last) = limiter(self).next(Instant::now());
         if shown {
-            self.line(text);
+            self.line(&text.to_string());
         }
         if last {
             self.line("more lines of this kind are not shown for some seconds");
         }
     }
 
-    /// Nothing is missing in the log, so a person needs to hear of each reason once.
-    fn loss_inside(&mut self, reason: LossReason, limits: &str) {
-        if self.told_inside.insert(reason) {
+    /// Where nothing is missing in the log, a person needs to hear of each reason once.
+    fn loss(&mut self, reason: LossReason, what: fmt::Arguments<'_>) {
+        if !reason.is_in_log() {
+            self.limited(|terminal| &mut terminal.losses, format_args!("a record was lost: {what}"));
+        } else if self.told_inside.insert(reason) {
             self.line(&format!(
-                "an audit daemon inside will miss records: {reason} ({limits}); they all stand in the log here"
+                "an audit daemon inside will miss records: {what}; they all stand in the log here"
             ));
         }
     }
 
     fn notice(&mut self, notice: &Notice) {
         match notice {
-            Notice::Lost { reason, lost, failure, rate_limit, backlog_limit } => {
-                let limits = format!(
-                    "lost={lost} rate_limit={rate_limit} backlog_limit={backlog_limit} failure={failure}"
-                );
-                if reason.is_in_log() {
-                    self.loss_inside(*reason, &limits);
-                } else {
-                    let text = format!("a record was lost: {reason} ({limits})");
-                    self.limited(|terminal| &mut terminal.losses, &text);
-                }
-            }
+            // Without a daemon inside every record brings one, so nothing is written that is not shown.
+            Notice::Lost { reason, lost, failure, rate_limit, backlog_limit } => self.loss(
+                *reason,
+                format_args!(
+                    "{reason} (lost={lost} rate_limit={rate_limit} backlog_limit={backlog_limit} failure={failure})"
+                ),
+            ),
             Notice::RuleNotEnforced { count } => {
                 if !self.rules_told {
                     self.rules_told = true;
@@ -139,7 +138,7 @@ impl Observer for Terminal {
             Event::Notice(notice) => self.notice(notice),
             Event::LogFailed { path, error } => self.limited(
                 |terminal| &mut terminal.log,
-                &format!(
+                format_args!(
                     "the log {} cannot be written ({error}); records count as lost until it can, make room or \
                      check its folder",
                     path.display()
@@ -147,29 +146,29 @@ impl Observer for Terminal {
             ),
             Event::LogRecovered { path, missed } => self.limited(
                 |terminal| &mut terminal.log,
-                &format!(
+                format_args!(
                     "the log {} can be written again; {missed} records are not in it",
                     path.display()
                 ),
             ),
             Event::EndpointRefused { tid, reason } => self.limited(
                 |terminal| &mut terminal.endpoints,
-                &format!("an audit socket was refused to the thread {tid}: {reason}"),
+                format_args!("an audit socket was refused to the thread {tid}: {reason}"),
             ),
             Event::EndpointClosed { reason } => self.limited(
                 |terminal| &mut terminal.endpoints,
-                &format!("an audit socket of a member was closed: {reason}"),
+                format_args!("an audit socket of a member was closed: {reason}"),
             ),
             Event::PlainEndpoint { tid } => self.limited(
                 |terminal| &mut terminal.plain,
-                &format!(
+                format_args!(
                     "the thread {tid} got an audit socket for messages only: its limit on open files is below 896, more \
                      than 576 are open, or 64 of them are audit sockets"
                 ),
             ),
             Event::AnswersDropped { bytes } => self.limited(
                 |terminal| &mut terminal.endpoints,
-                &format!("{bytes} bytes of answers that a member does not read were dropped"),
+                format_args!("{bytes} bytes of answers that a member does not read were dropped"),
             ),
             Event::NotTakenUp { error } => self.line(&format!(
                 "a namespace that was served before cannot be served any more ({error}); its members have no audit"
@@ -190,7 +189,7 @@ impl Observer for Terminal {
             )),
             Event::NotServed { error } => self.limited(
                 |terminal| &mut terminal.endpoints,
-                &format!("a namespace cannot be served for now ({error}); this is tried again, its members wait"),
+                format_args!("a namespace cannot be served for now ({error}); this is tried again, its members wait"),
             ),
             Event::CommandEnded => {
                 self.line("the command has ended; its namespace is served until the last process in it is gone");
