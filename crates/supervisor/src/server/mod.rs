@@ -71,6 +71,9 @@ const ACTIONS_MAX: usize = 64;
 /// Notifications answered before endpoints get their turn.
 const NOTIFICATIONS_PER_TURN: usize = 16;
 
+/// Of a namespace that has saved nothing for so long, the journal's spare memory is given back.
+const REST: Duration = Duration::from_secs(1);
+
 /// How long what members left behind is handled when the last one is gone: somebody else may hold an endpoint and go on
 /// sending.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -125,6 +128,8 @@ pub(crate) struct Server<'o> {
     sharing: Sharing,
     answers: Answers,
     bucket: Bucket,
+    /// When the journal's spare memory is given back, if there is some: on the clock of the time since boot.
+    spare_until: Option<Duration>,
     /// Notes senders, if it could be loaded.
     steering: Arc<OnceLock<Steering>>,
     /// Tells which task is in which namespace.
@@ -227,6 +232,7 @@ impl<'o> Server<'o> {
             sharing: Sharing::default(),
             answers: Answers::new(answers),
             bucket,
+            spare_until: None,
             steering,
             membership,
             login_files: LoginFiles::new(login_files),
@@ -307,9 +313,14 @@ impl<'o> Server<'o> {
         }
     }
 
+    /// Saves a long journal, and gives back what one before it has left once the namespace rests.
     fn save_if_long(&mut self) {
-        if self.namespace.journal().is_some_and(|journal| journal.is_long()) {
+        let Some(journal) = self.namespace.journal() else { return };
+        if journal.is_long() {
             self.save();
+        } else if self.spare_until.is_some_and(|until| until <= clock::since_boot()) {
+            journal.give_back();
+            self.spare_until = None;
         }
     }
 
@@ -360,8 +371,13 @@ impl<'o> Server<'o> {
     /// When something is due, on the clock of the time since boot.
     fn due(&self) -> Option<Duration> {
         let parked = self.parked.rest().map(|rest| clock::since_boot() + rest);
-        let deadlines =
-            [self.namespace.family().next_deadline(), self.later_deadline(), parked, self.bucket.due()];
+        let deadlines = [
+            self.namespace.family().next_deadline(),
+            self.later_deadline(),
+            parked,
+            self.bucket.due(),
+            self.spare_until,
+        ];
         deadlines.into_iter().flatten().min()
     }
 

@@ -1,7 +1,7 @@
 //! Going on where a supervisor was killed, and leaving what the next one needs for that.
 
-use super::Server;
 use super::limits::{SOCKETS, SOCKETS_MIN};
+use super::{REST, Server};
 use crate::identity::{Owner, Place};
 use crate::keeping::Keeping;
 use crate::origin::Origin;
@@ -9,7 +9,7 @@ use crate::settings::Settings;
 use crate::state::{Doubt, Entry, Frame, KeptMessage, Replayed, Snapshot};
 use auditns_core::{Action, Delivery, EndpointId, Family, Input, Namespace};
 use auditns_sys::identity::{NamespaceFile, NamespaceKind};
-use auditns_sys::{Credentials, Listener};
+use auditns_sys::{Credentials, Listener, clock};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
@@ -49,6 +49,7 @@ impl Server<'_> {
         // The old one and its journal hold until there is room.
         let snapshot: Snapshot<'_> = (self.namespace.family(), frame);
         let _ = journal.snapshot(&snapshot);
+        self.spare_until = journal.has_spare().then(|| clock::since_boot() + REST);
     }
 
     /// Performs what a new namespace begins with.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::log::LogFile;
 use crate::log::Rotation;
-use crate::state::ConnectionState;
+use crate::state::{ConnectionState, State};
 use crate::testing;
 use auditns_sys::{LaunchOptions, SentBy, launch};
 use rustix::io::IoSlice;
@@ -271,5 +271,25 @@ fn a_listener_that_is_served_already_is_not_served_twice() {
         let again = listener.as_fd().try_clone_to_owned().unwrap();
         server.add_listener(Listener::from(again), true, None).unwrap();
         assert_eq!((server.calls.count(), server.listeners.len()), (1, 1));
+    });
+}
+
+#[test]
+fn memory_that_a_journal_does_not_need_is_given_back_when_the_namespace_rests() {
+    with_server(|server| {
+        let state = State::create().unwrap();
+        let journal = Arc::new(state.new_journal());
+        server.namespace = Durable::new(testing::family(testing::config()), Some(Arc::clone(&journal)));
+        server.save();
+        assert_eq!(server.spare_until, None, "there was no journal before");
+        server.feed(Input::Tick);
+        server.save();
+        let until = server.spare_until.unwrap();
+        assert!(journal.has_spare() && server.due().unwrap() <= until);
+        turn(server);
+        assert!(journal.has_spare(), "it may go on at once");
+        server.spare_until = Some(clock::since_boot());
+        turn(server);
+        assert!(!journal.has_spare() && server.spare_until.is_none());
     });
 }

@@ -16,11 +16,15 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering::{self, Relaxed};
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
 /// A snapshot is taken when the journal is longer than this and than the snapshot before it.
 const ENOUGH: usize = 256 * 1024;
+
+/// So much of a journal and of a snapshot that hold no more stays, for the ones after the next: a busy namespace needs it again at
+/// once, and taking new pages takes longer than writing them.
+const SPARE: usize = 2 * ENOUGH;
 
 /// Length, number of the handled message, actions taken up so far.
 const HEAD: usize = 4 + 4 + 8;
@@ -45,6 +49,8 @@ pub(crate) struct Journal {
     late: AtomicU64,
     /// Entries that did not fit.
     missing: AtomicU64,
+    /// Memory is left of a journal and a snapshot that hold no more.
+    has_spare: AtomicBool,
     entry: Mutex<Vec<u8>>,
 }
 
@@ -112,6 +118,7 @@ impl Journal {
             received: AtomicU32::new(0),
             late: AtomicU64::new(0),
             missing: AtomicU64::new(0),
+            has_spare: AtomicBool::new(false),
             entry: Mutex::default(),
         }
     }
@@ -359,6 +366,7 @@ impl Journal {
         }
         let old = self.epoch.load(Relaxed);
         let new = old + 1;
+        let (journal_before, snapshot_before) = (self.length.load(Relaxed), self.length_of_snapshot());
         let half = layout::half(new);
         self.memory.write(layout::snapshot(new), &bytes);
         self.set(half + layout::LENGTH_OF_SNAPSHOT, bytes.len() as u64);
@@ -375,9 +383,34 @@ impl Journal {
         self.late.store(0, Relaxed);
         self.missing.store(0, Relaxed);
         self.enough.store(bytes.len().clamp(ENOUGH, layout::JOURNAL / 2), Relaxed);
-        // Memory that is not given back is no error.
-        let _ = self.memory.discard(layout::journal(old), layout::JOURNAL + layout::SNAPSHOT);
+        self.discard_beyond_spare(layout::journal(old), journal_before, layout::JOURNAL);
+        self.discard_beyond_spare(layout::snapshot(old), snapshot_before, layout::SNAPSHOT);
+        self.has_spare.store(journal_before > 0, Relaxed);
         Ok(())
+    }
+
+    fn length_of_snapshot(&self) -> usize {
+        let length = self.get(layout::half(self.epoch.load(Relaxed)) + layout::LENGTH_OF_SNAPSHOT);
+        usize::try_from(length).unwrap_or(layout::SNAPSHOT)
+    }
+
+    fn discard_beyond_spare(&self, at: usize, length: usize, room: usize) {
+        if length > SPARE {
+            // Memory that is not given back is no error.
+            let _ = self.memory.discard(at + SPARE, room - SPARE);
+        }
+    }
+
+    /// Whether [`Journal::give_back`] has something to give.
+    pub(crate) fn has_spare(&self) -> bool {
+        self.has_spare.load(Relaxed)
+    }
+
+    /// Gives memory back that a namespace with nothing to do does not need.
+    pub(crate) fn give_back(&self) {
+        self.has_spare.store(false, Relaxed);
+        let unused = layout::journal(self.epoch.load(Relaxed) + 1);
+        let _ = self.memory.discard(unused, layout::JOURNAL + layout::SNAPSHOT);
     }
 
     /// Late answers up to this number were sent in this epoch.

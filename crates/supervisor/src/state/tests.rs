@@ -120,6 +120,36 @@ fn at_every_step_the_next_process_is_where_this_one_was() {
     assert!(rig.found().1.ended);
 }
 
+/// Kilobytes that the memory of a state takes.
+fn kilobytes(rig: &Rig) -> i64 {
+    rustix::fs::fstat(&rig.state.memory).unwrap().st_blocks / 2
+}
+
+#[test]
+fn a_busy_namespace_keeps_some_memory_of_the_journal_before_and_one_that_rests_none() {
+    let mut rig = Rig::new();
+    assert!(!rig.journal.has_spare(), "there was none before");
+    let fill = |rig: &mut Rig, bytes: usize| {
+        let (sender, answers, message) = (sender(), Answers::default(), vec![b'x'; 8000]);
+        for _ in 0..bytes / message.len() {
+            let input =
+                Input::Datagram { endpoint: ENDPOINT, sender: &sender, bytes: &message, answers: &answers };
+            rig.journal.note(&Entry::Input(&input, now()));
+        }
+        rig.journal.snapshot(&(&rig.family, frame())).unwrap();
+    };
+    let new = kilobytes(&rig);
+    fill(&mut rig, 256 << 10);
+    let busy = kilobytes(&rig);
+    assert!(busy > new + 200 && rig.journal.has_spare());
+    rig.journal.give_back();
+    assert!(kilobytes(&rig) < new + 100 && !rig.journal.has_spare());
+    fill(&mut rig, 16 << 20);
+    fill(&mut rig, 16 << 20);
+    assert!(kilobytes(&rig) < new + 2 * 600, "no more stays than is needed again");
+    assert_eq!(rig.found().0.entries.len(), 0, "what holds is all there");
+}
+
 #[test]
 fn what_is_written_and_the_write_in_doubt_are_known_until_the_next_snapshot() {
     let rig = Rig::new();

@@ -14,6 +14,7 @@ mod expecting;
 mod places;
 mod sharing;
 mod stay;
+mod trial;
 mod waiting;
 mod watchers;
 mod worker;

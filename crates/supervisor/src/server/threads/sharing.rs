@@ -8,11 +8,8 @@
 //! So both are tried for some messages now and then. Looking takes all of a processor: it must be worth that.
 
 use super::course::{REST, Whereabouts};
+use super::trial::Trial;
 use std::time::Duration;
-
-/// Messages for which a side is tried, after as many until everybody has found their place.
-const TRIED: u32 = 128;
-const SETTLING: u32 = 64;
 
 /// How long a side is kept before both are tried again, at first and at most: twice as long each time that the same was
 /// better.
@@ -44,9 +41,8 @@ enum Side {
 #[derive(Debug)]
 pub(in crate::server) struct Sharing {
     side: Side,
-    /// Messages since the trial of this side began; `None` while it is kept.
-    trial: Option<u32>,
-    began: Duration,
+    /// Of this side; `None` while it is kept.
+    trial: Option<Trial>,
     /// What the trial on the client's processor took.
     took_on: Duration,
     kept: Option<Side>,
@@ -56,6 +52,8 @@ pub(in crate::server) struct Sharing {
     /// The client's processor, and since when.
     client: Option<u32>,
     since: Duration,
+    /// Nobody was followed so far.
+    is_new: bool,
     busy: bool,
 }
 
@@ -63,8 +61,7 @@ impl Default for Sharing {
     fn default() -> Sharing {
         Sharing {
             side: Side::On,
-            trial: Some(0),
-            began: Duration::ZERO,
+            trial: Some(Trial::default()),
             took_on: Duration::ZERO,
             kept: None,
             keep: KEPT,
@@ -72,6 +69,7 @@ impl Default for Sharing {
             whereabouts: Whereabouts::default(),
             client: None,
             since: Duration::ZERO,
+            is_new: true,
             busy: false,
         }
     }
@@ -98,15 +96,13 @@ impl Sharing {
         if self.client.is_none() {
             return;
         }
+        let limit = (self.side == Side::Beside).then_some(self.took_on * WORTH / 100);
         match &mut self.trial {
-            None if at >= self.try_at => (self.side, self.trial) = (Side::On, Some(0)),
+            None if at >= self.try_at => (self.side, self.trial) = (Side::On, Some(Trial::default())),
             None => {}
-            Some(messages) => {
-                *messages += 1;
-                if *messages == SETTLING {
-                    self.began = at;
-                } else if *messages == SETTLING + TRIED {
-                    self.tried(at);
+            Some(trial) => {
+                if let Some(took) = trial.message(at, limit) {
+                    self.tried(took, at);
                 }
             }
         }
@@ -125,22 +121,22 @@ impl Sharing {
     fn rest(&mut self) {
         self.busy = false;
         if self.trial.is_some() {
-            (self.side, self.trial) = (Side::On, Some(0));
+            (self.side, self.trial) = (Side::On, Some(Trial::default()));
         }
     }
 
     fn follow(&mut self, noted: Option<u32>, at: Duration) {
-        let moved = self.whereabouts.message(noted) && self.client != noted;
+        let stays = self.whereabouts.message(noted) || self.is_new;
+        let moved = stays && self.client != noted;
         if moved && (self.client.is_none() || at.saturating_sub(self.since) >= REST) {
-            (self.client, self.since) = (noted, at);
+            (self.client, self.since, self.is_new) = (noted, at, false);
         }
     }
 
-    fn tried(&mut self, at: Duration) {
-        let took = at.saturating_sub(self.began);
+    fn tried(&mut self, took: Duration, at: Duration) {
         if self.side == Side::On {
             self.took_on = took;
-            (self.side, self.trial) = (Side::Beside, Some(0));
+            (self.side, self.trial) = (Side::Beside, Some(Trial::default()));
             return;
         }
         let worth = took < self.took_on * WORTH / 100;
@@ -153,6 +149,7 @@ impl Sharing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::threads::trial::MESSAGES;
 
     /// Plays so many messages that take as long on the client's processor, and beside it. Returns the places.
     fn play(sharing: &mut Sharing, at: &mut Duration, messages: u32, on: u64, beside: u64) -> Vec<Place> {
@@ -168,12 +165,17 @@ mod tests {
 
     #[test]
     fn what_takes_less_is_kept() {
-        let cases = [(8, 13, Place::On(1)), (13, 11, Place::On(1)), (40, 13, Place::Beside(1))];
+        let cases = [
+            (8, 13, Place::On(1)),
+            (13, 11, Place::On(1)),
+            (40, 13, Place::Beside(1)),
+            (8, 400, Place::On(1)),
+        ];
         for (on, beside, kept) in cases {
             let (mut sharing, mut at) = (Sharing::default(), Duration::ZERO);
-            let trial = play(&mut sharing, &mut at, 2 * (SETTLING + TRIED) + 2, on, beside);
+            let trial = play(&mut sharing, &mut at, 2 * MESSAGES + 2, on, beside);
             for side in [Place::On(1), Place::Beside(1)] {
-                assert!(trial.iter().filter(|place| **place == side).count() > TRIED as usize);
+                assert!(trial.contains(&side), "{side:?} is tried");
             }
             let places = play(&mut sharing, &mut at, 10_000, on, beside);
             assert!(places.iter().all(|place| *place == kept), "{kept:?}");
@@ -199,21 +201,30 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_where_it_has_stayed_for_a_while() {
+    fn a_trial_is_over_as_soon_as_it_is_lost() {
+        let (mut sharing, mut at) = (Sharing::default(), Duration::ZERO);
+        let places = play(&mut sharing, &mut at, 1000, 8, 40);
+        let beside = places.iter().filter(|place| **place == Place::Beside(1)).count();
+        assert!((1..20).contains(&beside), "{beside} messages take five times as long");
+    }
+
+    #[test]
+    fn a_client_is_where_it_has_stayed_for_a_while_and_the_first_one_where_it_is() {
         let mut sharing = Sharing::default();
         let at = Duration::from_secs(1);
-        let seen = [0, 0, 0, 1, 1, 1].map(|cpu| {
+        let seen = [0, 0, 1, 1, 1, 1].map(|cpu| {
             sharing.now_and_then(Some(cpu), at);
             sharing.place()
         });
-        let (nowhere, there) = (Place::Anywhere, Place::On(0));
-        assert_eq!(seen, [nowhere, nowhere, there, there, there, there], "not so soon again");
+        assert_eq!(seen, [Place::On(0); 6], "not so soon again");
         sharing.now_and_then(Some(1), at + REST);
         assert_eq!(sharing.place(), Place::On(1));
         sharing.busy(Some(1), at + REST);
         assert_eq!(sharing.place(), Place::On(1));
         sharing.nowhere();
         assert_eq!(sharing.place(), Place::Anywhere);
+        sharing.now_and_then(Some(1), at + REST);
+        assert_eq!(sharing.place(), Place::Anywhere, "it may be one of several");
         (0..10).for_each(|_| sharing.busy(None, at));
         assert_eq!(sharing.place(), Place::Anywhere, "it is not known");
     }
