@@ -124,6 +124,7 @@ def waiting():
         waited.settimeout(None)
         waited.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 50000))
         print("SO_RCVTIMEO:", raised(waited.recvfrom, 8192))
+        waited.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 5, 0))
         poll, epoll = select.poll(), select.epoll()
         poll.register(waited, select.POLLIN | select.POLLOUT)
         epoll.register(waited, select.EPOLLIN)

@@ -44,6 +44,8 @@ pub(crate) const TESTS: &[Package] = &[
     ("binutils", "/usr/bin/strip"),
     ("gcc", "/usr/bin/gcc"),
     ("libc6-dev", "/usr/include/stdio.h"),
+    ("libaudit-dev", "/usr/include/libaudit.h"),
+    ("man-db", "/usr/bin/man"),
     ("golang-go", "/usr/bin/go"),
     ("golang-github-mdlayher-netlink-dev", "/usr/share/gocode/src/github.com/mdlayher/netlink"),
     ("golang-github-vishvananda-netlink-dev", "/usr/share/gocode/src/github.com/vishvananda/netlink"),
@@ -64,7 +66,8 @@ pub(crate) fn install(packages: &[Package]) -> Result<(), Failure> {
         )));
     }
     let apt = |arguments: &[&str]| {
-        let mut apt = command("apt-get", arguments);
+        let mut apt = command("apt-get", &["-o", "Acquire::Retries=5", "-o", "DPkg::Lock::Timeout=300"]);
+        apt.args(arguments);
         // RUNLEVEL=1 keeps package scripts from starting auditd on the host.
         apt.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1").stdout(Stdio::null());
         run(apt)

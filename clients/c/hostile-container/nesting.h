@@ -242,10 +242,19 @@ static void some(int processes, void (*work)(int))
     }
 }
 
+/* Those that are made first leave the others the time to be made. */
+static void meet(long number)
+{
+    long half = end_us - (end_us - now_us()) / 2;
+    while (counts->made < number && now_us() < half)
+        usleep(1000);
+}
+
 static void flooded_one(int number)
 {
     (void)number;
     must_create(audit());
+    meet(16);
     some(4, flood_one);
     while (wait(NULL) > 0)
         continue;
@@ -325,6 +334,7 @@ static void nest_daemon_one(int number)
     (void)number;
     must_create(audit());
     register_daemon(1);
+    meet(16);
     some(2, flood_one);
     while (wait(NULL) > 0)
         continue;

@@ -145,7 +145,8 @@ static void storm(enum what what, bool restart)
     must(make(NAME, fd) == 0, "getsockname");
     on_alarm(restart);
     alarms(STORM_US, STORM_US);
-    while (now_us() < end) {
+    /* On a busy machine it takes longer until there were as many. */
+    for (long last = end + 5000000; now_us() < end || ((done <= 100 || handled <= 100) && now_us() < last);) {
         if (make(what, fd) == 0)
             done++;
         else if (errno != EINTR || restart)
@@ -239,7 +240,7 @@ static void waiting(bool control, bool restart)
         how = fault(&seen, control);
     printf("%s, a signal while it waits, %s: %s, %s\n", control ? "recvmsg with control" : "recvfrom",
            restart ? "restarted" : "interrupted", how,
-           handled == 1 && handled_at - start < WAIT_US + 100000 ? "handled at once" : "handled late");
+           handled == 1 && handled_at - start < 3 * WAIT_US - 20000 ? "handled at once" : "handled late");
     waitpid(child, NULL, 0);
     close(fd);
 }

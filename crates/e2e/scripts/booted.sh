@@ -18,13 +18,13 @@ Type=exec
 ExecStart=/bin/bash /e2e/scripts/$script inside $variant
 StandardOutput=file:/e2e/out/report
 StandardError=file:/e2e/out/report
-RuntimeMaxSec=${E2E_SECONDS:-40}
+RuntimeMaxSec=${E2E_SECONDS:-120}
 [Install]
 WantedBy=multi-user.target
 END
     mkdir -p "$etc/system/multi-user.target.wants" "$etc/system.conf.d"
     ln -s ../e2e.service "$etc/system/multi-user.target.wants/"
-    printf '[Manager]\nDefaultTimeoutStartSec=20\nDefaultTimeoutStopSec=10\n' >"$etc/system.conf.d/e2e.conf"
+    printf '[Manager]\nDefaultTimeoutStartSec=90\nDefaultTimeoutStopSec=10\n' >"$etc/system.conf.d/e2e.conf"
 }
 
 # tell SHARE: what the script reported inside, to standard output; the end of the container's journal to SHARE/e2e/out/journal
@@ -44,7 +44,7 @@ unified() {
 # remove_group: members are left only when the container had to be killed; they need a moment to go
 remove_group() {
     if [ -e "$group/cgroup.kill" ]; then echo 1 >"$group/cgroup.kill"; fi
-    for _ in $(seq 100); do
+    for _ in $(seq 500); do
         if find "$group" -depth -type d -exec rmdir {} + 2>/dev/null; then break; fi
         sleep 0.02
     done

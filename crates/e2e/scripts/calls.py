@@ -9,6 +9,8 @@ HARMFUL = {
     "exit_group": 231, "epoll_wait": 232, "tgkill": 234, "select": 23, "poll": 7, "pselect6": 270, "ppoll": 271,
     "unshare": 272, "epoll_pwait": 281, "execveat": 322, "rseq": 334, "uretprobe": 335, "uprobe": 336, "clone3": 435,
     "close_range": 436, "epoll_pwait2": 441, "close": 3, "dup2": 33, "dup3": 292, "umask": 95,
+    # It may take minutes.
+    "sync": 162,
 }
 libc = ctypes.CDLL(None, use_errno=True)
 for number in range(470):

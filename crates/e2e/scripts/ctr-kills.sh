@@ -15,8 +15,11 @@ done
 killed=0
 while kill -0 "${starters[@]}" 2>/dev/null; do
     sleep 0.25
+    # One that is killed before it serves is started again later and later.
+    until auditns list >/dev/null 2>&1 || ! kill -0 "${starters[@]}" 2>/dev/null; do sleep 0.02; done
     pkill -9 -P "$keeper" -x auditns && killed=$((killed + 1))
 done
 wait "${starters[@]}"
 fact killed "$killed"
+until_true 10 no_containers
 fact containers "[$(podman ps --all --quiet)]"

@@ -30,6 +30,11 @@ until_true() {
     done
 }
 
+# no_containers: podman has removed all, which it does after the command that has started one
+no_containers() {
+    [ -z "$(podman ps --all --quiet)" ]
+}
+
 # let_in USER: root may log in as that user by ssh, without a password
 let_in() {
     local home=/home/$1/.ssh

@@ -59,7 +59,7 @@ boot)
     # Its own filter answers every audit socket with EAFNOSUPPORT, before the kernel's own audit is asked. auditns has it
     # left out by itself.
     if [ "$1" = env ]; then export SYSTEMD_SECCOMP=0; fi
-    exec timeout --kill-after=2 "$((${E2E_SECONDS:-40} + 15))" "$@" systemd-nspawn --quiet --boot --directory="$share/box/merged" \
+    exec timeout --kill-after=2 "$((${E2E_SECONDS:-120} + 15))" "$@" systemd-nspawn --quiet --boot --directory="$share/box/merged" \
         --keep-unit --register=no --console=pipe \
         --private-users="$ids" --private-users-ownership=off --private-network --hostname=e2e \
         --capability=CAP_AUDIT_CONTROL,CAP_AUDIT_READ,CAP_AUDIT_WRITE \

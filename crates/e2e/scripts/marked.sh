@@ -6,7 +6,7 @@ log=/var/log/audit/audit.log
 sed -i "s/^priority_boost.*/priority_boost = 0/" /etc/audit/auditd.conf
 auditd -n >"$out/auditd" 2>&1 &
 auditd=$!
-until_true 3 bash -c "auditctl -s | grep -qx 'pid $auditd' || ! kill -0 $auditd"
+until_true 20 bash -c "auditctl -s | grep -qx 'pid $auditd' || ! kill -0 $auditd"
 
 writers=()
 for writer in a b c; do

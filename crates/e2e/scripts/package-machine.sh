@@ -85,7 +85,7 @@ inside() {
         goes_on "killed-$number" web
     done
     fact restarts "$(systemctl show --property=NRestarts --value auditns.service)"
-    step tree-again bash -c 'cat /run/auditns/proc/$(pgrep --full ^python3)/audit_backlog_limit'
+    comes tree-again 20 bash -c 'cat /run/auditns/proc/$(pgrep --full ^python3)/audit_backlog_limit'
     step restart systemctl restart auditns.service
     goes_on restarted web
 

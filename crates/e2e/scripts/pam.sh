@@ -57,12 +57,16 @@ kill "$sshd"
 wait "$sshd" 2>/dev/null
 
 # --- cron: a job at its start takes the same way through PAM as one at a minute's start, without the wait
+# Nothing else is due now.
+: >/etc/crontab
+rm -f /etc/cron.d/*
 printf '@reboot alice (%s; id -un) >/tmp/cron-alice\n' "$own" >/etc/cron.d/e2e
 chmod 644 /etc/cron.d/e2e
 cron -f &
 cron=$!
 step cron timeout 15 bash -c 'until [ "$(wc -l 2>/dev/null </tmp/cron-alice)" = 2 ]; do sleep 0.1; done; cat /tmp/cron-alice'
-sleep 0.3
+# The job ends its session before it is gone.
+until_true 10 bash -c "! pgrep -P $cron" || true
 kill "$cron"
 wait "$cron" 2>/dev/null
 

@@ -12,7 +12,7 @@ step message auditctl -m "a message"
 auditd -n >"$out/auditd" 2>&1 &
 auditd=$!
 status=1
-for _ in $(seq 30); do
+for _ in $(seq 150); do
     if ! kill -0 "$auditd" 2>/dev/null; then break; fi
     if auditctl -s 2>/dev/null | grep -qx "pid $auditd"; then
         status=0
@@ -38,6 +38,6 @@ kill "$sshd"
 printf '@reboot alice cat /proc/self/loginuid >/tmp/cron-alice; echo >>/tmp/cron-alice\n' >/etc/cron.d/e2e
 cron -f &
 cron=$!
-step cron timeout 3 bash -c 'until [ "$(wc -l 2>/dev/null </tmp/cron-alice)" = 1 ]; do sleep 0.1; done; cat /tmp/cron-alice'
+step cron timeout 15 bash -c 'until [ "$(wc -l 2>/dev/null </tmp/cron-alice)" = 1 ]; do sleep 0.1; done; cat /tmp/cron-alice'
 kill "$cron"
 step su su alice -c true

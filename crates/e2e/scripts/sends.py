@@ -22,7 +22,10 @@ MESSAGES_PER_SOCKET = 20
 def send(audit: socket.socket, number: int, text: str) -> None:
     payload = text.encode() + b"\0"
     audit.sendto(struct.pack("=IHHII", 16 + len(payload), TRUSTED_APP, REQUEST_ACK, number, 0) + payload, (0, 0))
-    _, kind, _, sequence, _, error = struct.unpack_from("=IHHIIi", audit.recv(65536))
+    answer = audit.recv(65536)
+    if len(answer) < 20:
+        raise OSError(errno.ECONNRESET, f"{len(answer)} bytes")
+    _, kind, _, sequence, _, error = struct.unpack_from("=IHHIIi", answer)
     if kind != 2 or sequence != number:
         raise OSError(errno.EPROTO, f"type {kind} with sequence {sequence}")
     if error != 0:

@@ -4,14 +4,22 @@
 talk.py PROGRAM [ARGUMENT...] -- EXPECT SEND [EXPECT SEND...]
 
 Waits for each EXPECT text in the program's output, then types SEND and Return. The output is copied to standard
-output. The exit status is the program's, 128+N for signal N, 99 when an expected text does not come in 15 s.
+output. The exit status is the program's, 128+N for signal N, 99 when an expected text does not come in 30 s.
 """
 import os
 import pty
 import select
 import signal
 import sys
+import termios
 import time
+
+
+def wait_for_silence(terminal: int) -> None:
+    """Waits until nothing that is typed is shown, a few seconds at most."""
+    end = time.monotonic() + 5
+    while termios.tcgetattr(terminal)[3] & termios.ECHO and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 def main() -> int:
@@ -21,7 +29,7 @@ def main() -> int:
     if child == 0:
         os.execvp(program[0], program)
     seen = b""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 30
     while True:
         ready, _, _ = select.select([terminal], [], [], 0.1)
         if ready:
@@ -34,7 +42,9 @@ def main() -> int:
             os.write(1, data)
             seen += data
         if talk and talk[0].encode() in seen:
-            # Programs that switch the echo off flush what was typed before: give them the moment to do it.
+            # Programs that switch the echo off flush what was typed before.
+            if talk[0].rstrip(": ").endswith("assword"):
+                wait_for_silence(terminal)
             time.sleep(0.1)
             seen = b""
             os.write(terminal, talk[1].encode() + b"\n")

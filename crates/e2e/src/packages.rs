@@ -12,6 +12,9 @@ use crate::{process, workdir};
 /// A program, or the absolute path of a file, and the package that brings it.
 pub(crate) type Need = (&'static str, &'static str);
 
+/// Others may hold apt's lock, and a mirror may be busy.
+const PATIENT: [&str; 4] = ["-o", "Acquire::Retries=5", "-o", "DPkg::Lock::Timeout=300"];
+
 /// Installs the packages of what is missing.
 ///
 /// # Panics
@@ -27,13 +30,14 @@ pub(crate) fn install(needs: &[Need]) {
     if missing.is_empty() {
         return;
     }
-    process::must(Command::new("apt-get").arg("update"), Duration::from_secs(180));
+    process::must(Command::new("apt-get").args(PATIENT).arg("update"), Duration::from_secs(400));
     process::must(
         Command::new("apt-get")
             .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(PATIENT)
             .args(["install", "--yes", "--no-install-recommends"])
             .args(missing),
-        Duration::from_secs(300),
+        Duration::from_secs(900),
     );
 }
 

@@ -123,7 +123,8 @@ fn build(cache: &Path, roots: &Roots) {
     }
     mmdebstrap.arg(format!("--include={}", PACKAGES.join(",")));
     mmdebstrap.arg(SUITE).arg(&tar).arg(&sources);
-    process::must(&mut mmdebstrap, Duration::from_secs(400));
+    mmdebstrap.arg("--aptopt=Acquire::Retries \"5\"");
+    process::must(&mut mmdebstrap, Duration::from_secs(900));
     for (mode, root) in [("init", &roots.init), ("user", &roots.user)] {
         process::must(
             Command::new(workdir::package().join("scripts/unpack.sh")).arg(mode).arg(&tar).arg(root),

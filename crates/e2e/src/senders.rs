@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -228,7 +229,11 @@ pub fn fill(path: &Path, rest: u64) {
         rustix::fs::statvfs(path.parent().expect("a file is in a folder")).expect("the folder is there");
     let free = stat.f_bavail * stat.f_frsize;
     let size = usize::try_from(free.saturating_sub(rest)).expect("a small file system");
-    fs::write(path, vec![0_u8; size]).expect("that much is free");
+    match fs::write(path, vec![0_u8; size]) {
+        // Others have taken some of it meanwhile: it is full.
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => {}
+        written => written.expect("that much was free"),
+    }
 }
 
 #[cfg(test)]

@@ -27,7 +27,8 @@ fn exit_status_of_the_command() {
 #[test]
 fn signals_count_128_and_more() {
     for (signal, status) in [("HUP", 129), ("INT", 130), ("KILL", 137), ("USR1", 138), ("TERM", 143)] {
-        let finished = served(&["sh", "-c", &format!("kill -{signal} $$")]);
+        // Whoever runs the tests in the background may ignore some.
+        let finished = served(&["env", "--default-signal", "sh", "-c", &format!("kill -{signal} $$")]);
         assert_eq!(finished.code(), Some(status), "{signal}: {}", finished.report());
         assert!(
             finished.status.is_some_and(|ended| ended.code().is_some()),
@@ -122,14 +123,18 @@ fn a_signal_to_auditns_reaches_the_command() {
     let dir = RunDir::new("signal");
     let served = Served::new("signal", &dir.folder("log"));
     for (signal, command, code) in [
-        ("TERM", "exec sleep 15", 143),
-        ("HUP", "exec sleep 15", 129),
-        ("TERM", "trap 'echo asked; exit 5' TERM; while :; do sleep 0.05; done", 5),
+        ("TERM", ": >\"$MARK\"; exec sleep 15", 143),
+        ("HUP", ": >\"$MARK\"; exec sleep 15", 129),
+        ("TERM", "trap 'echo asked; exit 5' TERM; : >\"$MARK\"; while :; do sleep 0.05; done", 5),
     ] {
-        let script = format!("\"$@\" & served=$!; sleep 0.5; kill -{signal} $served; wait $served; echo $?");
+        let script = format!(
+            "rm -f \"$MARK\"; \"$@\" & served=$!; until [ -e \"$MARK\" ]; do sleep 0.05; done; \
+             kill -{signal} $served; wait $served; echo $?"
+        );
         let mut shell = Command::new("sh");
         let inner = served.command();
         shell
+            .env("MARK", dir.path().join("mark"))
             .args(["-c", &script, "sh"])
             .arg(inner.get_program())
             .args(inner.get_args())

@@ -19,8 +19,13 @@ fn the_tree_of_limits_answers_on_a_host_with_rules() {
             supervisor.answering();
         }
         let tree = supervisor.dir().path().join("run/proc");
-        let listed = process::run(Command::new("ls").arg(tree), Duration::from_secs(20));
-        assert_eq!(listed.code(), Some(0), "restart: {restart}, {}", listed.report());
+        let list = || process::run(Command::new("ls").arg(&tree), Duration::from_secs(20));
+        // A supervisor answers before it has mounted the tree.
+        assert!(
+            process::until(Duration::from_secs(20), || list().code() == Some(0)),
+            "restart: {restart}, {}",
+            list().report()
+        );
     }
     supervisor.stop();
 }

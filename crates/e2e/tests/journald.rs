@@ -7,7 +7,7 @@ use auditns_e2e::container::{Mode, Outcome};
 use auditns_e2e::log::Log;
 use auditns_e2e::machine::Machine;
 
-const LIMIT: Duration = Duration::from_secs(75);
+const LIMIT: Duration = Duration::from_secs(200);
 
 /// Boots, and expects what every container that is well does, whoever reads audit in it.
 fn boot(name: &str, variant: &str, mode: Mode) -> (Machine, Outcome) {

@@ -63,7 +63,7 @@ fn the_kernel_gets_each_record_once_and_cannot_take_it_for_anything_else() {
     std::fs::write(&stop, "").expect("the folder is ours");
     assert!(has("mark=after-5"), "the next supervisor sends the kernel no records");
     assert!(has("op=stop"), "the end is not sent");
-    let finished = running.finish(SOON);
+    let finished = running.finish_within(SOON);
     assert_eq!(finished.code(), Some(0), "{}", finished.report());
     drop(kernel);
     assert_eq!(forwarded.missed, 0);

@@ -11,7 +11,7 @@ use auditns_e2e::supervised::Supervisor;
 use auditns_e2e::{battery, host, process};
 use rustix::process::Signal;
 
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(200);
 const SOON: Duration = Duration::from_secs(20);
 
 /// Marks the log until it is told to end, and tells how many it has sent and how many of these failed.
@@ -45,7 +45,7 @@ fn battery(mode: Mode) {
     }
     assert!(log.has("ADD_USER", &[&root]), "{}", log.report());
     assert!(log.has("VIRT_CONTROL", &["op=start ", " runtime=lxc "]), "{}", log.report());
-    assert_eq!(supervisor.starts_and_stops(), (1, 1));
+    assert!(until(LIMIT, || supervisor.starts_and_stops() == (1, 1)), "{:?}", supervisor.starts_and_stops());
 }
 
 #[test]
@@ -74,7 +74,10 @@ fn boots(mode: Mode) {
         assert!(log.has(kind, &[part]), "no {kind}:\n{}\n{}", log.report(), report());
     }
     assert_eq!(marks(&log, "first-mark").len() + marks(&log, "last-mark").len(), 2, "{}", log.report());
-    assert!(listed(&supervisor).lines().count() == 1, "the namespace has ended with the container");
+    assert!(
+        until(LIMIT, || listed(&supervisor).lines().count() == 1),
+        "the namespace ends with the container"
+    );
 }
 
 #[test]

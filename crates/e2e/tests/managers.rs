@@ -73,7 +73,8 @@ fn containerd_as_kubernetes_uses_it() {
          --mount type=bind,src=/srv/e2e,dst=/e2e,options=rbind:rw docker.io/library/debian:latest \"$1\" sleep 98765 \
          >/dev/null && echo \"prod.web-1.$1\"; }}\n\
          execute() {{ local name=$1; shift; ctr task exec --exec-id \"e$BASHPID$RANDOM\" \"$name\" \"$@\"; }}\n\
-         stop() {{ ctr task kill --signal KILL \"$1\"; sleep 0.3; ctr container delete \"$1\"; }}\n"
+         stop() {{ ctr task kill --signal KILL \"$1\"; until ctr container delete \"$1\" || ! ctr container info \"$1\" >/dev/null 2>&1; \
+         do sleep 0.05; done; }}\n"
     );
     runs(&host, "containerd", &functions, Way::Runtime, 0);
     let log = host.log("prod.web-1.one");
@@ -90,7 +91,8 @@ fn by_hand(runtime: &str) -> String {
         "start() {{ auditns-{runtime} run --detach --bundle \"/srv/$1\" \"$1\" </dev/null >\"$SHARE/e2e/out/run-$1\" 2>&1 \
          && echo \"$1\"; }}\n\
          execute() {{ local name=$1; shift; auditns-{runtime} exec \"$name\" \"$@\"; }}\n\
-         stop() {{ {runtime} kill \"$1\" KILL; sleep 0.3; {runtime} delete \"$1\"; }}\n"
+         stop() {{ {runtime} kill \"$1\" KILL; until {runtime} delete \"$1\" || ! {runtime} state \"$1\" >/dev/null 2>&1; \
+         do sleep 0.05; done; }}\n"
     )
 }
 
@@ -117,8 +119,8 @@ fn without_a_supervisor_a_container_is_started_or_not_as_the_policy_says() {
         let host =
             Host::new("no-supervisor").file(PODMAN_FILE, PODMAN).file("/etc/auditns/auditns.toml", &text);
         let script = format!(
-            ". \"$SHARE/e2e/scripts/lib.sh\"\npkill -x auditns\nuntil ! pgrep -x auditns; do sleep 0.05; done\n\
-             E2E_OUT=$SHARE/e2e/out; out=$E2E_OUT\nstep start {start}\nfact containers \"[$(podman ps --all --quiet)]\"\n\
+            "export E2E_OUT=$SHARE/e2e/out\n. \"$SHARE/e2e/scripts/lib.sh\"\npkill -x auditns\nuntil ! pgrep -x auditns; do sleep 0.05; done\n\
+             step start {start}\nuntil_true 10 no_containers\nfact containers \"[$(podman ps --all --quiet)]\"\n\
              auditns supervise 2>/dev/null &\nuntil auditns list >/dev/null 2>&1; do sleep 0.05; done\n"
         );
         let outcome = host.run("podman", &script, LIMIT);
@@ -142,8 +144,8 @@ fn by_a_user(runtime: &str) {
     let policy = "[defaults]\nunprivileged-backlog-limit = 64\n";
     let host = Host::new(&format!("user-{runtime}")).file("/etc/auditns/auditns.toml", policy);
     let script = format!(
-        r#". "$SHARE/e2e/scripts/lib.sh"
-        out=$SHARE/e2e/out
+        r#"export E2E_OUT=$SHARE/e2e/out
+        . "$SHARE/e2e/scripts/lib.sh"
         cd /srv/web && rm config.json && chmod 755 . && as_user sh -c 'cd /tmp && runc spec --rootless --bundle /run/user/54321'
         auditns profile runc --mechanism listener >/run/user/54321/profile
         python3 - <<'END'
@@ -190,7 +192,7 @@ fn crun_of_a_user() {
 /// Programs that make containers and know nothing of runtimes.
 fn launched(host: &Host, name: &str, command: &str, others: &[(&str, i32)]) {
     let script = format!(
-        ". \"$SHARE/e2e/scripts/lib.sh\"\nout=$SHARE/e2e/out\n\
+        "export E2E_OUT=$SHARE/e2e/out\n. \"$SHARE/e2e/scripts/lib.sh\"\n\
          auditns run --name {name} -- {command} bash /e2e/scripts/launched.sh >\"$out/inside\" 2>\"$out/said\" || true\n\
          grep -E '^(STEP|FACT) ' \"$out/inside\" || cat \"$out/said\" >&2\n"
     );

@@ -27,8 +27,8 @@ $runtime run --detach --pid-file "$1/first" --bundle bundle membership </dev/nul
 $runtime exec --detach --pid-file "$1/executed" membership sleep 4002 </dev/null >/dev/null 2>&1
 daemon="sleep 4003$$"
 $runtime exec membership sh -c "setsid $daemon </dev/null >/dev/null 2>&1 &" </dev/null >/dev/null 2>&1
-until daemon=$(pgrep -x -f "$daemon"); do sleep 0.02; done
-echo "$(cat "$1/first") $(cat "$1/executed") $daemon"
+until pid=$(pgrep -x -f "$daemon"); do sleep 0.02; done
+echo "$(cat "$1/first") $(cat "$1/executed") $pid"
 "#;
 
 /// Ends it.

@@ -22,7 +22,7 @@ fn proven(runtime: &str) {
         "{}start() {{ {runtime} run --detach --bundle \"/srv/$1\" \"$1\" </dev/null >\"$SHARE/e2e/out/run-$1\" 2>&1 \
          && echo \"$1\"; }}\n\
          execute() {{ local name=$1; shift; {runtime} exec \"$name\" \"$@\"; }}\n\
-         stop() {{ {runtime} kill \"$1\" KILL; until {runtime} delete \"$1\"; do sleep 0.05; done; }}\n",
+         stop() {{ {runtime} kill \"$1\" KILL; until {runtime} delete \"$1\" || ! {runtime} state \"$1\" >/dev/null 2>&1; do sleep 0.05; done; }}\n",
         with_profile(runtime)
     );
     runs(&host, "runc", &functions, Way::Listener, 0);

@@ -12,7 +12,7 @@ use auditns_e2e::workdir::RunDir;
 
 const SOON: Duration = Duration::from_secs(30);
 /// What a call may take while a supervisor is started again, on a busy machine.
-const LONGEST_MS: u64 = 1500;
+const LONGEST_MS: u64 = 15_000;
 /// What the exposure of the unit may be, of 10.
 const EXPOSURE: f64 = 5.0;
 
@@ -192,7 +192,7 @@ fn a_host_that_systemd_manages() {
     assert_eq!(outcome.fact("lines"), outcome.fact("logged"), "a message is there twice");
     println!("{}; {}", outcome.fact("web"), outcome.fact("left"));
     // The pause of the wrong policy is as long as nobody mends it.
-    assert!(number(outcome.fact("web"), "longest_ms") < LONGEST_MS + 3000, "{}", outcome.fact("web"));
+    assert!(number(outcome.fact("web"), "longest_ms") < LONGEST_MS, "{}", outcome.fact("web"));
     // Without the service it is as if there were no audit.
     assert_eq!(outcome.fact("after-removal"), "inactive");
     assert!(outcome.fact("left").contains("errno=ENOSYS"), "{}", outcome.fact("left"));

@@ -8,7 +8,7 @@ use auditns_e2e::log::Log;
 use auditns_e2e::managers::Host;
 use auditns_e2e::managers::proof::{Way, runs};
 
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(200);
 
 /// What says on a host that audit is not there.
 const NO_AUDIT: &str = "audit support not in kernel";

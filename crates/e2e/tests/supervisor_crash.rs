@@ -71,11 +71,13 @@ fn goes_on(supervisor: &Supervisor, namespace: &str) {
 }
 
 fn once_each(supervisor: &Supervisor) {
-    assert_eq!(supervisor.starts_and_stops(), (1, 1), "beginnings and ends in the log of the host");
+    let told = || supervisor.starts_and_stops();
+    assert!(until(SOON, || told() == (1, 1)), "{:?} beginnings and ends in the log of the host", told());
 }
 
 /// Everything is as without a crash.
 fn complete(supervisor: &Supervisor, namespace: &str, told: &Told, members: u32, longest: Duration) {
+    once_each(supervisor);
     let log = supervisor.log(namespace);
     let mut complaints = told.complaints(&log, false);
     complaints += &told.complaints(&supervisor.log_inside(namespace), false);
@@ -85,7 +87,6 @@ fn complete(supervisor: &Supervisor, namespace: &str, told: &Told, members: u32,
     assert!(complaints.is_empty(), "{complaints}");
     told.expect_no_error(members);
     assert!(told.longest() <= longest, "a call took {:?}: {}", told.longest(), told.finished.report());
-    once_each(supervisor);
 }
 
 #[test]
@@ -249,6 +250,7 @@ fn a_full_disk_loses_what_it_says_and_no_more() {
     let told = senders.finish();
     told.expect_no_error(8);
     assert!(told.longest() <= LONGEST, "a call took {:?}", told.longest());
+    once_each(&supervisor);
     let log = supervisor.log("full");
     let complaints = told.complaints(&log, true);
     assert!(complaints.is_empty(), "{complaints}");
@@ -262,7 +264,6 @@ fn a_full_disk_loses_what_it_says_and_no_more() {
         log.has("VIRT_CONTROL", &["op=stop", &format!("log_failures={lost} ")]),
         "the end tells no losses"
     );
-    once_each(&supervisor);
     let said = supervisor.stop().stderr;
     assert!(said.contains("cannot be written") && said.lines().count() < 60, "{said}");
     drop(disk);
@@ -280,9 +281,15 @@ fn a_log_folder_that_goes_away_comes_back() {
     supervisor.signal(Signal::KILL);
     goes_on_after(&supervisor, "moved");
     // What was made in its place meanwhile is kept beside it.
-    let meanwhile = supervisor.dir().path().join("meanwhile");
-    let _ = fs::rename(logs, &meanwhile);
-    fs::rename(&away, logs).expect("the folder is ours");
+    let mut meanwhile = Vec::new();
+    let restored = || {
+        let beside = supervisor.dir().path().join(format!("meanwhile-{}", meanwhile.len()));
+        if fs::rename(logs, &beside).is_ok() {
+            meanwhile.push(beside);
+        }
+        fs::rename(&away, logs).is_ok()
+    };
+    assert!(until(SOON, restored), "the folder cannot be moved back");
     goes_on(&supervisor, "moved");
     let failures = supervisor.shown("moved", "store_failures");
     supervisor.signal(Signal::KILL);
@@ -290,7 +297,8 @@ fn a_log_folder_that_goes_away_comes_back() {
     let told = senders.finish();
     told.expect_no_error(8);
     assert!(told.longest() <= LONGEST, "a call took {:?}", told.longest());
-    let parts = [logs.to_owned(), meanwhile].map(|folder| folder.join("moved/audit.log"));
+    let folders = [logs.to_owned()].into_iter().chain(meanwhile);
+    let parts: Vec<_> = folders.map(|folder| folder.join("moved/audit.log")).collect();
     let mut log = Log::default();
     for part in parts.iter().filter(|part| part.exists()) {
         log.records.extend(Log::read(part).records);
@@ -344,7 +352,7 @@ fn a_supervisor_without_descriptors_lets_logins_proceed() {
     sleep(Duration::from_millis(500));
     prlimit(Some(pid), Resource::Nofile, before).expect("root may limit");
     fs::write(out.with_extension("again"), "").expect("the folder is ours");
-    let again = beside.finish(SOON);
+    let again = beside.finish_within(SOON);
     assert_eq!(again.code(), Some(0), "{}", again.report());
     goes_on(&supervisor, "descriptors");
     assert_eq!(supervisor.pid(), Some(pid), "the supervisor has ended without descriptors");

@@ -159,7 +159,7 @@ fn each_container_counts_its_own_sessions() {
 fn booted(name: &str, mode: Mode) {
     let supervisor = Supervisor::start_with_policy("virtual-booted", POLICY);
     let machine = Machine::supervised(name, mode, &supervisor, &["--loginuid", "virtual"], HOST_LOGIN);
-    let outcome = machine.run("booted-logins.sh", "logins", Duration::from_secs(75));
+    let outcome = machine.run("booted-logins.sh", "logins", Duration::from_secs(200));
     let report = || format!("{}\n--- journal\n{}", outcome.finished.report(), outcome.output("journal"));
     assert_eq!(outcome.finished.code(), Some(0), "{}", report());
     assert_eq!(outcome.fact("state"), "running", "{}", report());

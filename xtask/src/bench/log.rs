@@ -10,7 +10,7 @@ const MARK: &[u8] = b"hostname=192.0.2.7 addr=192.0.2.7 ";
 /// A log that does not grow for so long is looked into.
 const STILL: Duration = Duration::from_millis(100);
 /// A log that does not grow for so long has all that it will have.
-const FINAL: Duration = Duration::from_secs(4);
+const FINAL: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(1);
 
 /// Where records of a round go.

@@ -7,7 +7,7 @@ use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkMessage, NetlinkPaylo
 use std::time::Duration;
 use tokio::time::timeout;
 
-const LIMIT: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// `never,user` for one user id that nobody has.
 fn rule_of_nobody() -> RuleMessage {

@@ -384,6 +384,9 @@ impl Arena {
         fs::write(self.times.with_file_name("stop"), "").expect("the folder of this run is writable");
         let finished = quiet.finish_within(SOON);
         assert_eq!(finished.code(), Some(0), "the quiet client: {}", finished.report());
+        // Its own view is complete when it has ended.
+        let is_gone = || self.supervisor.shown_if_there(QUIET, "contid").is_none();
+        assert!(process::until(SOON, is_gone), "the quiet namespace does not end");
         records::expect_quiet(&self.supervisor, QUIET, contid, pid, &finished);
         let said = self.supervisor.stop();
         records::expect_harmless("the supervisor's lines", &said.stderr);

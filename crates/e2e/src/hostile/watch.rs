@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::records::{self, Processes};
 use super::{Arena, Attack, BACKLOG_LIMIT, Footprint, NESTED_DEEPEST, NESTED_MOST, QUIET, SOON, kept};
+use crate::log::{Log, Record};
 use crate::process;
 
 /// What was seen during one attack.
@@ -86,6 +87,12 @@ impl<'a> Watch<'a> {
     }
 
     fn look(&mut self, root: u32) {
+        self.look_at_all(root);
+        // What is looked at takes a while, in which others come to be.
+        self.processes.look(root);
+    }
+
+    fn look_at_all(&mut self, root: u32) {
         self.processes.look(root);
         self.arena.expect_silent_kernel(self.name);
         self.most = self.most.most(Footprint::of(&self.arena.processes()));
@@ -168,8 +175,16 @@ impl<'a> Watch<'a> {
     /// Checks what was seen in all, and returns the number of the attacker's namespace. So many attacks were there before.
     pub(super) fn finish(&self, before: u32) -> u64 {
         self.most.expect_bounded(self.arena.start, kept(self.attack, before));
-        let contid = self.contid.as_ref();
-        *contid.unwrap_or_else(|why| panic!("{} was never shown: {why}", self.name))
+        let contid = self.contid.clone().or_else(|why| self.logged_contid().ok_or(why));
+        contid.unwrap_or_else(|why| panic!("{} was never shown: {why}", self.name))
+    }
+
+    /// As the log tells that it began, where no look came in time.
+    fn logged_contid(&self) -> Option<u64> {
+        let log = Log::read(&self.arena.supervisor.logs().join("audit.log"));
+        let is_it = |record: &&Record| record.has("op=start ") && record.field("vm") == Some(self.name);
+        let begin = log.records.iter().find(is_it)?;
+        begin.field("contid")?.parse().ok()
     }
 }
 
