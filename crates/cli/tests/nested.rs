@@ -19,7 +19,7 @@ def create(endpoint=None):
     return asked(endpoint or audit(), message(1090))
 
 def say(text, endpoint=None, wanted=0):
-    expect(asked(endpoint or audit(), user(text.encode())), ("error", wanted))
+    expect(asked(endpoint or audit(), user(text.encode()), 30), ("error", wanted))
 
 def limit():
     return status()[4]
@@ -354,9 +354,7 @@ os.waitpid(pid, 0)
 print("ready", flush=True)
 "#;
     let mut member = member(&supervisor, "web", &format!("{script}\ntime.sleep(600)\n"));
-    until("its members are counted", || {
-        number(&supervisor.json(&["show", "web.1", "--json"]), "members") == 1
-    });
+    until("its members are counted", || supervisor.json(&["show", "web.1", "--json"])["members"] == 1);
     member.go_on();
     ends(&supervisor, "web.1");
     assert_eq!(supervisor.names_seen_by(0), ["web"]);

@@ -192,7 +192,7 @@ fn whatever_else_is_sent_harms_nobody() {
     container.finish();
     drop(silent);
     until("it has ended", || namespace_log(&supervisor, "c1", "audit.log").contains(" op=stop "));
-    assert_eq!(supervisor.json(&["list", "--json"]), json!([]));
+    until("nothing is left", || supervisor.json(&["list", "--json"]) == json!([]));
     let restarts = start(supervisor.command_as(0, &["show", "c1"]).arg("--json")).wait();
     assert_eq!(restarts.code(), 125, "{restarts:?}");
 }

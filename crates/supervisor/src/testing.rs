@@ -26,7 +26,7 @@ pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 /// A user id that has no account.
 pub(crate) const ORDINARY: u32 = 54321;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// A namespace with the kernel's defaults.
 pub(crate) fn config() -> Config {

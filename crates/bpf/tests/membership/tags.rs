@@ -1,7 +1,7 @@
 //! Nested namespaces and logins: what tasks have besides their filters.
 
 use crate::process::{Process, WAYS};
-use crate::world::{Store, World, wait_until};
+use crate::world::{PATIENCE, Store, World, patient, wait_until};
 use auditns_bpf::{Count, Login, MembershipError, Moved, Start, Tag};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::os::fd::AsFd;
@@ -14,7 +14,7 @@ fn moved(world: &World, process: &Process, namespace: u64) -> Moved {
 }
 
 fn tag_of(world: &World, task: u32) -> Tag {
-    world.membership.of_task(task).unwrap().map_or(Tag::default(), |member| member.tag)
+    patient(|| world.membership.of_task(task)).map_or(Tag::default(), |member| member.tag)
 }
 
 #[test]
@@ -41,9 +41,9 @@ fn children_from_before_stay_where_they_are() {
     world.membership.note_listener(process.listener.as_ref().unwrap().as_fd(), 5).unwrap();
     let older = process.make();
     moved(&world, &process, 7);
-    let namespace = |task| world.membership.of_task(task).unwrap().unwrap().namespace();
+    let namespace = |task| patient(|| world.membership.of_task(task)).unwrap().namespace();
     assert_eq!((namespace(process.pid()), namespace(older)), (Some(7), Some(5)));
-    let counts = world.membership.counts().unwrap();
+    let counts = patient(|| world.membership.counts());
     let one = |namespace| Count { namespace, processes: 1, threads: 1 };
     assert_eq!(counts, [one(5), one(7)]);
     // And from there on.
@@ -67,7 +67,7 @@ fn all_threads_are_moved_also_those_that_are_just_being_made() {
         let namespace = 100 + number;
         moved(&world, &restless, namespace);
         for _ in 0..5 {
-            let counts = world.membership.counts().unwrap();
+            let counts = patient(|| world.membership.counts());
             let threads = |counts: &[Count]| {
                 counts.iter().find(|count| count.namespace == namespace).map(|count| count.threads)
             };
@@ -76,7 +76,7 @@ fn all_threads_are_moved_also_those_that_are_just_being_made() {
             let tasks = std::fs::read_dir(format!("/proc/{}/task", restless.pid())).unwrap().flatten();
             for task in tasks {
                 let task = task.file_name().to_string_lossy().parse().unwrap();
-                let found = world.membership.of_task(task).unwrap();
+                let found = patient(|| world.membership.of_task(task));
                 let is_there = found.is_some_and(|member| member.namespace() == Some(namespace));
                 assert!(is_there || has_ended(restless.pid(), task), "{task}: {found:?}");
             }
@@ -90,7 +90,7 @@ fn all_threads_are_moved_also_those_that_are_just_being_made() {
 fn has_ended(process: u32, thread: u32) -> bool {
     let path = format!("/proc/{process}/task/{thread}");
     // Whoever exits is in nothing before it is off the lists.
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(1);
+    let until = std::time::Instant::now() + PATIENCE;
     while std::path::Path::new(&path).exists() {
         if std::time::Instant::now() > until {
             return false;
@@ -138,7 +138,7 @@ fn a_login_is_one_tasks_own() {
     let refused = world.membership.set_login(thread, Start::Any, Some(Login { loginuid: 0, sessionid: 0 }));
     assert!(matches!(refused, Err(MembershipError::Refused(_))), "{refused:?}");
     // It is in no namespace by that.
-    assert_eq!(world.membership.counts().unwrap(), []);
+    assert_eq!(patient(|| world.membership.counts()), []);
     assert_eq!(world.membership.all_members(5).unwrap(), [process.pid()]);
 }
 

@@ -1,7 +1,7 @@
 //! A process that looks at tasks, as a thread; namespaces of processes below filters.
 
 use auditns_bpf::membership::serve;
-use auditns_bpf::{Keeper, Membership, MembershipOptions, Observer, Steering};
+use auditns_bpf::{Keeper, Membership, MembershipError, MembershipOptions, Observer, Steering};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::collections::BTreeMap;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -98,5 +98,16 @@ pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     while !holds() {
         assert!(Instant::now() < until, "{what} for {PATIENCE:?} not");
         std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// What is answered in the end: on a busy machine whoever asks gives up after a second, and may ask again.
+pub(crate) fn patient<T>(ask: impl Fn() -> Result<T, MembershipError>) -> T {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match ask() {
+            Err(MembershipError::TimedOut) if Instant::now() < until => {}
+            answer => return answer.unwrap(),
+        }
     }
 }

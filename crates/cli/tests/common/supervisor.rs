@@ -23,7 +23,7 @@ print("ready", flush=True)
 input()
 "#;
 /// What is waited for comes sooner.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Keeper and supervisor. Both end with the value.
 #[derive(Debug)]
@@ -131,7 +131,7 @@ impl Supervisor {
 
     /// `auditns WORDS` by a user. A run that does not end is ended with the status 124.
     pub fn command_as(&self, uid: u32, words: &[&str]) -> Command {
-        self.command_within(30, uid, words)
+        self.command_within(60, uid, words)
     }
 
     fn command_within(&self, seconds: u32, uid: u32, words: &[&str]) -> Command {
@@ -148,7 +148,7 @@ impl Supervisor {
     }
 
     pub fn auditns_as(&self, uid: u32, words: &[&str]) -> Outcome {
-        start(&mut self.command_within(6, uid, words)).wait()
+        start(&mut self.command_within(30, uid, words)).wait()
     }
 
     pub fn auditns(&self, words: &[&str]) -> Outcome {

@@ -31,7 +31,7 @@ fn a_message_byte_by_byte_has_no_more_time_than_one_that_stops() {
 
 #[test]
 fn every_message_has_its_own_time() {
-    let transfer = Duration::from_millis(500);
+    let transfer = Duration::from_secs(2);
     let rig = Rig::within(Limits { transfer, ..Limits::default() });
     let mut raw = rig.raw();
     let begun = Instant::now();

@@ -79,15 +79,7 @@ mod tests {
         let process = Background::new(&["sh", "-c", "sleep 60 & echo; wait"]);
         let other = Background::new(&["sleep", "60"]);
         let marks = Marks { first: process.pid(), pid_namespace: None };
-        let mut counted = 0;
-        for _ in 0..1000 {
-            counted = Processes::now().count(marks);
-            if counted == 2 {
-                break;
-            }
-            std::thread::yield_now();
-        }
-        assert_eq!(counted, 2);
+        crate::testing::eventually("two members", || Processes::now().count(marks) == 2);
         let processes = Processes::now();
         assert!(!processes.is_member(other.pid(), marks) && !processes.is_member(1, marks));
         let own = NamespaceFile::own(NamespaceKind::Pid).unwrap().id().inode;

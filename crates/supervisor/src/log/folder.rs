@@ -166,7 +166,7 @@ mod tests {
         let lock = File::open(held.path().join("lock")).unwrap();
         let inode = lock.metadata().unwrap().ino();
         let locks = std::fs::read_to_string("/proc/locks").unwrap();
-        assert_eq!(holders(&locks, inode), [std::process::id()]);
+        assert!(holders(&locks, inode).contains(&std::process::id()));
         assert!(!holder_is_dead(&lock), "this process lives");
     }
 

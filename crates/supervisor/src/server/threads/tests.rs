@@ -72,18 +72,22 @@ fn busy_clients_get_workers_that_end_when_they_rest() {
                     main.finish();
                 });
             });
-            for client in &clients {
+            let exchanging = clients.iter().map(|client| {
                 scope.spawn(|| {
                     while busy.load(Ordering::Relaxed) {
                         exchange(client);
                     }
-                });
-            }
+                })
+            });
+            let exchanging: Vec<_> = exchanging.collect();
             if several {
                 until("there are no workers", &|| workers() > 0);
             }
             thread::sleep(Duration::from_millis(200));
             busy.store(false, Ordering::Relaxed);
+            for client in exchanging {
+                client.join().unwrap();
+            }
             until("workers do not end", &|| workers() == 0);
             for client in &clients {
                 exchange(client);
