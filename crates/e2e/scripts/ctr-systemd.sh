@@ -2,7 +2,6 @@
 . "$SHARE/e2e/scripts/ctr-lib.sh"
 step start run --detach --name web --annotation io.auditns.name=web --systemd=always debian \
     sh -c "sed -i 's/^priority_boost.*/priority_boost = 0/' /etc/audit/auditd.conf; exec /sbin/init"
-limit=90
 step booted until_true 80 sh -c "podman exec web systemctl is-system-running | grep -qx running"
 step failed podman exec web systemctl --failed --no-legend
 step active podman exec web systemctl is-active auditd cron ssh systemd-journald

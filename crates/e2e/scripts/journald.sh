@@ -52,7 +52,9 @@ inside() {
     . /e2e/scripts/lib.sh
     local journal=(journalctl --quiet --no-pager) pid
     if [ "$variant" = beside ]; then journal+=(--namespace=audit); fi
+    limit=90
     step up bash -c 'systemctl is-system-running --wait'
+    limit=20
     fact state "$(systemctl is-system-running)"
     step failed systemctl list-units --failed --no-legend --plain
     step units systemctl list-units --no-legend --plain

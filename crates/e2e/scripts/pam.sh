@@ -4,7 +4,7 @@
 . /e2e/scripts/lib.sh
 
 secret='correct horse 9'
-limit=20
+limit=40
 # As libaudit reads it.
 own='dd if=/proc/self/loginuid iflag=nofollow status=none; echo'
 fact loginuid-at-start "$(eval "$own")"

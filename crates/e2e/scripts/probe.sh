@@ -1,7 +1,7 @@
 #!/bin/bash
 # The short form of the batteries: does audit work here at all? One step a question, the answers in a few seconds.
 . "$(dirname "$0")/lib.sh"
-limit=15
+limit=20
 
 sed -i "s/^priority_boost.*/priority_boost = 0/" /etc/audit/auditd.conf
 useradd --create-home --shell /bin/bash --uid 1000 alice >/dev/null 2>&1
