@@ -55,6 +55,7 @@ pub(super) fn create_or_return(
         }
         Err(refusal) => return Err((refusal, Some(listener))),
     };
+    shared.refusing.release(&listener);
     let spare = copy(&listener);
     let begun = begin(shared, peer, request, &granted, &wanted, listener);
     begun.map_err(|refusal| {

@@ -3,7 +3,7 @@
 //! To drop such a listener would answer every call that it stops with `ENOSYS`, on which PAM, sshd and useradd fail.
 
 use crate::keeping::Keep;
-use auditns_sys::{Call, Listener, Notification, call};
+use auditns_sys::{Call, Listener, Notification, call, open_file};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
@@ -72,6 +72,17 @@ impl Refusing {
         self.keep.keep(&name(number, uid), listener.as_fd());
         self.serve(number, Refused { listener, uid });
         true
+    }
+
+    /// Whoever has asked for a namespace that never began asks again: what is below this listener is served after all.
+    pub(crate) fn release(&self, listener: &Listener) {
+        let mut listeners = self.lock();
+        let is_it = |refused: &Refused| open_file::is_same(refused.listener.as_fd(), listener.as_fd());
+        let found = listeners.iter().find(|(_, refused)| is_it(refused)).map(|(number, _)| *number);
+        if let Some((number, refused)) = found.and_then(|number| listeners.remove_entry(&number)) {
+            let _ = epoll::delete(&self.epoll, &refused.listener);
+            self.keep.forget(&name(number, refused.uid));
+        }
     }
 
     fn serve(&self, number: u64, refused: Refused) {
@@ -147,7 +158,26 @@ pub(super) fn refusal(notification: &Notification) -> Option<Errno> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::tests::World;
     use crate::keeping;
+    use rustix::event::{EventfdFlags, eventfd};
+
+    #[test]
+    fn a_listener_that_is_to_be_served_after_all_is_not_refused_any_more() {
+        let world = World::default();
+        let keep = Keep::new(Arc::new(world.clone()), [].into_iter());
+        let (refusing, _) = Refusing::start(keep, Vec::new()).unwrap();
+        let make = || eventfd(0, EventfdFlags::CLOEXEC).unwrap();
+        let (one, other) = (make(), make());
+        let copy = |fd: &OwnedFd| Listener::from(fd.try_clone().unwrap());
+        assert!(refusing.take(copy(&one), 0) && refusing.take(copy(&other), 7));
+        assert_eq!(world.kept(), ["r0u0", "r1u7"]);
+        refusing.release(&copy(&one));
+        refusing.release(&copy(&make()));
+        assert_eq!(world.kept(), ["r1u7"]);
+        assert_eq!(refusing.lock().keys().copied().collect::<Vec<_>>(), [1]);
+        assert!(refusing.take(copy(&one), 0), "it may be refused again");
+    }
 
     #[test]
     fn names_are_read_back_and_are_no_namespaces() {
