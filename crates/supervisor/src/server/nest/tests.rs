@@ -41,6 +41,8 @@ type Look = Box<dyn Fn() + Send + Sync>;
 struct Played {
     here: Mutex<Option<u64>>,
     error: Mutex<Option<i32>>,
+    /// What is said instead of where it is, the last one first.
+    not_told: Mutex<Vec<Errno>>,
     said: Mutex<Vec<String>>,
     look: OnceLock<Look>,
 }
@@ -67,6 +69,9 @@ impl TaskTags for Played {
     }
 
     fn namespace_of(&self, _: u32) -> io::Result<Option<u64>> {
+        if let Some(errno) = self.not_told.lock().unwrap().pop() {
+            return Err(io::Error::from_raw_os_error(errno.0));
+        }
         Ok(*self.here.lock().unwrap())
     }
 
@@ -418,4 +423,22 @@ fn what_is_left_of_descriptors_is_bounded() {
     assert_eq!(nesting(0), 0);
     assert_eq!(nesting(64), 64 * (4 + 8 * 3));
     assert_eq!(Nest::new(None).descriptors_max(), 0);
+}
+
+#[test]
+fn a_message_waits_until_it_can_be_told_whose_it_is() {
+    let world = World::new();
+    world.serve(|server, theirs| {
+        let nested = create(server, theirs);
+        server.order(nested, Input::HostSetsBacklogLimit(8));
+        let answers = |server: &mut Server<'_>, errors: &[Errno]| {
+            *world.tags.not_told.lock().unwrap() = errors.to_vec();
+            say(server, theirs, "late")
+        };
+        let (replaced, busy, gone) =
+            (Errno::EOPNOTSUPP, Errno(rustix::io::Errno::TIMEDOUT.raw_os_error()), Errno::ESRCH);
+        assert_eq!(answers(server, &[busy, replaced, busy]), 0);
+        assert_eq!(answers(server, &[gone, busy]), -Errno::ECONNREFUSED.0, "it will never be told");
+        assert_eq!(answers(server, &[]), 0);
+    });
 }

@@ -11,6 +11,7 @@ use crate::state::Entry;
 use auditns_bpf::Identity;
 use auditns_sys::Credentials;
 use rustix::io::Errno;
+use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -69,17 +70,20 @@ impl Server<'_> {
         loop {
             self.note_listeners_anew();
             let found = tags.namespace_of(task);
-            let answers = tags.moves_tasks();
-            if answers {
+            if tags.moves_tasks() {
                 self.nest.gave_up = false;
             }
+            let is_over = Instant::now() >= until;
+            let waits = !is_over && !self.nest.gave_up;
             match found {
                 Ok(Some(number)) => return self.nest.whose(self.namespace.root(), number),
-                Err(_) if !answers && !self.nest.gave_up => {}
-                Ok(None) | Err(_) => return Whose::Unknown,
-            }
-            if Instant::now() >= until {
-                self.nest.gave_up = true;
+                // It has been replaced since it was told of this family's filters.
+                Ok(None) if waits && self.has_to_note() => {}
+                Err(error) if waits && will_be_told(&error) => {}
+                Ok(None) | Err(_) => {
+                    self.nest.gave_up |= is_over;
+                    return Whose::Unknown;
+                }
             }
             thread::sleep(LOOK);
         }
@@ -136,4 +140,9 @@ impl Server<'_> {
             known => Ok(known),
         }
     }
+}
+
+/// Whether somebody is there who cannot tell now: it is being replaced, or does not get to it on a busy machine.
+fn will_be_told(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::OPNOTSUPP | Errno::TIMEDOUT))
 }
