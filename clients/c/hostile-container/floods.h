@@ -64,7 +64,9 @@ static void slow_one(int number)
 {
     int fds[60], open = 0;
     (void)number;
-    while (open < 60 && (fds[open] = audit()) >= 0)
+    /* As many as come in half of the time; there are others that take theirs. */
+    long half = end_us - (end_us - now_us()) / 2;
+    while (open < 60 && (open == 0 || now_us() < half) && (fds[open] = audit()) >= 0)
         open++;
     while (open > 0 && goes_on()) {
         for (int each = 0; each < open; each++) {
