@@ -425,15 +425,20 @@ fn embedded_means_embedded_and_without_a_supervisor_only_views_fail() {
 fn the_socket_speaks_varlink() {
     let supervisor = Supervisor::new();
     let member = supervisor.member(0, &["--name", "web"], IDLE);
-    // How members are told is a part of the list.
-    until("it is settled how", || supervisor.info()["membership"] != "descent");
     let stream = UnixStream::connect(supervisor.socket()).unwrap();
     let call = |method: &str, parameters| varlink(&stream, method, &parameters);
     let info = call("org.varlink.service.GetInfo", json!({}));
     assert_eq!(info["parameters"]["interfaces"], json!(["org.varlink.service", "io.auditns"]));
     let described = call("org.varlink.service.GetInterfaceDescription", json!({"interface": "io.auditns"}));
     assert!(described["parameters"]["description"].as_str().unwrap().contains("interface io.auditns\n"));
-    let list = call("io.auditns.List", json!({}));
+    let listed = || {
+        let mut list = call("io.auditns.List", json!({}));
+        let known = list["parameters"]["namespaces"][0].as_object_mut().unwrap();
+        // How members are told may change meanwhile: what tells it exactly is only just being loaded, if it can be.
+        known.remove("membership").unwrap();
+        list
+    };
+    let list = listed();
     assert_eq!(list["parameters"]["namespaces"][0]["name"], "web");
     for (method, parameters, error) in [
         ("io.auditns.Nope", json!({}), "org.varlink.service.MethodNotFound"),
@@ -458,11 +463,7 @@ fn the_socket_speaks_varlink() {
         let reply = call(method, parameters);
         assert_eq!(reply["error"], error, "{method}: {reply}");
     }
-    assert_eq!(
-        call("io.auditns.List", json!({})),
-        list,
-        "errors leave the connection and the namespace as they are"
-    );
+    assert_eq!(listed(), list, "errors leave the connection and the namespace as they are");
     member.finish().succeeded();
 }
 
