@@ -94,6 +94,12 @@ static struct counts *counts;
 static const char *attack;
 static long end_us;
 
+/* When half of what is left of the time is over. */
+static inline long half_time(void)
+{
+    return end_us - (end_us - now_us()) / 2;
+}
+
 static inline bool goes_on(void)
 {
     return now_us() < end_us;

@@ -65,7 +65,7 @@ static void slow_one(int number)
     int fds[60], open = 0;
     (void)number;
     /* As many as come in half of the time; there are others that take theirs. */
-    long half = end_us - (end_us - now_us()) / 2;
+    long half = half_time();
     while (open < 60 && (open == 0 || now_us() < half) && (fds[open] = audit()) >= 0)
         open++;
     while (open > 0 && goes_on()) {

@@ -245,7 +245,7 @@ static void some(int processes, void (*work)(int))
 /* Those that are made first leave the others the time to be made. */
 static void meet(long number)
 {
-    long half = end_us - (end_us - now_us()) / 2;
+    long half = half_time();
     while (counts->made < number && now_us() < half)
         usleep(1000);
 }

@@ -18,13 +18,7 @@ for _ in range(2000):
 expect(asked(endpoints[255], get()), ("type", 1000))
 endpoints.pop()
 until(lambda: os.waitpid(child(audit), 0)[1] == 0)
-def again():
-    try:
-        endpoints.append(audit())
-        return True
-    except OSError:
-        return False
-until(again)
+until(lambda: tried(lambda: endpoints.append(audit()) or True))
 "#;
     let outcome = Namespace::new("sockets").member(script).succeeded();
     assert!(outcome.stderr.contains("256 audit sockets of this process are open"), "{outcome:?}");
@@ -59,12 +53,7 @@ expect(list(take(9, True)), [0] * 8 + [23])
 expect(list(take(9, False)), [0] * 8 + [23])
 for pid in held:
     ended(pid)
-def again():
-    try:
-        return asked(audit(), get()) == ("type", 1000)
-    except OSError:
-        return False
-until(again)
+until(lambda: tried(lambda: asked(audit(), get()) == ("type", 1000)))
 "#;
     let outcome = Namespace::new("many").member(script).succeeded();
     assert!(outcome.stderr.contains("2048 audit sockets of processes without privileges"), "{outcome:?}");
@@ -98,12 +87,7 @@ for _ in range(20):
     joined(child(lambda: expect(asked(endpoint, user(b"x")), ("error", 0))))
 for pid in held:
     ended(pid)
-def again():
-    try:
-        return status()[0] == 1
-    except OSError:
-        return False
-until(again)
+until(lambda: tried(lambda: status()[0] == 1))
 "#;
         let namespace = Namespace::new("few");
         let mut command = namespace.command_after(&format!("ulimit -n {descriptors}"));

@@ -142,12 +142,12 @@ impl Background {
 
     /// Waits until something holds.
     pub(crate) fn until(&mut self, mut holds: impl FnMut() -> bool) {
-        let start = Instant::now();
-        while !holds() {
-            assert!(start.elapsed() < LIMIT, "never came to be");
-            assert_eq!(self.0.try_wait().unwrap(), None, "ended before its time");
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        eventually("what is waited for of it", || {
+            holds() || {
+                assert_eq!(self.0.try_wait().unwrap(), None, "ended before its time");
+                false
+            }
+        });
     }
 
     /// Ends it and waits for it. Returns its number, which nobody has for a while.

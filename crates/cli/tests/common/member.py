@@ -137,5 +137,13 @@ def until(holds, patience=10):
         time.sleep(0.01)
 
 
+def tried(work):
+    """What it comes to; None if there is no room for it now."""
+    try:
+        return work()
+    except OSError:
+        return None
+
+
 def expect(found, wanted):
     assert found == wanted, f"found {found!r}, wanted {wanted!r}"
