@@ -8,6 +8,16 @@
 E2E_OUT=$SHARE/e2e/out limit=
 . "$SHARE/e2e/scripts/lib.sh"
 
+# listed NAME: whether there is a namespace of that name
+listed() {
+    auditns list --json | grep -qF "\"name\": \"$1\""
+}
+
+# served NAME: a runtime that hands its listener over itself does not wait until somebody serves it
+served() {
+    until_true 60 listed "$1"
+}
+
 # The process that serves.
 serving() {
     local keeper

@@ -131,11 +131,13 @@ fn a_signal_to_auditns_reaches_the_command() {
             "rm -f \"$MARK\"; \"$@\" & served=$!; until [ -e \"$MARK\" ]; do sleep 0.05; done; \
              kill -{signal} $served; wait $served; echo $?"
         );
-        let mut shell = Command::new("sh");
+        // Whoever runs the tests may ignore a signal, as `nohup` does, and a shell then cannot let it take effect.
+        let mut shell = Command::new("env");
         let inner = served.command();
         shell
+            .arg("--default-signal=HUP,TERM")
             .env("MARK", dir.path().join("mark"))
-            .args(["-c", &script, "sh"])
+            .args(["sh", "-c", &script, "sh"])
             .arg(inner.get_program())
             .args(inner.get_args())
             .args(["sh", "-c", command]);

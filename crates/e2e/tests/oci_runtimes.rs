@@ -20,7 +20,7 @@ fn proven(runtime: &str) {
     let host = Host::new(&format!("listener-{runtime}"));
     let functions = format!(
         "{}start() {{ {runtime} run --detach --bundle \"/srv/$1\" \"$1\" </dev/null >\"$SHARE/e2e/out/run-$1\" 2>&1 \
-         && echo \"$1\"; }}\n\
+         && served \"$1\" && echo \"$1\"; }}\n\
          execute() {{ local name=$1; shift; {runtime} exec \"$name\" \"$@\"; }}\n\
          stop() {{ {runtime} kill \"$1\" KILL; until {runtime} delete \"$1\" || ! {runtime} state \"$1\" >/dev/null 2>&1; do sleep 0.05; done; }}\n",
         with_profile(runtime)

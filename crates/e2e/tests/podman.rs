@@ -160,7 +160,7 @@ fn a_listener_and_a_user_namespace() {
     let functions = "auditns profile podman --mechanism listener >/root/profile.json 2>/dev/null\n\
                      start() { podman --runtime crun run --detach --name \"$1\" --network=none --uidmap 0:100000:65536 \
                      --security-opt seccomp=/root/profile.json --annotation io.auditns.name=\"$1\" \
-                     --cap-add AUDIT_WRITE,AUDIT_CONTROL --volume /srv/e2e:/e2e debian sleep 98765 >/dev/null && echo \"$1\"; }\n\
+                     --cap-add AUDIT_WRITE,AUDIT_CONTROL --volume /srv/e2e:/e2e debian sleep 98765 >/dev/null && served \"$1\" && echo \"$1\"; }\n\
                      execute() { local name=$1; shift; podman exec \"$name\" \"$@\"; }\n\
                      stop() { podman kill \"$1\"; podman wait \"$1\"; podman rm \"$1\" || ! podman container exists \"$1\"; }\n";
     runs(&host, "podman", functions, Way::Listener, 100_000);
