@@ -3,7 +3,8 @@
 use auditns_bpf::membership::serve;
 use auditns_bpf::{Keeper, Membership, MembershipError, MembershipOptions, Observer, Steering};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashSet};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -51,6 +52,8 @@ pub(crate) struct World {
     pub(crate) membership: Arc<Membership>,
     pub(crate) steering: Arc<OnceLock<Steering>>,
     pub(crate) emptied: Receiver<u64>,
+    /// What was told to be empty, and may be told again: that was on its way when it was forgotten.
+    told: RefCell<HashSet<u64>>,
 }
 
 impl World {
@@ -74,7 +77,7 @@ impl World {
         let (tell, emptied) = channel();
         let ear: Arc<dyn Observer> = Arc::new(Ear(tell));
         membership.observe(&ear);
-        let world = World { membership, steering, emptied };
+        let world = World { membership, steering, emptied, told: RefCell::default() };
         wait_until("the programs are loaded", || world.membership.is_exact());
         world
     }
@@ -83,12 +86,18 @@ impl World {
 impl World {
     /// The next namespace whose tasks are gone; from then on nothing is known of it.
     pub(crate) fn next_emptied(&self) -> u64 {
-        let told = self.emptied.recv_timeout(PATIENCE);
-        let namespace = told.unwrap_or_else(|_| panic!("nothing is emptied: {:?}", self.membership.tagged()));
-        self.membership.forget(namespace).unwrap();
-        // What was on its way.
+        let mut told = self.told.borrow_mut();
+        let namespace = loop {
+            let namespace = self.emptied.recv_timeout(PATIENCE);
+            let namespace =
+                namespace.unwrap_or_else(|_| panic!("nothing is emptied: {:?}", self.membership.tagged()));
+            if told.insert(namespace) {
+                break namespace;
+            }
+        };
+        patient(|| self.membership.forget(namespace));
         let mut more = self.emptied.try_iter();
-        assert!(more.all(|other| other == namespace), "no other one is empty");
+        assert!(more.all(|other| told.contains(&other)), "no other one is empty");
         namespace
     }
 }
@@ -103,11 +112,16 @@ pub(crate) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// What is answered in the end: on a busy machine whoever asks gives up after a second, and may ask again.
 pub(crate) fn patient<T>(ask: impl Fn() -> Result<T, MembershipError>) -> T {
+    in_time(ask).unwrap()
+}
+
+/// The same, also if it is an error.
+pub(crate) fn in_time<T>(ask: impl Fn() -> Result<T, MembershipError>) -> Result<T, MembershipError> {
     let until = Instant::now() + PATIENCE;
     loop {
         match ask() {
             Err(MembershipError::TimedOut) if Instant::now() < until => {}
-            answer => return answer.unwrap(),
+            answer => return answer,
         }
     }
 }
