@@ -50,10 +50,11 @@ pub(super) fn converse(agents: &Agents, socket: OwnedFd, peer: Peer) {
         Err(error) => return agents.say(&error),
     };
     if let Err((error, listener)) = serve(agents, peer, &state, listener) {
-        agents.say(&error);
+        // Whoever reads what is said may count on it that the listener is kept, even if this supervisor is killed then.
         if let Some(listener) = listener {
             agents.refuse(listener, peer);
         }
+        agents.say(&error);
     }
 }
 
