@@ -173,8 +173,10 @@ fn a_name_in_use_is_refused_until_it_is_free() {
 fn members_in_the_background_are_served_to_their_end() {
     let namespace = Namespace::new("background");
     let script = r#"
+parent = os.getpid()
 def later():
     os.setsid()
+    until(lambda: os.getppid() != parent, 60)
     time.sleep(3)
     expect(asked(audit(), user(b"late")), ("error", 0))
 child(later)

@@ -129,6 +129,7 @@ fn a_process_that_is_executed_in_a_namespace_logs_in_there() {
 #[test]
 fn a_namespace_inside_another_one_counts_its_own_sessions_and_begins_with_the_login_of_whoever_makes_it() {
     let supervisor = Supervisor::with_policy("[defaults]\nnested-share = 100\n");
+    until("the kernel can be asked", || supervisor.info()["membership"] == "exact");
     let text = script(
         r#"
 assert log_in(1000) == 0 and login() == (1000, 1)

@@ -105,10 +105,13 @@ fn every_task_leads_to_its_namespace_and_is_counted() {
         is_exact(&supervisor);
         for (family, name) in [(&one, "one"), (&two, "two")] {
             for pid in [&family.main, &family.thread, &family.daemon] {
-                assert_eq!(shown(&supervisor, pid), Some(exact(name)), "{pid}");
+                // By descent, where the kernel was not asked in time.
+                until(pid, || shown(&supervisor, pid) == Some(exact(name)));
             }
-            let info = supervisor.json(&["show", name, "--json"]);
-            assert_eq!(info["members"], 2, "the daemon is one of them");
+            until("the daemon is one of them", || {
+                let info = supervisor.json(&["show", name, "--json"]);
+                info["membership"] == "exact" && info["members"] == 2
+            });
         }
         assert_eq!(shown(&supervisor, "1"), None);
         assert_eq!(shown(&supervisor, &std::process::id().to_string()), None);
@@ -137,7 +140,7 @@ fn the_supervisor_is_replaced_when_nobody_is_left_to_start_whoever_looks() {
     kill_process(looks, Signal::KILL).unwrap();
     until("the supervisor is replaced", || supervisor.pid() != before && looker(&supervisor).is_some());
     is_exact(&supervisor);
-    assert_eq!(shown(&supervisor, &family.daemon), Some(exact("one")));
+    until("the daemon is found", || shown(&supervisor, &family.daemon) == Some(exact("one")));
     assert!(supervisor.stderr().contains("the next supervisor starts it again"), "{}", supervisor.stderr());
     family.member.finish().succeeded();
 }
@@ -149,10 +152,11 @@ fn a_signal_to_all_processes_is_an_end_and_no_reason_to_start_again() {
     // Long enough for a supervisor that is replaced at once.
     std::thread::sleep(std::time::Duration::from_secs(5));
     let begin = std::time::Instant::now();
-    assert_eq!(supervisor.end().code(), Some(0), "{}", supervisor.stderr());
+    let code = supervisor.end().code();
     // One that takes longer to end cannot know that everybody was told to.
     let in_time = begin.elapsed() < std::time::Duration::from_secs(1);
-    assert!(!in_time || !supervisor.stderr().contains("again"), "{}", supervisor.stderr());
+    let as_told = code == Some(0) && !supervisor.stderr().contains("again");
+    assert!(!in_time || as_told, "{code:?}: {}", supervisor.stderr());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod common;
 
 use common::supervisor::{Member, STRANGER, Supervisor, USER, field, namespace_log, of_type, until};
-use common::{PROGRAM, start};
+use common::{PROGRAM, as_member, start};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -79,7 +79,7 @@ fn number(value: &Value, key: &str) -> u64 {
 }
 
 fn ends(supervisor: &Supervisor, name: &str) {
-    until("it ends", || !supervisor.names_seen_by(0).contains(&name.to_owned()));
+    until("it ends", || supervisor.has_ended(name));
 }
 
 #[test]
@@ -112,10 +112,13 @@ print("said", flush=True)
 input()
 "#;
     let mut web = member(&supervisor, "web", script);
-    let [outer, inner] = ["web", "web.1"].map(|name| supervisor.json(&["show", name, "--json"]));
+    let shown = || ["web", "web.1"].map(|name| supervisor.json(&["show", name, "--json"]));
+    // Otherwise members are told by descent, where the kernel was not asked in time.
+    until("members are known", || {
+        shown().iter().all(|info| info["membership"] == "exact" && number(info, "members") == 1)
+    });
+    let [outer, inner] = shown();
     assert_eq!((number(&inner, "parent"), &outer["parent"]), (number(&outer, "contid"), &Value::Null));
-    assert_eq!((number(&outer, "members"), number(&inner, "members")), (1, 1));
-    assert_eq!(inner["membership"], "exact");
     supervisor.auditns(&["set", "web.1", "backlog-limit", "8"]).succeeded();
     web.go_on();
     web.until("said");
@@ -220,13 +223,21 @@ say("inner")
 ready()
 "#;
     let mut member = member(&supervisor, "web", script);
-    let shown = supervisor.json(&["list", "--json"]);
-    let pid = number(shown.as_array().unwrap().iter().find(|one| one["name"] == "web.1").unwrap(), "pid");
+    let pid = || {
+        let list = supervisor.json(&["list", "--json"]);
+        let inner = list.as_array().unwrap().iter().find(|one| one["name"] == "web.1")?;
+        inner["pid"].as_u64().filter(|pid| *pid != 0)
+    };
+    until("it is listed", || pid().is_some());
+    let pid = number(&supervisor.json(&["show", "web.1", "--json"]), "pid");
     let file = supervisor.run_folder().join("proc").join(pid.to_string()).join("audit_backlog_limit");
-    assert_eq!(std::fs::read_to_string(&file).unwrap().trim(), "0");
+    // By descent, where the kernel is not asked in time, it would be in the outer one.
+    until("its gate is shut", || std::fs::read_to_string(&file).is_ok_and(|text| text.trim() == "0"));
     std::fs::write(&file, "31").unwrap();
-    let by_pid = supervisor.json(&["show", "--pid", &pid.to_string(), "--json"]);
-    assert_eq!((by_pid["name"].as_str(), number(&by_pid, "backlog_limit")), (Some("web.1"), 31));
+    until("its gate is open", || {
+        let by_pid = supervisor.json(&["show", "--pid", &pid.to_string(), "--json"]);
+        (by_pid["name"].as_str(), number(&by_pid, "backlog_limit")) == (Some("web.1"), 31)
+    });
     member.go_on();
     until("it is said", || where_is(&supervisor, "inner", &["web", "web.1"]) == ["web.1"]);
     let refused = supervisor.auditns(&["set", "web.1", "sockets", "7"]);
@@ -234,8 +245,10 @@ ready()
     supervisor.auditns(&["set", "web.1", "log-files", "7"]).succeeded();
     assert_eq!(number(&supervisor.json(&["show", "web.1", "--json"]), "log_files"), 7);
     assert_eq!(number(&supervisor.json(&["show", "web", "--json"]), "log_files"), 5);
-    let table = supervisor.auditns(&["list"]).succeeded().stdout;
-    assert!(table.contains("PARENT") && table.lines().any(|line| line.starts_with("web.1 ")), "{table}");
+    until("the table has it and its parent", || {
+        let table = supervisor.auditns(&["list"]).succeeded().stdout;
+        table.contains("PARENT") && table.lines().any(|line| line.starts_with("web.1 "))
+    });
     let logs = supervisor.auditns(&["logs", "web.1"]).succeeded().stdout;
     assert!(logs.contains("msg='inner'") && logs.contains(" parent="), "{logs}");
     // Whoever joins from outside is in the one that was named.
@@ -277,7 +290,7 @@ def in_a_user_namespace():
 in_a_user_namespace()
 "#;
     let mut member = member(&supervisor, "web", script);
-    assert_eq!(supervisor.names_seen_by(0), ["web", "web.1"]);
+    supervisor.waits_for(0, &["web", "web.1"]);
     supervisor.auditns(&["set", "web.1", "backlog-limit", "5"]).succeeded();
     member.go_on();
     until("it is said", || where_is(&supervisor, "own", &["web", "web.1"]) == ["web.1"]);
@@ -291,8 +304,10 @@ fn a_users_container_makes_namespaces_that_the_user_and_root_see() {
     let script = format!("{TOOLS}\nexpect(create(), ('error', 0))\nready()\n");
     let member = supervisor.member(USER, &["--name", "web"], &script);
     let names = [format!("{USER}:web"), format!("{USER}:web.1")];
-    assert_eq!([0, USER, STRANGER].map(|uid| supervisor.names_seen_by(uid).len()), [2, 2, 0]);
-    assert_eq!(supervisor.names_seen_by(USER), names);
+    for uid in [0, USER] {
+        supervisor.waits_for(uid, &[&names[0], &names[1]]);
+    }
+    assert_eq!(supervisor.names_seen_by(STRANGER), [""; 0]);
     let refused = supervisor.auditns_as(USER, &["set", "web.1", "backlog-limit", "64"]);
     assert!(refused.code() != 0, "{refused:?}");
     member.finish().succeeded();
@@ -318,7 +333,7 @@ until(lambda: create() == ("error", 0))
 ready()
 "#;
     let mut member = member(&supervisor, "web", script);
-    assert_eq!(supervisor.names_seen_by(0), ["web", "web.1", "web.1.1", "web.2"]);
+    supervisor.waits_for(0, &["web", "web.1", "web.1.1", "web.2"]);
     let text = log(&supervisor, "web.1.1");
     let line = of_type(&text, "USER_LOGIN")[0];
     let contid = |name: &str| number(&supervisor.json(&["show", name, "--json"]), "contid");
@@ -357,7 +372,7 @@ print("ready", flush=True)
     until("its members are counted", || supervisor.json(&["show", "web.1", "--json"])["members"] == 1);
     member.go_on();
     ends(&supervisor, "web.1");
-    assert_eq!(supervisor.names_seen_by(0), ["web"]);
+    supervisor.waits_for(0, &["web"]);
     let inner = log(&supervisor, "web.1");
     let last: Vec<&str> = inner.lines().rev().take(2).collect();
     assert!(last[0].contains(" op=stop ") && last[1].contains("last words"), "{inner}");
@@ -470,7 +485,8 @@ def group(number, shared):
         endpoint = shared if number % 3 == 0 else audit()
         say(f"out-{number}", endpoint)
         made = asked(endpoint, message(1090), patience=20)
-        while made == ("error", -11):
+        # Too many within a second, no room while it is not known which have ended, or nobody has moved it in time.
+        while made in (("error", -11), ("error", -28), ("error", -110)):
             time.sleep(0.1)
             made = asked(endpoint, message(1090), patience=20)
         expect(made, ("error", 0))
@@ -490,11 +506,17 @@ for pid in workers:
 print("done", flush=True)
 input()
 "#;
-    let mut member = member(&supervisor, "web", script);
+    let mut command = supervisor.command_within(200, 0, &["run", "--name", "web", "--"]);
+    let limit = Duration::from_secs(210);
+    let mut member = Member::start_within(limit, as_member(&mut command, &format!("{TOOLS}\n{script}")));
     let begun = std::time::Instant::now();
     let mut kills = 0_u32;
     while !member.has_said("done") {
-        assert!(begun.elapsed() < Duration::from_secs(50), "it takes too long: {}", supervisor.stderr());
+        assert!(begun.elapsed() < Duration::from_secs(150), "it takes too long: {}", supervisor.stderr());
+        // On a busy machine none would come to make one, if all were killed before they know tasks.
+        if kills.is_multiple_of(2) {
+            until("it knows tasks", || is_exact(&supervisor));
+        }
         // At instants that have nothing to do with what members do.
         std::thread::sleep(Duration::from_millis(u64::from(kills * 373 % 601) + 5));
         supervisor.kill();

@@ -110,11 +110,11 @@ fn logs(supervisor: &Supervisor) -> [Vec<String>; 4] {
     let name = format!("{USER}:inside");
     supervisor.auditns(&["set", &name, "backlog-limit", "64"]).succeeded();
     drop(member);
-    until("the namespace ends", || !supervisor.names_seen_by(0).contains(&name));
+    until("the namespace ends", || supervisor.has_ended(&name));
     supervisor.set_policy("[defaults]\nunprivileged-backlog-limit = 64\n");
     supervisor.reload("the policy was read again");
     supervisor.member(USER, &["--name", "inside"], INSIDE).finish().succeeded();
-    until("the namespaces end", || supervisor.names_seen_by(0).is_empty());
+    until("the namespaces end", || ["senders", &name].iter().all(|name| supervisor.has_ended(name)));
     let log = |name: &str, file: &str| comparable(&namespace_log(supervisor, name, file));
     [
         log("senders", "audit.log"),

@@ -162,7 +162,7 @@ fn a_container_has_a_namespace_which_what_is_executed_in_it_joins() {
     executed.finish().succeeded();
     other.finish().succeeded();
     container.finish().succeeded();
-    until("it ends", || supervisor.json(&["list", "--json"]) == json!([]));
+    until("it ends", || supervisor.has_ended("prod.web-1.app"));
     let log = namespace_log(&supervisor, "prod.web-1.app", "audit.log");
     assert!(log.lines().all(|line| line.contains(" k8s-ns=prod k8s-pod=web-1 k8s-ctr=app pid=")), "{log}");
     assert_eq!(of_type(&log, "USER_LOGIN").len(), 2, "{log}");
@@ -187,7 +187,8 @@ fn what_says_that_it_is_executed_in_a_container_must_be_where_that_is() {
     for member in [elsewhere, there, container] {
         member.finish().succeeded();
     }
-    assert!(supervisor.stderr().contains("is not in that container's user and pid namespace"));
+    let said = "is not in that container's user and pid namespace";
+    until("it is said", || supervisor.stderr().contains(said));
 }
 
 #[test]
@@ -210,7 +211,7 @@ fn the_first_process_is_known_when_the_runtime_has_started_it() {
         assert_eq!((&shown["pid"], &shown["members"]), (&json!(pid), &json!(1)));
     }
     start(Command::new("kill").arg(pid.to_string())).wait().succeeded();
-    until("it ends", || supervisor.json(&["list", "--json"]) == json!([]));
+    until("it ends", || supervisor.has_ended("c1"));
     let log = namespace_log(&supervisor, "c1", "audit.log");
     let init: Vec<&str> = log.lines().filter(|line| line.contains(" op=init ")).collect();
     assert_eq!(init.len(), 1, "{log}");
