@@ -3,7 +3,7 @@
 //! `kept keeper FOLDER` is the keeper of `kept server FOLDER`. Each server connects to `FOLDER/orders`, says who it is and
 //! what it inherited, and answers orders line by line.
 
-use auditns_keeper::{FdStore, KeepOptions, inherited, keep, without_variables};
+use auditns_keeper::{FdStore, KeepOptions, StoreError, inherited, keep, without_variables};
 use auditns_sys::signals::SignalFd;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::Signal;
@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -68,7 +68,7 @@ fn serve(folder: &Path) -> Result<ExitCode, Box<dyn Error>> {
         let asked = !events[0].revents().is_empty();
         match signals.read()?.map(|signal| Signal::from_named_raw(signal.number)) {
             Some(Some(Signal::USR2)) => {
-                store.stopping()?;
+                patient(|| store.stopping())?;
                 return Ok(ExitCode::SUCCESS);
             }
             Some(_) => writeln!(answers, "reload")?,
@@ -90,6 +90,17 @@ fn serve(folder: &Path) -> Result<ExitCode, Box<dyn Error>> {
     }
 }
 
+/// Says it again to a keeper that did not get to read for a while.
+fn patient(say: impl Fn() -> Result<(), StoreError>) -> Result<(), StoreError> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match say() {
+            Err(StoreError::Stalled(_)) if Instant::now() < until => {}
+            said => return said,
+        }
+    }
+}
+
 fn obey(
     words: &[&str],
     store: &FdStore,
@@ -102,22 +113,23 @@ fn obey(
             let (reader, mut writer) = pipe()?;
             writer.write_all(text.as_bytes())?;
             drop(writer);
-            store.keep(name, &[reader.as_fd()])?;
+            patient(|| store.keep(name, &[reader.as_fd()]))?;
         }
         ["listen", name] => {
             let listener = UnixListener::bind(folder.join(name))?;
-            store.keep(name, &[listener.as_fd()])?;
+            patient(|| store.keep(name, &[listener.as_fd()]))?;
         }
         ["many", count, name] => {
-            let file = || std::fs::File::open("/dev/null");
             for number in 0..count.parse::<usize>()? {
-                store.keep(&name.replace('%', &number.to_string()), &[file()?.as_fd()])?;
+                let (name, file) =
+                    (name.replace('%', &number.to_string()), std::fs::File::open("/dev/null")?);
+                patient(|| store.keep(&name, &[file.as_fd()]))?;
             }
         }
-        ["forget", name] => store.forget(name)?,
-        ["ready", status] => store.ready(status)?,
+        ["forget", name] => patient(|| store.forget(name))?,
+        ["ready", status] => patient(|| store.ready(status))?,
         ["block", "SIGTERM"] => drop(SignalFd::block(&[Signal::TERM.as_raw()])?),
-        ["confirm"] => store.confirm(PATIENCE)?,
+        ["confirm"] => patient(|| store.confirm(PATIENCE))?,
         ["byte", name] => {
             let fd = kept.get(*name).ok_or("not inherited")?;
             let mut byte = [0];

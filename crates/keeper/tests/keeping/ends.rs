@@ -8,19 +8,23 @@ use std::time::{Duration, Instant};
 #[test]
 fn a_server_that_never_served_is_started_again_more_and_more_slowly() {
     let world = World::new();
-    world.server().order("exit 1");
+    let mut server = world.server();
     let begun = Instant::now();
+    server.order("exit 1");
     for _ in 0..3 {
         world.server().order("exit 0");
     }
-    let mut server = world.server();
+    server = world.server();
     assert!(begun.elapsed() >= Duration::from_millis(100 + 200 + 400 + 800), "{:?}", begun.elapsed());
-    // Once one has served, the next one comes at once.
-    server.does(&["ready x"]);
-    let begun = Instant::now();
-    server.order("exit 0");
-    world.server();
-    assert!(begun.elapsed() < Duration::from_millis(1600), "{:?}", begun.elapsed());
+    // Once one has served, the next one comes at once, unless the machine is busy just then.
+    let comes_at_once = |_| {
+        server.does(&["ready x"]);
+        let begun = Instant::now();
+        server.order("exit 0");
+        server = world.server();
+        begun.elapsed() < Duration::from_millis(1600)
+    };
+    assert!((0..5).any(comes_at_once), "the next one never comes at once");
     world.end();
 }
 
@@ -123,12 +127,24 @@ fn a_reload_is_passed_on_and_ends_a_wait() {
     let mut server = world.server();
     world.signal(Signal::HUP);
     assert_eq!(server.line(), "reload");
-    for _ in 0..5 {
+    let mut took = Vec::new();
+    for _ in 0..9 {
+        let begun = Instant::now();
+        let process = format!("/proc/{}", server.pid);
         server.order("exit 1");
-        while !world.is_server_coming(Duration::from_millis(20)) {
+        // The keeper waits once it has seen the end.
+        while Path::new(&process).exists() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        world.signal(Signal::HUP);
+        // It may be too early still, or so late that it ends the next server: each has time to come before another one.
+        while !world.is_server_coming(Duration::from_secs(2)) {
             world.signal(Signal::HUP);
         }
+        took.push(begun.elapsed());
         server = world.server();
     }
+    // The last waits would take 3 seconds and more.
+    assert!(took[5..].iter().any(|took| *took < Duration::from_secs(2)), "{took:?}");
     world.end();
 }

@@ -127,9 +127,9 @@ fn calls_beyond_the_number_worked_on_at_a_time_wait_their_turn() {
 #[test]
 fn one_users_stuck_calls_leave_threads_for_others_and_all_users_for_root() {
     let mut aside: Aside<u64> = Aside::new(CALLS, |_| true).unwrap();
-    let serves = |aside: &mut Aside<u64>, on_behalf, id| {
+    let serves = |aside: &mut Aside<u64>, on_behalf, id, seconds| {
         aside.work_on_call(notification(id), on_behalf, move || Some(id));
-        let served = is_ready(aside, 1);
+        let served = is_ready(aside, seconds);
         aside.acknowledge();
         served && matches!(aside.next(), Some(Done::Worked(worked)) if worked == id)
     };
@@ -137,13 +137,13 @@ fn one_users_stuck_calls_leave_threads_for_others_and_all_users_for_root() {
         aside.work_on_call(notification(id), ordinary(1000), never);
     }
     assert_eq!(running(&aside), CALLS / 4);
-    assert!(serves(&mut aside, ordinary(1001), 1000), "another user");
+    assert!(serves(&mut aside, ordinary(1001), 1000, 20), "another user");
     for uid in 1001..1100 {
         aside.work_on_call(notification(u64::from(uid)), ordinary(uid), never);
     }
     assert_eq!(running(&aside), CALLS - CALLS / 4);
-    assert!(serves(&mut aside, ROOT, 2000));
-    assert!(!serves(&mut aside, ordinary(2000), 2001), "they have used up what is theirs");
+    assert!(serves(&mut aside, ROOT, 2000, 20));
+    assert!(!serves(&mut aside, ordinary(2000), 2001, 1), "they have used up what is theirs");
 }
 
 #[test]

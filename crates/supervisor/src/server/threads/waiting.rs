@@ -143,11 +143,15 @@ mod tests {
             assert!(!wait_until(&mut waiting, due));
             assert!(clock::since_boot() < due + Duration::from_secs(20));
         }
-        let due = clock::since_boot() + MOMENT;
-        waiting.until(Some(due + 10 * MOMENT), Expected::default());
-        waiting.set_alarm(due + 10 * MOMENT, clock::since_boot()).unwrap();
-        assert!(!wait_until(&mut waiting, due), "what is due sooner counts");
-        assert!(clock::since_boot() < due + 9 * MOMENT || clock::since_boot() > due + Duration::from_secs(1));
+        // On a busy machine not each time.
+        let in_time = (0..20).any(|_| {
+            let due = clock::since_boot() + MOMENT;
+            waiting.until(Some(due + 10 * MOMENT), Expected::default());
+            waiting.set_alarm(due + 10 * MOMENT, clock::since_boot()).unwrap();
+            assert!(!wait_until(&mut waiting, due));
+            clock::since_boot() < due + 9 * MOMENT
+        });
+        assert!(in_time, "what is due sooner counts");
     }
 
     #[test]
