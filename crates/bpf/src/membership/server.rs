@@ -21,8 +21,10 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-/// How long a process is followed that makes threads as fast as they are found.
+/// How long, and by how many passes at least, a process is followed that makes threads as fast as they are found. On a busy machine
+/// the time alone may go by in one pass.
 const MOVING_MAX: Duration = Duration::from_millis(500);
+const PASSES_MIN: u32 = 8;
 
 /// Loads, attaches and tries everything, and gives it up again. Takes some tens of milliseconds.
 ///
@@ -411,7 +413,7 @@ impl Server<'_, '_> {
                 Pass { found: 0, .. } => return Ok(Reply::NoSuchTask),
                 Pass { failed: 1.., .. } => return Ok(no_memory()),
                 Pass { changed: 0, .. } => return Ok(Reply::Moved(moved)),
-                _ if Instant::now() > until => {
+                _ if moved.passes >= PASSES_MIN && Instant::now() > until => {
                     let why = format!("process {tgid} makes threads faster than they can be moved");
                     return Ok(Reply::Refused(why));
                 }

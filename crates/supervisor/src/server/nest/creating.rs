@@ -31,23 +31,27 @@ impl Server<'_> {
     }
 
     fn make_and_move(&mut self, parent: u64, contid: u64, process: ProcessId) -> io::Result<Created> {
+        if !self.nest.nesting.as_ref().is_some_and(|nesting| nesting.tags.moves_tasks()) {
+            return Err(rustix::io::Errno::OPNOTSUPP.into());
+        }
         if !self.nest.served.contains_key(&contid) {
             let nested = self.make_nested(parent, contid, process)?;
             self.namespace.note(&Entry::Nested(&nested.state(contid)));
             self.nest.served.insert(contid, nested);
         }
-        let (Some(nesting), Some(nested)) = (&self.nest.nesting, self.nest.served.get_mut(&contid)) else {
-            return Err(rustix::io::Errno::OPNOTSUPP.into());
-        };
         // Who sends can say that somebody else does, with privileges that few containers have.
-        match nesting.tags.namespace_of(process.pid)? {
+        match self.namespace_of(process.pid)? {
             Some(now) if now == parent || now == contid => {}
             _ => return Err(rustix::io::Errno::PERM.into()),
         }
+        let Some(nested) = self.nest.served.get_mut(&contid) else {
+            return Err(rustix::io::Errno::OPNOTSUPP.into());
+        };
         let mapped = nested.owner.learn_maps(process.pid);
+        let name = nested.origin.name.clone().into_bytes();
         let start_fields = start::process(process.pid);
-        nesting.tags.move_thread_group(process, contid)?;
-        Ok(Created { name: nested.origin.name.clone().into_bytes(), start_fields, mapped })
+        self.patiently(|_, tags| tags.move_thread_group(process, contid))?;
+        Ok(Created { name, start_fields, mapped })
     }
 
     /// Somebody at the host lets a process in, which waits until it is there.
@@ -95,13 +99,15 @@ impl Server<'_> {
 
     /// There is to be no such namespace: whoever was moved already goes back.
     fn give_up_nested(&mut self, parent: u64, contid: u64, process: ProcessId) {
-        if self.nest.served.remove(&contid).is_some()
-            && let Some(nesting) = &self.nest.nesting
-        {
-            if nesting.tags.namespace_of(process.pid).is_ok_and(|now| now == Some(contid)) {
-                let _ = nesting.tags.move_thread_group(process, parent);
+        if self.nest.served.contains_key(&contid) {
+            // One that stayed there would be nobody's.
+            if self.namespace_of(process.pid).is_ok_and(|now| now == Some(contid)) {
+                let _ = self.patiently(|_, tags| tags.move_thread_group(process, parent));
             }
-            nesting.tags.forget(contid);
+            self.nest.served.remove(&contid);
+            if let Some(nesting) = &self.nest.nesting {
+                nesting.tags.forget(contid);
+            }
         }
         self.forget_nested(contid);
     }

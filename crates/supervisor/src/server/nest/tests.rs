@@ -24,6 +24,10 @@ const ROOT: u64 = 1;
 const CREATE: u16 = 1090;
 const GET: u16 = 1000;
 
+/// Whoever knows tasks does not get to answer, or is being replaced.
+const BUSY: Errno = Errno(rustix::io::Errno::TIMEDOUT.raw_os_error());
+const REPLACED: Errno = Errno::EOPNOTSUPP;
+
 /// Children of other tests hold copies of a folder's lock until they execute something.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -43,6 +47,8 @@ struct Played {
     error: Mutex<Option<i32>>,
     /// What is said instead of where it is, the last one first.
     not_told: Mutex<Vec<Errno>>,
+    /// What is said of moves, the last one first; they take place all the same.
+    late: Mutex<Vec<Errno>>,
     said: Mutex<Vec<String>>,
     look: OnceLock<Look>,
 }
@@ -85,7 +91,8 @@ impl TaskTags for Played {
             return Err(io::Error::from_raw_os_error(error));
         }
         self.here(Some(namespace));
-        Ok(())
+        let late = self.late.lock().unwrap().pop();
+        late.map_or(Ok(()), |errno| Err(io::Error::from_raw_os_error(errno.0)))
     }
 
     fn forget(&self, namespace: u64) {
@@ -435,10 +442,26 @@ fn a_message_waits_until_it_can_be_told_whose_it_is() {
             *world.tags.not_told.lock().unwrap() = errors.to_vec();
             say(server, theirs, "late")
         };
-        let (replaced, busy, gone) =
-            (Errno::EOPNOTSUPP, Errno(rustix::io::Errno::TIMEDOUT.raw_os_error()), Errno::ESRCH);
-        assert_eq!(answers(server, &[busy, replaced, busy]), 0);
-        assert_eq!(answers(server, &[gone, busy]), -Errno::ECONNREFUSED.0, "it will never be told");
+        assert_eq!(answers(server, &[BUSY, REPLACED, BUSY]), 0);
+        assert_eq!(answers(server, &[Errno::ESRCH, BUSY]), -Errno::ECONNREFUSED.0, "it will never be told");
         assert_eq!(answers(server, &[]), 0);
+    });
+}
+
+#[test]
+fn a_move_of_which_nothing_is_told_yet_is_asked_for_again_or_undone() {
+    let world = World::new();
+    world.serve(|server, theirs| {
+        *world.tags.not_told.lock().unwrap() = vec![BUSY];
+        *world.tags.late.lock().unwrap() = vec![BUSY, REPLACED, BUSY];
+        let nested = create(server, theirs);
+        assert_eq!(*world.tags.here.lock().unwrap(), Some(nested));
+        world.tags.said();
+        // The move takes place, and another one of the same process can no longer.
+        *world.tags.late.lock().unwrap() = vec![Errno::ESRCH, BUSY];
+        server.order(nested, Input::HostSetsBacklogLimit(8));
+        assert_eq!(error(&ask(server, theirs, CREATE, &[])), -Errno::ESRCH.0);
+        assert_eq!(*world.tags.here.lock().unwrap(), Some(nested), "it is back");
+        assert_eq!(world.tags.said(), ["forget", "remove"]);
     });
 }

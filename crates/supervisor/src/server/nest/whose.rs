@@ -8,6 +8,7 @@ use super::super::Server;
 use super::Nest;
 use crate::identity::OwnerFacts;
 use crate::state::Entry;
+use crate::tags::TaskTags;
 use auditns_bpf::Identity;
 use auditns_sys::Credentials;
 use rustix::io::Errno;
@@ -60,30 +61,47 @@ impl Nest {
 }
 
 impl Server<'_> {
-    /// Who knows the tasks of the host is started with the supervisor, and again if it ends. Meanwhile it is waited for, since
-    /// what is refused is lost; once in vain, nobody waits any more until it is there.
     fn whose_task(&mut self, task: u32) -> Whose {
+        match self.namespace_of(task) {
+            Ok(Some(number)) => self.nest.whose(self.namespace.root(), number),
+            Ok(None) | Err(_) => Whose::Unknown,
+        }
+    }
+
+    /// As [`TaskTags::namespace_of`], with [patience](Server::patiently).
+    pub(super) fn namespace_of(&mut self, task: u32) -> io::Result<Option<u64>> {
+        self.patiently(|server, tags| match tags.namespace_of(task)? {
+            // It has been replaced since it was told of this family's filters.
+            None if server.has_to_note() => Err(Errno::OPNOTSUPP.into()),
+            found => Ok(found),
+        })
+    }
+
+    /// Asks whoever knows the tasks of the host for something that may be asked for again. It is started with the supervisor, and
+    /// again if it ends. Meanwhile it is waited for, since what is refused is lost; once in vain, nobody waits any more until it
+    /// is there.
+    pub(super) fn patiently<T>(
+        &mut self,
+        ask: impl Fn(&Self, &dyn TaskTags) -> io::Result<T>,
+    ) -> io::Result<T> {
         let Some(tags) = self.nest.nesting.as_ref().map(|nesting| Arc::clone(&nesting.tags)) else {
-            return Whose::Unknown;
+            return Err(Errno::OPNOTSUPP.into());
         };
         let until = Instant::now() + PATIENCE;
         loop {
             self.note_listeners_anew();
-            let found = tags.namespace_of(task);
+            let told = ask(self, &*tags);
             if tags.moves_tasks() {
                 self.nest.gave_up = false;
             }
-            let is_over = Instant::now() >= until;
-            let waits = !is_over && !self.nest.gave_up;
-            match found {
-                Ok(Some(number)) => return self.nest.whose(self.namespace.root(), number),
-                // It has been replaced since it was told of this family's filters.
-                Ok(None) if waits && self.has_to_note() => {}
-                Err(error) if waits && will_be_told(&error) => {}
-                Ok(None) | Err(_) => {
-                    self.nest.gave_up |= is_over;
-                    return Whose::Unknown;
+            match told {
+                Err(error) if will_be_told(&error) && !self.nest.gave_up => {
+                    if Instant::now() >= until {
+                        self.nest.gave_up = true;
+                        return Err(error);
+                    }
                 }
+                told => return told,
             }
             thread::sleep(LOOK);
         }
