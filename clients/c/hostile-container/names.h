@@ -95,7 +95,7 @@ static void bad_names_inside(void)
     /* So do name and executable of whoever makes a namespace inside. */
     pid_t child = fork();
     if (child == 0) {
-        must(create(fd) == 0, "a namespace inside");
+        must_create(fd);
         speak_badly(fd);
         while (goes_on())
             usleep(10000);

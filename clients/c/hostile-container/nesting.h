@@ -14,6 +14,12 @@ static bool is_limited(int error)
     return error == -ENOSPC || error == -EAGAIN;
 }
 
+/* Whoever knows tasks did not get to it in time. */
+static bool is_late(int error)
+{
+    return error == -ETIMEDOUT;
+}
+
 /* Whoever knows tasks is killed now and then, or has to run after threads. */
 static bool is_unsettled(int error)
 {
@@ -54,11 +60,11 @@ static int create(int fd)
     return error;
 }
 
-/* Tries until there is room. */
+/* Tries until there is room. Of a process that was moved late, perhaps, it is not known where it is: it ends. */
 static void must_create(int fd)
 {
     int error;
-    while ((error = create(fd)) != 0 && goes_on()) {
+    while ((error = create(fd)) != 0 && !is_late(error) && goes_on()) {
         errno = -error;
         must(is_limited(error), "a namespace");
         usleep(1000 + chance(20000));
@@ -82,7 +88,7 @@ static pid_t apart(void (*work)(void), bool (*may_fail)(int))
         if (error == 0)
             work();
         errno = -error;
-        must(error == 0 || is_limited(error) || may_fail(error), "a namespace");
+        must(error == 0 || is_limited(error) || is_late(error) || may_fail(error), "a namespace");
         _exit(0);
     }
     return child;
@@ -115,6 +121,14 @@ static void speak_on(void)
         told_truth(fd);
 }
 
+/* Those that are made first leave the others the time to be made. */
+static void meet(long number)
+{
+    long half = half_time();
+    while (counts->made < number && now_us() < half)
+        usleep(1000);
+}
+
 static void stay(void)
 {
     speak_once();
@@ -122,12 +136,18 @@ static void stay(void)
     speak_once();
 }
 
+static void stay_together(void)
+{
+    meet(16);
+    stay();
+}
+
 static void limits_one(int number)
 {
     (void)number;
     inherited = audit();
     while (goes_on())
-        joined(apart(stay, may_not));
+        joined(apart(stay_together, may_not));
 }
 
 /* As many as there may be, all the time. */
@@ -155,6 +175,7 @@ static void lies_one(int number)
 {
     if (number % 2)
         must_create(audit());
+    meet(4);
     credentials_one(number);
 }
 
@@ -242,14 +263,6 @@ static void some(int processes, void (*work)(int))
     }
 }
 
-/* Those that are made first leave the others the time to be made. */
-static void meet(long number)
-{
-    long half = half_time();
-    while (counts->made < number && now_us() < half)
-        usleep(1000);
-}
-
 static void flooded_one(int number)
 {
     (void)number;
@@ -284,6 +297,8 @@ static void passes_for_a_while(void)
         if (chance(6) == 0 && taken[0] >= 0) {
             int error = create(taken[0]);
             errno = -error;
+            if (is_late(error))
+                _exit(0);
             must(error == 0 || is_limited(error) || error == -EPERM, "a namespace, by a socket of somebody else");
         }
         for (int each = 0; each < 4; each++) {
@@ -428,7 +443,7 @@ static void move_with_threads(void)
         pthread_join(threads[each], NULL);
     int error = answer.error.error;
     errno = -error;
-    must(error == 0 || is_limited(error) || error == -EIO, "a namespace for all threads");
+    must(error == 0 || is_limited(error) || is_late(error) || error == -EIO, "a namespace for all threads");
     arrived(error, from, to);
     for (int time = 0; time < 3; time++)
         told_truth(fd);
@@ -478,6 +493,7 @@ static void bomb_one(int number)
     int fd = audit();
     if (number % 2)
         must_create(fd);
+    meet(8);
     bomb_with(fd);
 }
 

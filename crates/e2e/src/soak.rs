@@ -49,9 +49,9 @@ pub fn run(time: Duration) {
     expect_flat(&seen);
     let told = senders.finish();
     told.expect_no_error(MEMBERS);
+    let mut records = expect_ended(&supervisor, "auditd");
     let complaints = told.complaints(&supervisor.log_inside("auditd"), false);
     assert!(complaints.is_empty(), "{complaints}");
-    let mut records = expect_ended(&supervisor, "auditd");
     for held in steady.into_iter().chain([logins]) {
         records += held.finish(&supervisor);
     }
@@ -182,8 +182,7 @@ fn records(supervisor: &Supervisor, name: &str) -> u64 {
 
 /// Checks that ends tell as many records as stand in both views or are counted as lost; returns how many.
 fn expect_ended(supervisor: &Supervisor, name: &str) -> u64 {
-    let ended = || supervisor.shown_if_there(name, "contid").is_none();
-    assert!(until(SOON, ended), "{name} does not end");
+    assert!(until(SOON, || supervisor.has_ended(name)), "{name} does not end");
     let (mut told, mut lost, mut stored, mut inside) = (0, 0, 0, 0);
     let number = |line: &str, field: &str| -> u64 {
         let value = line.split(' ').find_map(|word| word.strip_prefix(field));

@@ -158,12 +158,24 @@ impl Supervisor {
         json_number(&finished.stdout, key).ok_or(finished.stderr)
     }
 
+    /// Whether there is no such namespace, or no more. One that does not answer is there.
+    pub fn has_ended(&self, namespace: &str) -> bool {
+        self.shown_or_why(namespace, "contid").is_err_and(|why| why.contains("there is no audit namespace"))
+    }
+
     /// Changes a limit of a namespace.
     ///
     /// # Panics
     /// When that is refused.
     pub fn set(&self, namespace: &str, key: &str, value: &str) {
-        process::must(self.auditns("set").args([namespace, key, value]), LIMIT);
+        let mut said = String::new();
+        // As for `shown`.
+        let done = process::until(LIMIT, || {
+            let set = process::run(self.auditns("set").args([namespace, key, value]), LIMIT);
+            said = set.report();
+            set.code() == Some(0)
+        });
+        assert!(done, "auditns set {namespace} {key} {value}: {said}");
     }
 
     fn running(&self) -> &Running {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::records::{self, Processes};
 use super::{Arena, Attack, BACKLOG_LIMIT, Footprint, NESTED_DEEPEST, NESTED_MOST, QUIET, SOON, kept};
 use crate::log::{Log, Record};
-use crate::process;
+use crate::process::{self, until};
 
 /// What was seen during one attack.
 pub(super) struct Watch<'a> {
@@ -59,7 +59,7 @@ impl<'a> Watch<'a> {
             arena,
             name,
             attack,
-            processes: Processes::default(),
+            processes: Processes::new(),
             most: arena.start,
             contid: Err("nothing was asked".to_owned()),
             looks: 0,
@@ -111,17 +111,27 @@ impl<'a> Watch<'a> {
         self.looks += 1;
     }
 
+    fn list(&self) -> Vec<Value> {
+        let told = process::must(self.arena.supervisor.auditns("list").arg("--json"), SOON);
+        records::expect_harmless(self.name, &told);
+        serde_json::from_str(&told).unwrap_or_else(|error| panic!("{error}: {told}"))
+    }
+
     /// What people and programs are told of all namespaces. Returns the quiet client's process.
     fn look_at_namespaces(&mut self) -> u64 {
         let supervisor = &self.arena.supervisor;
         records::expect_harmless(self.name, &process::must(&mut supervisor.auditns("list"), SOON));
-        let told = process::must(supervisor.auditns("list").arg("--json"), SOON);
-        records::expect_harmless(self.name, &told);
-        let told: Value = serde_json::from_str(&told).unwrap_or_else(|error| panic!("{error}: {told}"));
-        let all = told.as_array().expect("namespaces are an array");
-        let quiet = all.iter().find(|one| one["name"] == QUIET).expect("the quiet namespace lives");
+        let mut all = Vec::new();
+        // Whoever does not answer within a second is left out, or not asked: who is where then follows from descent.
+        let settled = until(SOON, || {
+            all = self.list();
+            all.iter().any(|one| {
+                one["name"] == QUIET && (one["membership"] == "exact" || self.attack.kills_membership)
+            })
+        });
+        assert!(settled, "the quiet namespace has gone, or the kernel is not asked any more: {all:?}");
+        let quiet = all.iter().find(|one| one["name"] == QUIET).expect("it was just there");
         let exact = quiet["membership"] == "exact";
-        assert!(exact || self.attack.kills_membership, "the kernel is not asked any more: {quiet}");
         assert!(!exact || number(quiet, "members") == 1, "others count as members: {quiet}");
         let prefix = format!("{}.", self.name);
         if let Some(own) = all.iter().find(|one| one["name"] == self.name) {
@@ -155,7 +165,12 @@ impl<'a> Watch<'a> {
             let told: Option<Value> = serde_json::from_str(&shown.stdout).ok();
             told.map(|told| text(&told, "name").to_owned())
         };
-        assert_eq!(shown(quiet).as_deref(), Some(QUIET), "the quiet client is in another namespace");
+        let mut found = None;
+        until(SOON, || {
+            found = shown(quiet);
+            found.is_some()
+        });
+        assert_eq!(found.as_deref(), Some(QUIET), "the quiet client is in another namespace");
         if let Some(name) = self.processes.latest().map(u64::from).and_then(shown) {
             let own = name == self.name || name.starts_with(&format!("{}.", self.name));
             assert!(own, "a process of {} is in {name}", self.name);
@@ -168,12 +183,16 @@ impl<'a> Watch<'a> {
         if let Some(pid) = serving.and_then(|pid| Pid::from_raw(pid.cast_signed()))
             && kill_process(pid, Signal::KILL).is_ok()
         {
+            let pid = pid.as_raw_nonzero().get().unsigned_abs();
+            // Once only.
+            assert!(until(SOON, || !lookers(self.arena.serving).contains(&pid)), "{pid} does not die");
             self.arena.kills.set(self.arena.kills.get() + 1);
         }
     }
 
     /// Checks what was seen in all, and returns the number of the attacker's namespace. So many attacks were there before.
-    pub(super) fn finish(&self, before: u32) -> u64 {
+    pub(super) fn finish(&mut self, before: u32) -> u64 {
+        self.processes.note_time();
         self.most.expect_bounded(self.arena.start, kept(self.attack, before));
         let contid = self.contid.clone().or_else(|why| self.logged_contid().ok_or(why));
         contid.unwrap_or_else(|why| panic!("{} was never shown: {why}", self.name))
