@@ -156,7 +156,7 @@ static void ask(void)
     } wait = {AUDIT, 1, 0};
     for (u32 answer = 0; answer < ANSWERS; answer++)
         call(nr_sendto, AUDIT, (word)request, 16, 0, (word)&kernel, sizeof kernel);
-    call(nr_poll, (word)&wait, 1, 1000, 0, 0, 0);
+    call(nr_poll, (word)&wait, 1, 20000, 0, 0, 0);
 }
 
 static word message(void)

@@ -132,8 +132,8 @@ def waiting():
         waited.sendto(request(GET), KERNEL)
         # The answer may come a moment after the send: whoever asks for more than it would see only the rest.
         poll.modify(waited, select.POLLIN)
-        print("answered:", [events for _, events in poll.poll(2000)], [events for _, events in epoll.poll(2)])
-        print("select:", select.select([waited], [waited], [], 2) == ([waited], [waited], []))
+        print("answered:", [events for _, events in poll.poll(20000)], [events for _, events in epoll.poll(20)])
+        print("select:", select.select([waited], [waited], [], 20) == ([waited], [waited], []))
         print("two packets:", kind(waited.recv(8192)), kind(waited.recv(8192)))
         print("idle again:", epoll.poll(0))
         epoll.close()

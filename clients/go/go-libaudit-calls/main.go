@@ -95,7 +95,7 @@ func (c *client) reply(sequence uint32) message {
 	for {
 		var m message
 		err := error(syscall.EAGAIN)
-		for try := 0; try < 10 && err == syscall.EAGAIN; try++ {
+		for try := 0; try < 400 && err == syscall.EAGAIN; try++ {
 			if m, err = c.receive(syscall.MSG_DONTWAIT); err == syscall.EAGAIN {
 				time.Sleep(50 * time.Millisecond)
 			}

@@ -14,9 +14,9 @@ for starter in 1 2 3; do
 done
 killed=0
 while kill -0 "${starters[@]}" 2>/dev/null; do
-    sleep 0.25
     # One that is killed before it serves is started again later and later.
     until auditns list >/dev/null 2>&1 || ! kill -0 "${starters[@]}" 2>/dev/null; do sleep 0.02; done
+    sleep 0.25
     pkill -9 -P "$keeper" -x auditns && killed=$((killed + 1))
 done
 wait "${starters[@]}"

@@ -13,4 +13,5 @@ for runtime in runc crun; do
     step "absent-$runtime" run --rm --security-opt seccomp=/root/profile.json debian true
     supervisor_again
 done
+until_true 10 no_containers
 fact containers "[$(podman ps --all --quiet)]"

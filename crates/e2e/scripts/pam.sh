@@ -42,7 +42,7 @@ step ssh-terminal python3 /e2e/scripts/talk.py "${remote[@]}" -tt alice@127.0.0.
 # --- login on a terminal
 step login python3 /e2e/scripts/talk.py login -- \
     'login: ' alice 'Password: ' "$secret" '$ ' "$own; tty" '/dev/pts/' 'exit 5'
-step login-wrong python3 /e2e/scripts/talk.py timeout 10 login -- 'login: ' alice 'Password: ' wrong 'login: ' "$(printf '\003')"
+step login-wrong python3 /e2e/scripts/talk.py timeout 25 login -- 'login: ' alice 'Password: ' wrong 'login: ' "$(printf '\003')"
 
 # --- su, sudo
 step su su alice -c 'id -u; exit 6'

@@ -27,7 +27,7 @@ serving() {
 
 # marks CONTAINER LOOP COUNT: so many marked records, each of which has to be acknowledged
 marks() {
-    execute "$1" bash -c ": >/e2e/out/began-$2; for n in \$(seq $3); do auditctl -m $2-\$n || exit 1; done"
+    execute "$1" bash -c "for n in \$(seq $3); do auditctl -m $2-\$n || exit 1; : >/e2e/out/began-$2; done"
 }
 
 proof() {

@@ -17,7 +17,7 @@ use crate::process::{self, Finished};
 use crate::workdir::{self, RunDir};
 
 /// The longest wait of a program for a record is 5 s, and no program waits often.
-const LIMIT: Duration = Duration::from_secs(40);
+const LIMIT: Duration = Duration::from_secs(120);
 /// The first build on a machine fetches and compiles libraries.
 const BUILD_LIMIT: Duration = Duration::from_secs(400);
 /// Debian's Go libraries.

@@ -17,7 +17,7 @@ use crate::workdir::{self, RunDir};
 /// The first build compiles `xtask`.
 const BUILD_LIMIT: Duration = Duration::from_secs(400);
 /// Seconds that a script may take on a machine.
-const MACHINE_SECONDS: u32 = 100;
+const MACHINE_SECONDS: u32 = 300;
 /// The supervisor's host has all capabilities, and what it needs to mount its tree of limits.
 const HOST: &str = "--capability=all --bind=/dev/fuse";
 

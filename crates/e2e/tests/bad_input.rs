@@ -12,7 +12,7 @@ fn storm(mode: Mode) {
     // The others' endpoint: every message taken, none late.
     assert_eq!((outcome.fact("sent-steady"), outcome.fact("refused-steady")), ("1200", "0"));
     let slowest: u32 = outcome.fact("slowest-steady").parse().expect("a number of milliseconds");
-    assert!(slowest < 2000, "a message waited {slowest} ms for its acknowledgement");
+    assert!(slowest < 10_000, "a message waited {slowest} ms for its acknowledgement");
     let log = container.namespace().log();
     let steady: Vec<usize> = log
         .records

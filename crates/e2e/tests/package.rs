@@ -83,7 +83,7 @@ fn the_document_says_what_is_tested() {
 
 #[test]
 fn a_host_without_a_service_manager() {
-    let outcome = in_root("package-root", "package-root.sh", Duration::from_secs(100));
+    let outcome = in_root("package-root", "package-root.sh", Duration::from_secs(300));
     for step in [
         "install", "verify", "policy", "defaults", "enabled", "serves", "member", "logged", "upgrade",
         "changed", "replaced", "goes-on", "remove", "kept", "purge",

@@ -18,14 +18,14 @@ fn a_stalled_auditd_stalls_nobody_else() {
     let beside = other.run("flood.sh", &["beside", "300", "100"], LIMIT);
     assert_eq!(beside.fact("sent-beside"), "300");
     let slowest: u32 = beside.fact("slowest-beside").parse().expect("a number of milliseconds");
-    assert!(slowest < 2000, "a message of the other namespace waited {slowest} ms");
+    assert!(slowest < 10_000, "a message of the other namespace waited {slowest} ms");
     assert_eq!(other.namespace().log().numbers("beside"), (1..=300).collect::<Vec<_>>());
 
     let outcome = started.finish(LIMIT);
     outcome.expect(&[("status", 0), ("message", 0), ("ended", 0)]);
     // Every message is acknowledged in time and in the host's log. What the auditd inside never got is counted.
     let slowest: u32 = outcome.fact("slowest-stalled").parse().expect("a number of milliseconds");
-    assert!(slowest < 5000, "a message waited {slowest} ms");
+    assert!(slowest < 10_000, "a message waited {slowest} ms");
     assert_eq!(outcome.fact("sent-stalled"), COUNT.to_string());
     assert_eq!(stalled.namespace().log().numbers("stalled"), (1..=COUNT).collect::<Vec<_>>());
     let delivered = outcome.log("audit.log").numbers("stalled");

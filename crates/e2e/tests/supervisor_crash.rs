@@ -24,11 +24,12 @@ use auditns_e2e::supervised::Supervisor;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 const SOON: Duration = Duration::from_secs(20);
-/// What a call may take while the supervisor is started again, and what the scheduler adds on a busy machine.
-const LONGEST: Duration = Duration::from_millis(1000 + 500);
+/// What a call may take while the supervisor is started again, half a second, and what a busy machine adds, where anybody may stand
+/// still for seconds. One that is not served again waits for longer.
+const LONGEST: Duration = Duration::from_secs(15);
 /// What a message may take whose sender asks for no acknowledgement: it sends ahead until its socket takes no more, and
 /// then waits for most of that to be read, which depends on all others.
-const LONGEST_UNACKED: Duration = Duration::from_secs(10);
+const LONGEST_UNACKED: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// These tests measure times: one after the other.
@@ -194,11 +195,11 @@ fn a_stopped_supervisor_is_waited_for() {
     goes_on(&supervisor, "stopped");
     let told = senders.finish();
     println!("{} messages, longest call {:?}", told.accepted(), told.longest());
+    once_each(&supervisor);
     // libaudit does not wait as long, and takes what comes later for the answer to its next message.
     let complaints = told.complaints(&supervisor.log("stopped"), false);
     assert!(complaints.is_empty() && told.failures.is_empty(), "{complaints}{}", told.failures.join("\n"));
     assert!(told.longest() <= Duration::from_secs(5) + LONGEST, "a call took {:?}", told.longest());
-    once_each(&supervisor);
 }
 
 /// A small file system for logs, until it is dropped.
@@ -297,6 +298,7 @@ fn a_log_folder_that_goes_away_comes_back() {
     let told = senders.finish();
     told.expect_no_error(8);
     assert!(told.longest() <= LONGEST, "a call took {:?}", told.longest());
+    assert!(until(SOON, || supervisor.has_ended("moved")), "a namespace without members stays");
     let folders = [logs.to_owned()].into_iter().chain(meanwhile);
     let parts: Vec<_> = folders.map(|folder| folder.join("moved/audit.log")).collect();
     let mut log = Log::default();
@@ -361,6 +363,7 @@ fn a_supervisor_without_descriptors_lets_logins_proceed() {
     assert!(logins.contains("su 0\n"), "{logins}");
     let after = fs::read_to_string(&out).expect("the file is there");
     assert!(after.contains("enabled 1") && after.contains("status 0"), "with descriptors again: {after}");
+    assert!(until(SOON, || supervisor.has_ended("descriptors")), "a namespace without members stays");
     // Whoever has a socket goes on. Whoever needs a new one is told so, in a way that lets logins proceed.
     let complaints = told.complaints(&supervisor.log("descriptors"), false);
     assert!(complaints.is_empty(), "{complaints}");

@@ -10,7 +10,7 @@ use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use auditns_e2e::process::Running;
+use auditns_e2e::process::{Running, until};
 use auditns_e2e::supervised::Supervisor;
 use rustix::process::Signal;
 
@@ -78,7 +78,8 @@ fn killed_supervisors_lose_no_login() {
             Running::start(run.arg(number.to_string()).arg(&stop))
         })
         .collect();
-    sleep(Duration::from_millis(500));
+    let logs_in = |number: usize| supervisor.shown_if_there(&format!("m{number}"), "records") > Some(0);
+    assert!(until(LIMIT, || (0..MEMBERS).all(logs_in)), "not all log in");
     let begin = Instant::now();
     for kill in 0..kills {
         // At another moment of what they do each time.
