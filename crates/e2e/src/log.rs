@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// One line of an audit log: `type=NAME msg=audit(SECONDS.MILLIS:SERIAL): TEXT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,11 @@ impl Record {
             serial: number(serial)?,
             text: text.trim().to_owned(),
         })
+    }
+
+    /// The first value of a field that is a number.
+    pub fn number<T: FromStr>(&self, name: &str) -> Option<T> {
+        self.field(name)?.parse().ok()
     }
 
     /// The first value of a field, without quotes: `field("auid")` is `"1000"`, `field("acct")` is `"alice"`.

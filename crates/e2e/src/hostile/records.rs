@@ -70,10 +70,6 @@ impl Processes {
     }
 }
 
-pub(super) fn number<T: std::str::FromStr>(record: &Record, name: &str) -> Option<T> {
-    record.field(name)?.parse().ok()
-}
-
 /// Checks that a text cannot change a terminal.
 pub(super) fn expect_printable(place: &str, text: &str) {
     // C1 is two bytes of UTF-8.
@@ -137,10 +133,10 @@ fn expect_true(place: &Place, mode: Mode, processes: &Processes, confirmed: &mut
     }
     let mut true_ones = 0;
     for record in place.log.records.iter().filter(|record| !is_frame(record)) {
-        if let Some(uid) = number::<u32>(record, "uid") {
+        if let Some(uid) = record.number::<u32>("uid") {
             assert!(range.contains(&uid), "{name}: a user of somebody else: {record:?}");
         }
-        let pid = number::<u32>(record, "pid").unwrap_or_default();
+        let pid = record.number::<u32>("pid").unwrap_or_default();
         if record.has("op=lie ") {
             assert!(
                 processes.inside.contains_key(&pid) || processes.may_lack_some(),
@@ -148,12 +144,12 @@ fn expect_true(place: &Place, mode: Mode, processes: &Processes, confirmed: &mut
             );
         }
         // The kernel notes who sends, whatever the sender says.
-        let says = |pid: &str, uid: &str| Some((number::<u32>(record, pid)?, number::<u32>(record, uid)?));
+        let says = |pid: &str, uid: &str| Some((record.number::<u32>(pid)?, record.number::<u32>(uid)?));
         let Some((told, truth)) = says("inner", "truth").or_else(|| says("sent", "sentuid")) else {
             continue;
         };
         true_ones += 1;
-        assert_eq!(number(record, "uid"), Some(mode.host_id(truth)), "{name}: {record:?}");
+        assert_eq!(record.number("uid"), Some(mode.host_id(truth)), "{name}: {record:?}");
         if let Some(&known) = processes.inside.get(&pid) {
             assert_eq!(known, told, "{name}: the host knows {pid} as {known}: {record:?}");
             confirmed.insert(pid);
@@ -161,8 +157,8 @@ fn expect_true(place: &Place, mode: Mode, processes: &Processes, confirmed: &mut
         let Some(views) = views.get(&stamp(record)) else { continue };
         let is_true = |view: &&Record| {
             // Whoever has sent and is gone can no longer be looked up (docs/limits.md).
-            let shown = number::<u32>(view, "pid");
-            number(view, "uid") == Some(truth) && (shown == Some(told) || shown == Some(0))
+            let shown = view.number::<u32>("pid");
+            view.number("uid") == Some(truth) && (shown == Some(told) || shown == Some(0))
         };
         assert!(views.iter().any(is_true), "{name}: {record:?}, but inside {views:?}");
     }
@@ -175,7 +171,7 @@ pub(super) fn expect_quiet(supervisor: &Supervisor, name: &str, contid: u64, pid
         finished.stdout.trim().strip_prefix("sent ").and_then(|text| text.parse().ok()).unwrap_or_default();
     let (log, inside) = (supervisor.log(name), supervisor.log_inside(name));
     let complete = |log: &Log| {
-        let numbers: Vec<usize> = log.of("USER").filter_map(|record| number(record, "number")).collect();
+        let numbers: Vec<usize> = log.of("USER").filter_map(|record| record.number("number")).collect();
         numbers == (1..=sent).collect::<Vec<_>>()
     };
     assert!(
@@ -184,10 +180,10 @@ pub(super) fn expect_quiet(supervisor: &Supervisor, name: &str, contid: u64, pid
     );
     let mut senders = BTreeSet::new();
     for record in log.records.iter().filter(|record| !is_frame(record)) {
-        assert_eq!(number(record, "contid"), Some(contid), "{name}: {record:?}");
+        assert_eq!(record.number("contid"), Some(contid), "{name}: {record:?}");
         assert!(record.kind == "USER" && record.has("msg='op=quiet "), "{name}: {record:?}");
-        assert_eq!(number(record, "uid"), Some(0), "{name}: {record:?}");
-        senders.insert(number::<u32>(record, "pid").unwrap_or_default());
+        assert_eq!(record.number("uid"), Some(0), "{name}: {record:?}");
+        senders.insert(record.number::<u32>("pid").unwrap_or_default());
     }
     assert_eq!(senders.len(), 1, "{name}: senders besides {pid}: {senders:?}");
 }

@@ -6,7 +6,6 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 
-use super::records::number;
 use crate::log::{Log, Record};
 use crate::supervised::Supervisor;
 
@@ -52,7 +51,7 @@ impl Words {
     }
 
     fn expect(&mut self, word: &str, record: &Record) {
-        let contid = number(record, "contid").unwrap_or_default();
+        let contid = record.number("contid").unwrap_or_default();
         let (choice, _) = word.split_once('@').unwrap_or((word, ""));
         let Some((from, to)) = choice.split_once('|') else { return self.settle(word, contid, record) };
         if self.numbers.get(from) != Some(&contid) {
@@ -75,7 +74,7 @@ fn ends(record: &Record) -> bool {
 }
 
 fn contid(record: &Record) -> u64 {
-    number(record, "contid").unwrap_or_else(|| panic!("of no namespace: {record:?}"))
+    record.number("contid").unwrap_or_else(|| panic!("of no namespace: {record:?}"))
 }
 
 /// How often each namespace begins and ends.
@@ -148,7 +147,7 @@ pub(super) fn expect_right(root: u64, places: &[Place], host: &Log) -> Inside {
         }
         if let Some(outer) = record.field("inside") {
             let around = words.numbers.get(outer).copied();
-            assert_eq!(number(record, "parent"), around, "not inside {outer}: {record:?}");
+            assert_eq!(record.number("parent"), around, "not inside {outer}: {record:?}");
         }
     }
     Inside::of(&own.into_keys().filter(|namespace| *namespace != root).collect(), host)
