@@ -21,10 +21,12 @@ impl Emptied {
 impl Observer for Emptied {
     /// What has ended while nobody could say so is looked for.
     fn renewed(&self) {
+        // First of all: whoever makes one meanwhile has somebody moved before it is there for all.
+        let nested = self.directory.all_nested();
         let Some(tagged) = self.membership.upgrade().and_then(|membership| membership.tagged().ok()) else {
             return;
         };
-        for entry in self.directory.all_nested() {
+        for entry in nested {
             if !tagged.iter().any(|(namespace, tasks)| *namespace == entry.contid && *tasks > 0) {
                 entry.orders.leave(Order::Emptied);
             }
