@@ -49,7 +49,10 @@ impl Refusing {
         let mut others = Vec::new();
         for (name, fd) in kept {
             match parse(&name) {
-                Some((number, uid)) => refusing.serve(number, Refused { listener: Listener::from(fd), uid }),
+                Some((number, uid)) => {
+                    let refused = Refused { listener: Listener::from(fd), uid };
+                    refusing.serve(&mut refusing.lock(), number, refused);
+                }
                 None => others.push((name, fd)),
             }
         }
@@ -60,18 +63,20 @@ impl Refusing {
 
     /// Takes up a listener that a user has handed over. Returns whether there was room.
     pub(crate) fn take(&self, listener: Listener, uid: u32) -> bool {
-        let number = {
-            let listeners = self.lock();
-            let own = listeners.values().filter(|refused| refused.uid == uid).count();
-            if listeners.len() >= LISTENERS_MAX || (uid != 0 && own >= LISTENERS_OF_USER) {
-                return false;
-            }
-            listeners.last_key_value().map_or(0, |(number, _)| number + 1)
-        };
+        // Several may be handed over at once, and each has a number of its own.
+        let mut listeners = self.lock();
+        let own = listeners.values().filter(|refused| refused.uid == uid).count();
+        if listeners.len() >= LISTENERS_MAX || (uid != 0 && own >= LISTENERS_OF_USER) {
+            return false;
+        }
+        let number = listeners.last_key_value().map_or(0, |(number, _)| number + 1);
         // Without it, the next supervisor does not know of it.
         self.keep.keep(&name(number, uid), listener.as_fd());
-        self.serve(number, Refused { listener, uid });
-        true
+        let is_served = self.serve(&mut listeners, number, Refused { listener, uid });
+        if !is_served {
+            self.keep.forget(&name(number, uid));
+        }
+        is_served
     }
 
     /// Whoever has asked for a namespace that never began asks again: what is below this listener is served after all.
@@ -85,12 +90,13 @@ impl Refusing {
         }
     }
 
-    fn serve(&self, number: u64, refused: Refused) {
-        let mut listeners = self.lock();
+    /// Returns whether it can be watched.
+    fn serve(&self, listeners: &mut BTreeMap<u64, Refused>, number: u64, refused: Refused) -> bool {
         let watched = epoll::add(&self.epoll, &refused.listener, EventData::new_u64(number), EventFlags::IN);
         if watched.is_ok() {
             listeners.insert(number, refused);
         }
+        watched.is_ok()
     }
 
     fn run(&self) {
@@ -177,6 +183,25 @@ mod tests {
         assert_eq!(world.kept(), ["r1u7"]);
         assert_eq!(refusing.lock().keys().copied().collect::<Vec<_>>(), [1]);
         assert!(refusing.take(copy(&one), 0), "it may be refused again");
+    }
+
+    #[test]
+    fn listeners_that_are_handed_over_at_once_have_numbers_of_their_own() {
+        let world = World::default();
+        let keep = Keep::new(Arc::new(world.clone()), [].into_iter());
+        let (refusing, _) = Refusing::start(keep, Vec::new()).unwrap();
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..16 {
+                        let fd = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
+                        assert!(refusing.take(Listener::from(fd), 0));
+                    }
+                });
+            }
+        });
+        assert!(refusing.lock().keys().copied().eq(0..64));
+        assert_eq!(world.kept().len(), 64);
     }
 
     #[test]
