@@ -152,7 +152,7 @@ impl Supervisor {
         let begin = Instant::now();
         loop {
             let outcome = start(&mut self.command_within(30, uid, words)).wait();
-            let is_late = outcome.code() != 0 && outcome.stderr.contains("does not answer within a second");
+            let is_late = outcome.code() != 0 && outcome.stderr.contains("does not answer in time");
             if !is_late || begin.elapsed() > PATIENCE {
                 return outcome;
             }

@@ -2,7 +2,7 @@
 
 use super::directory::{Entry, NoRoom};
 use super::members::Marks;
-use super::resident::{Description, Order};
+use super::orders::{Description, Order};
 use auditns_control::Refusal;
 use auditns_sys::Listener;
 use auditns_sys::identity::process::start_time;
@@ -40,7 +40,7 @@ pub(super) fn checked(fd: OwnedFd) -> Result<Listener, Refusal> {
 pub(super) fn unavailable(error: &io::Error) -> Refusal {
     let why = match error.kind() {
         io::ErrorKind::NotFound => "the namespace has just ended".to_owned(),
-        io::ErrorKind::TimedOut => "the namespace does not answer within a second".to_owned(),
+        io::ErrorKind::TimedOut => "the namespace does not answer in time".to_owned(),
         _ => error.to_string(),
     };
     Refusal::Unavailable { why }

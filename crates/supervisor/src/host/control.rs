@@ -4,7 +4,7 @@ use super::asking::{checked, described, unavailable};
 use super::directory::Entry;
 use super::membership::Members;
 use super::naming::container_of;
-use super::resident::{Description, Joining, Order};
+use super::orders::{Description, Joining, Order};
 use super::{Shared, creation, joining};
 use auditns_control::Refusal;
 use auditns_control::interface::{

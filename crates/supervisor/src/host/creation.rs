@@ -4,7 +4,8 @@ use super::asking::described;
 use super::directory::Entry;
 use super::joining::{Unserved, copy, ids_of, process_of};
 use super::naming::{LEFTOVERS, Names};
-use super::resident::{Beginning, Description, Resident};
+use super::orders::Description;
+use super::resident::{Beginning, Resident};
 use super::{Shared, user_name};
 use crate::keeping::Keeping;
 use crate::log::{Folder, Rotation};
@@ -282,16 +283,17 @@ pub(super) fn start_resident(
         observer: (shared.observer)(&entry.name),
         directory: Arc::clone(&shared.directory),
         ended: Box::new(move || {
-            // It is entered before it can be removed, however short it lives.
-            let _ = removed.recv();
-            directory.remove(index);
+            // It is entered before it can be removed, however short it lives; where it never began, its place is another's by now.
+            if removed.recv().is_ok() {
+                directory.remove(index);
+            }
             drop(folder);
         }),
     };
     let (orders, description) = resident.start()?;
     let EntryOf { name, contid, uid, first, container } = entry;
     shared.directory.add(index, Entry { name, contid, uid, first, container, orders });
-    drop(gone);
+    let _ = gone.send(());
     Ok(description)
 }
 

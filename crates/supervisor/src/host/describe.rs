@@ -1,6 +1,6 @@
 //! How a namespace is, for whoever asks.
 
-use super::resident::Description;
+use super::orders::Description;
 use crate::server::Server;
 use auditns_control::interface::{self, NamespaceInfo};
 use auditns_core::Policy;

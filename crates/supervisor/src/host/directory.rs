@@ -1,6 +1,6 @@
 //! The namespaces that live.
 
-use super::resident::Orders;
+use super::orders::Orders;
 use auditns_control::interface::Container;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -214,7 +214,7 @@ mod tests {
             uid: 0,
             first: (1, 1),
             container: None,
-            orders: crate::host::resident::Orders::to_nobody(),
+            orders: crate::host::orders::Orders::to_nobody(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Nested namespaces whose last member has ended.
 
 use super::directory::{self, Directory};
-use super::resident::Order;
+use super::orders::Order;
 use auditns_bpf::{Membership, Observer};
 use std::sync::{Arc, Weak};
 

@@ -1,8 +1,8 @@
 //! Letting others into a namespace that exists, and who may speak of which process.
 
-use super::asking::{described, marks, unavailable};
+use super::asking::{marks, unavailable};
 use super::directory::Entry;
-use super::resident::{Joining, Order};
+use super::orders::{Joining, Order};
 use crate::identity::{Place, is_of_user};
 use auditns_control::Refusal;
 use auditns_control::server::Peer;
@@ -13,6 +13,10 @@ use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 use std::io;
 use std::os::fd::AsFd;
+use std::time::Duration;
+
+/// How long a namespace may take to let somebody in. Who is not let in finds no audit for good.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why a listener is not served, and the listener, so that somebody else can answer for it.
 pub(super) type Unserved = (Refusal, Option<Listener>);
@@ -59,7 +63,8 @@ pub(super) fn join_container(
     listener: Listener,
     wait_killable: bool,
 ) -> Result<(), Unserved> {
-    let joined = described(entry).and_then(|description| {
+    let described = entry.orders.give_within(PATIENCE, Order::Describe).map_err(|error| unavailable(&error));
+    let joined = described.and_then(|description| {
         let first = marks(&description).first;
         // Until something in it has asked for audit, what the runtime has introduced is the container.
         let introduced = || if first == 0 { None } else { Place::of(first).ok() };
@@ -73,7 +78,7 @@ pub(super) fn join_container(
     };
     let spare = copy(&listener);
     let order = Order::Join { listener, wait_killable, place: Some(place), joining };
-    match entry.orders.give(order) {
+    match entry.orders.give_within(PATIENCE, order) {
         Ok(_) => Ok(()),
         Err(error) => Err((unavailable(&error), spare)),
     }

@@ -3,7 +3,7 @@
 use super::Shared;
 use super::directory::Entry;
 use super::membership::Members;
-use super::resident::Order;
+use super::orders::Order;
 use auditns_limitfs::{Limits, Refusal};
 use std::io;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! Files of login user ids and sessions, of the members of all namespaces.
 
-use super::resident::{Order, Orders};
+use super::orders::{Order, Orders};
 use crate::keeping::Keep;
 use crate::server::login_files::{FilesOfLogins, LoginCall};
 use auditns_loginfs::{

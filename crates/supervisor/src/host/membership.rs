@@ -4,7 +4,7 @@ use super::Shared;
 use super::asking::{described, marks};
 use super::directory::Entry;
 use super::members::Processes;
-use super::resident::{Description, Order};
+use super::orders::{Description, Order};
 use crate::observer::Event;
 use auditns_bpf::{Count, Observer};
 use auditns_control::interface::{self, NamespaceInfo};

@@ -15,6 +15,7 @@ mod members;
 mod membership;
 mod naming;
 mod nested_names;
+mod orders;
 mod resident;
 #[cfg(test)]
 mod tests;

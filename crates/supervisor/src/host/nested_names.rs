@@ -1,7 +1,7 @@
 //! Nested namespaces, as the rest of the host knows them.
 
 use super::directory::{Directory, Entry};
-use super::resident::{Order, Orders};
+use super::orders::{Order, Orders};
 use crate::log::{Folder, FolderError};
 use crate::origin::Origin;
 use crate::server::nest::Register;

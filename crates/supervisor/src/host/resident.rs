@@ -7,15 +7,16 @@ use super::describe;
 use super::directory::Directory;
 use super::login_tree::{FilesOf, LoginTree};
 use super::nested_names::NestedNames;
+use super::orders::{Answer, Arriving, Description, Order, Orders};
 use crate::forward::Forwarder;
-use crate::identity::{Clients, Place};
+use crate::identity::Clients;
 use crate::keeping::Keeping;
 use crate::log::{HostLog, LogFile};
 use crate::observer::{Event, Observer};
 use crate::origin::Origin;
 use crate::server::calls::Calls;
 use crate::server::durable::Durable;
-use crate::server::login_files::{FilesOfLogins, LoginCall};
+use crate::server::login_files::FilesOfLogins;
 use crate::server::nest::Nesting;
 use crate::server::restore::KeptDescriptors;
 use crate::server::storage::Storage;
@@ -28,155 +29,18 @@ use crate::state::{Journal, KeptMessage, Replayed, State};
 use crate::tags::TaskTags;
 use crate::time::now;
 use auditns_bpf::{Membership, Steering};
-use auditns_control::interface::NamespaceInfo;
-use auditns_core::{Config, Entrance, Family, Input, Namespace, Policy};
-use auditns_sys::{Listener, Notification, placement};
-use auditns_wire::record::Ids;
-use rustix::event::{EventfdFlags, eventfd};
+use auditns_core::{Config, Entrance, Family, Input, Namespace};
+use auditns_sys::{Listener, placement};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Duration;
 
 /// Event data of orders.
 const ORDERS_TOKEN: u64 = 1;
 /// Bytes of a thread's stack, of which some 50 KiB are used. Smaller ones share the tables in which the kernel has their pages.
 const STACK: usize = 512 << 10;
-/// How long whoever gives an order waits for the answer.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// Something that the host wants of a namespace.
-#[derive(Debug)]
-pub(crate) enum Order {
-    /// Say how it is.
-    Describe,
-    /// Whoever asks the kernel about tasks has to be told of the listeners.
-    NoteListeners,
-    /// See [`Input::HostSetsBacklogLimit`].
-    SetBacklogLimit(u32),
-    /// See [`Input::HostSetsRateLimit`].
-    SetRateLimit(u32),
-    /// See [`Input::HostSetsPolicy`].
-    SetPolicy(Policy),
-    /// Other settings hold.
-    Change(Box<Settings>),
-    /// Another program joins.
-    Join {
-        /// Of its filter.
-        listener: Listener,
-        /// See [`auditns_sys::Launched::wait_killable`].
-        wait_killable: bool,
-        /// See [`crate::state::ListenerState::place`].
-        place: Option<Place>,
-        joining: Joining,
-    },
-    /// A proxy has handed a call on.
-    AnswerProxied {
-        call: Notification,
-        /// What answers it. It is dropped where nobody will.
-        listener: Listener,
-    },
-    /// A nested namespace has no member left.
-    Emptied,
-    /// A member reads, writes or closes its file of a login user id.
-    LoginCall(LoginCall),
-    /// The first member is this process.
-    Introduce {
-        pid: u32,
-        /// When it started, in clock ticks since boot.
-        started: u64,
-        /// Who says so.
-        by: Ids,
-    },
-}
-
-/// Who joins.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Joining {
-    /// Who has it join.
-    pub(crate) by: Ids,
-    /// Which process.
-    pub(crate) pid: u32,
-}
-
-/// What a namespace says of itself.
-#[derive(Clone, Debug)]
-pub(crate) struct Description {
-    pub(crate) info: NamespaceInfo,
-    pub(crate) settings: Settings,
-    /// Inode number of the pid namespace of its own.
-    pub(crate) pid_namespace: Option<u64>,
-    /// Where its members are, as far as that is settled.
-    pub(crate) place: Option<Place>,
-    /// When the first member started, in clock ticks since boot.
-    pub(crate) first_started: u64,
-    /// As of which process of [`Membership`] all listeners are noted.
-    pub(crate) noted: Option<u32>,
-}
-
-type Answer = io::Result<Description>;
-
-/// An order, the nested namespace that it is for if it is for one, and where the answer goes.
-///
-/// In a box: a channel keeps room for many.
-type Given = Box<(Option<u64>, Order, SyncSender<Answer>)>;
-
-/// Where orders to a namespace go.
-#[derive(Clone, Debug)]
-pub(crate) struct Orders {
-    nested: Option<u64>,
-    channel: Sender<Given>,
-    ready: Arc<OwnedFd>,
-}
-
-impl Orders {
-    /// Gives an order. Returns how the namespace is afterwards.
-    ///
-    /// # Errors
-    /// `TimedOut` if the namespace does not answer within a second; `NotFound` if it has ended.
-    pub(crate) fn give(&self, order: Order) -> Answer {
-        let answered = self.send(order)?;
-        match answered.recv_timeout(PATIENCE) {
-            Ok(answer) => answer,
-            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => Err(io::ErrorKind::TimedOut.into()),
-            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => Err(io::ErrorKind::NotFound.into()),
-        }
-    }
-
-    /// Where nobody obeys.
-    #[cfg(test)]
-    pub(crate) fn to_nobody() -> Orders {
-        let ready = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
-        Orders { nested: None, channel: channel().0, ready: Arc::new(ready) }
-    }
-
-    /// Whether they are for a namespace that the host has made.
-    pub(crate) fn is_of_root(&self) -> bool {
-        self.nested.is_none()
-    }
-
-    /// Gives an order, and waits for no answer.
-    pub(crate) fn leave(&self, order: Order) {
-        // A namespace that has ended needs none.
-        let _ = self.send(order);
-    }
-
-    /// Where orders to a namespace go that is inside this one.
-    pub(crate) fn of_nested(&self, contid: u64) -> Orders {
-        Orders { nested: Some(contid), ..self.clone() }
-    }
-
-    fn send(&self, order: Order) -> io::Result<Receiver<Answer>> {
-        let (answer, answered) = sync_channel(1);
-        self.channel.send(Box::new((self.nested, order, answer))).map_err(|_| io::ErrorKind::NotFound)?;
-        let _ = rustix::io::write(&self.ready, &1_u64.to_ne_bytes());
-        Ok(answered)
-    }
-}
-
 /// How a namespace begins in this process.
 #[derive(Debug)]
 pub(crate) enum Beginning {
@@ -244,19 +108,17 @@ impl Resident {
     /// # Errors
     /// Those of making what it needs; nothing is left of it then.
     pub(crate) fn start(self) -> io::Result<(Orders, Description)> {
-        let (channel, orders) = channel();
-        let ready = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-        let handle = Orders { nested: None, channel, ready: Arc::clone(&ready) };
+        let (handle, orders) = Orders::new()?;
         let own = handle.clone();
         let (tell, told) = sync_channel(1);
         thread::Builder::new().name("namespace".to_owned()).stack_size(STACK).spawn(move || {
-            self.serve(own, &orders, &ready, &tell);
+            self.serve(own, &orders, &tell);
         })?;
         let description = told.recv().map_err(|_| io::ErrorKind::Other)??;
         Ok((handle, description))
     }
 
-    fn serve(self, own: Orders, orders: &Receiver<Given>, ready: &OwnedFd, begun: &SyncSender<Answer>) {
+    fn serve(self, own: Orders, orders: &Arriving, begun: &SyncSender<Answer>) {
         let Resident { beginning, state, keeping, surroundings, mut observer, directory, ended } = self;
         let files = FilesOf::new(Arc::clone(&surroundings.login_tree), own.clone());
         let around = Around { register: Box::new(NestedNames::new(directory, own)), files: Box::new(files) };
@@ -266,14 +128,14 @@ impl Resident {
         state.blame().during(|| {
             let serving = begin(beginning, &state, keeping.clone(), &surroundings, around, &mut *observer)
                 .and_then(|(serving, over)| {
-                    serving.lock().watch(ready, ORDERS_TOKEN)?;
+                    serving.lock().watch(orders, ORDERS_TOKEN)?;
                     Ok((serving, over))
                 });
             match serving {
                 Ok((serving, over)) => {
                     let _ = begun.send(own_description(&serving.lock()));
                     if !over {
-                        serving.run(|thread| serve_until_end(thread, orders, ready));
+                        serving.run(|thread| serve_until_end(thread, orders));
                     }
                     serving.lock().forget_kept();
                 }
@@ -290,23 +152,23 @@ impl Resident {
     }
 }
 
-fn serve_until_end(thread: &mut MainThread<'_, '_, '_>, orders: &Receiver<Given>, ready: &OwnedFd) {
+fn serve_until_end(thread: &mut MainThread<'_, '_, '_>, orders: &Arriving) {
     let mut disturbed = false;
     loop {
         match thread.turn(None) {
             Ok(turn) => {
                 disturbed = false;
-                if turn.ready.contains(&ORDERS_TOKEN) {
-                    let _ = rustix::io::read(ready, &mut [0; 8]);
-                    while let Ok(given) = orders.try_recv() {
-                        let (nested, order, answer) = *given;
-                        let _ = answer.send(obey(&mut thread.lock(), nested, order));
-                        thread.look_again();
-                    }
-                }
+                // Whoever would join now would be in a namespace that is no more.
                 if turn.ended {
                     thread.finish();
                     return;
+                }
+                if turn.ready.contains(&ORDERS_TOKEN) {
+                    orders.obey(|nested, order| {
+                        let answer = obey(&mut thread.lock(), nested, order);
+                        thread.look_again();
+                        answer
+                    });
                 }
             }
             Err(error) => {

@@ -15,7 +15,7 @@ use crate::host::asking::checked;
 use crate::host::creation;
 use crate::host::directory::Entry;
 use crate::host::naming::LXC_ROOT;
-use crate::host::resident::Order;
+use crate::host::orders::Order;
 use auditns_control::Refusal;
 use auditns_control::interface::{Container, CreateRequest};
 use auditns_control::server::Peer;
@@ -28,7 +28,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a monitor is kept waiting. It waits for 30 seconds.
 const PATIENCE: Duration = Duration::from_secs(25);
@@ -132,9 +132,10 @@ fn converse_once(
         return Err(Problem::OfConnection(LxcError::NoCall));
     };
     let pending = Pending::new(Arc::clone(connection), frame, call);
+    let begun = Instant::now();
     let served =
         trust.map_err(LxcError::from).and_then(|()| serve(agents, peer, &pending, message.descriptors));
-    if served.is_ok() && !pending.wait(PATIENCE) {
+    if served.is_ok() && !pending.wait(PATIENCE.saturating_sub(begun.elapsed())) {
         pending.refuse();
         return Err(Problem::OfCall(LxcError::Late));
     }
@@ -153,10 +154,10 @@ fn serve(
     let fd = OwnedFd::from(checked(fd)?);
     let entry = namespace(agents, peer, pending.frame())?;
     let listener = Listener::proxied(fd, Box::new(pending.answerer()));
-    match entry.orders.give(Order::AnswerProxied { call: pending.call(), listener }) {
+    let order = Order::AnswerProxied { call: pending.call(), listener };
+    match entry.orders.give_within(PATIENCE, order) {
         Ok(_) => Ok(()),
-        // It is in the namespace's hands, which are full.
-        Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(LxcError::Late),
         Err(error) => Err(LxcError::NotServed(error)),
     }
 }

@@ -8,7 +8,7 @@ use super::stream::Stream;
 use super::{Agents, loginuid_of};
 use crate::host::asking::checked;
 use crate::host::naming::{container_of, container_that_stays};
-use crate::host::resident::Joining;
+use crate::host::orders::Joining;
 use crate::host::{creation, joining};
 use crate::identity::is_of_user;
 use auditns_control::Refusal;
