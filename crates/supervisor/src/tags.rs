@@ -21,6 +21,12 @@ pub(crate) trait TaskTags: Debug + Send + Sync {
     /// Where that cannot be told now.
     fn namespace_of(&self, task: u32) -> io::Result<Option<u64>>;
 
+    /// Whether no task is in a namespace that tasks were moved to.
+    ///
+    /// # Errors
+    /// Where that cannot be told now.
+    fn is_empty(&self, namespace: u64) -> io::Result<bool>;
+
     /// Moves all threads of a process, so that what they make later is in that namespace too. Again is no error.
     ///
     /// # Errors
@@ -45,6 +51,11 @@ impl TaskTags for Membership {
         Ok(self.of_task(task).map_err(errno)?.and_then(|member| member.namespace()))
     }
 
+    fn is_empty(&self, namespace: u64) -> io::Result<bool> {
+        let tagged = self.tagged().map_err(errno)?;
+        Ok(!tagged.iter().any(|(number, tasks)| *number == namespace && *tasks > 0))
+    }
+
     fn move_thread_group(&self, process: ProcessId, namespace: u64) -> io::Result<()> {
         let start = Start::Ticks(ticks(process.started));
         Membership::move_thread_group(self, process.pid, start, namespace).map_err(errno)?;
@@ -59,7 +70,7 @@ impl TaskTags for Membership {
 
 /// What a member is told that asks for a namespace.
 #[expect(clippy::needless_pass_by_value, reason = "it is what errors are mapped with")]
-fn errno(error: MembershipError) -> Errno {
+pub(crate) fn errno(error: MembershipError) -> Errno {
     match error {
         MembershipError::Unavailable { .. } => Errno::OPNOTSUPP,
         MembershipError::TimedOut => Errno::TIMEDOUT,

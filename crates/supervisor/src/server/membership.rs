@@ -1,17 +1,25 @@
 //! Having the kernel know which filters are those of the namespace.
 
 use super::Server;
+use auditns_bpf::MembershipError;
 use auditns_sys::Listener;
 use std::os::fd::AsFd;
 
 impl Server<'_> {
-    /// Where the kernel cannot be asked, members are told by descent. It is tried again when it can.
-    pub(super) fn note_listener(&mut self, listener: &Listener, number: u32) {
+    /// Where the kernel cannot be asked, members are told by descent. It is tried again when it can. Returns whether whoever is
+    /// asked answers.
+    pub(super) fn note_listener(&mut self, listener: &Listener, number: u32) -> bool {
+        if listener.is_proxied() {
+            return true;
+        }
         // Another one may begin meanwhile, and has to be told as well.
         let renewals = self.membership.renewals();
-        let contid = self.namespace.contid();
-        if !listener.is_proxied() && self.membership.note_listener(listener.as_fd(), contid).is_ok() {
-            self.noted.insert(number, renewals);
+        match self.membership.note_listener(listener.as_fd(), self.namespace.contid()) {
+            Ok(()) => {
+                self.noted.insert(number, renewals);
+                true
+            }
+            Err(error) => !matches!(error, MembershipError::TimedOut | MembershipError::Unavailable { .. }),
         }
     }
 
@@ -19,8 +27,10 @@ impl Server<'_> {
     pub(crate) fn note_listeners(&mut self) {
         let numbers: Vec<u32> = self.listeners.iter().map(|state| state.number).collect();
         for number in numbers {
-            if let Some(listener) = self.calls.listener(number as usize) {
-                self.note_listener(&listener, number);
+            let listener = self.calls.listener(number as usize);
+            // Each would wait as long, with the namespace's lock.
+            if listener.is_some_and(|listener| !self.note_listener(&listener, number)) {
+                return;
             }
         }
     }
@@ -36,7 +46,9 @@ impl Server<'_> {
     /// Before it is closed, since another filter may be where this one was.
     pub(super) fn forget_listener(&mut self, listener: &Listener, number: usize) {
         let number = u32::try_from(number).unwrap_or(u32::MAX);
-        if self.noted.remove(&number).is_some() {
+        self.noted.remove(&number);
+        // What it was not told in time it may have heard later.
+        if !listener.is_proxied() {
             let _ = self.membership.forget_listener(listener.as_fd());
         }
     }

@@ -2,6 +2,7 @@
 
 use super::super::Server;
 use crate::identity::{ancestors, is_in};
+use crate::tags::errno;
 use crate::time::{started, ticks};
 use auditns_bpf::{Start, Tag};
 use auditns_core::{Input, Login, LoginSource, ProcessId, Sender};
@@ -71,10 +72,17 @@ impl Server<'_> {
     }
 
     /// Does what [`auditns_core::Action::KeepLogin`] asks for. Where the kernel keeps nothing, descent tells.
-    pub(in crate::server) fn keep_login(&self, task: ProcessId, login: Login) {
+    pub(in crate::server) fn keep_login(&mut self, task: ProcessId, login: Login) {
         self.membership.wait_if_awaited();
         let kept = auditns_bpf::Login { loginuid: login.auid.host, sessionid: login.ses };
-        let _ = self.membership.set_login(task.pid, Start::Ticks(ticks(task.started)), Some(kept));
+        let start = Start::Ticks(ticks(task.started));
+        let keep = |server: &Self| server.membership.set_login(task.pid, start, Some(kept)).map_err(errno);
+        if self.membership.renewals() == 0 {
+            let _ = keep(self);
+            return;
+        }
+        // An older login that the kernel keeps would be taken for this one.
+        let _ = self.until_told(|server| Ok(keep(server)?));
     }
 
     /// Those that have set a login and have ended are forgotten when they are many.

@@ -1,6 +1,7 @@
 //! Making a namespace for a member, and moving the member there.
 
 use super::super::Server;
+use super::whose::will_be_told;
 use super::{Nested, PROCESSES};
 use crate::identity::{Owner, Resolver};
 use crate::origin::Origin;
@@ -31,7 +32,8 @@ impl Server<'_> {
     }
 
     fn make_and_move(&mut self, parent: u64, contid: u64, process: ProcessId) -> io::Result<Created> {
-        if !self.nest.nesting.as_ref().is_some_and(|nesting| nesting.tags.moves_tasks()) {
+        let moves = self.nest.nesting.as_ref().is_some_and(|nesting| nesting.tags.moves_tasks());
+        if !moves && (!self.nest.was_there || self.nest.gave_up) {
             return Err(rustix::io::Errno::OPNOTSUPP.into());
         }
         if !self.nest.served.contains_key(&contid) {
@@ -58,13 +60,16 @@ impl Server<'_> {
     ///
     /// # Errors
     /// As of [`crate::tags::TaskTags::move_thread_group`].
-    pub(crate) fn move_into_nested(&self, contid: u64, pid: u32) -> io::Result<()> {
+    pub(crate) fn move_into_nested(&mut self, contid: u64, pid: u32) -> io::Result<()> {
         let Some(nesting) = self.nest.nesting.as_ref().filter(|_| self.nest.served.contains_key(&contid))
         else {
             return Err(io::ErrorKind::NotFound.into());
         };
         let process = ProcessId { pid, started: started(start_time(pid)?) };
-        nesting.tags.move_thread_group(process, contid)
+        nesting.tags.move_thread_group(process, contid)?;
+        // It may have been without members just now.
+        self.nest.emptied.remove(&contid);
+        Ok(())
     }
 
     fn make_nested(&self, parent: u64, contid: u64, process: ProcessId) -> io::Result<Nested> {
@@ -101,10 +106,18 @@ impl Server<'_> {
     fn give_up_nested(&mut self, parent: u64, contid: u64, process: ProcessId) {
         if self.nest.served.contains_key(&contid) {
             // One that stayed there would be nobody's.
-            if self.namespace_of(process.pid).is_ok_and(|now| now == Some(contid)) {
-                let _ = self.patiently(|_, tags| tags.move_thread_group(process, parent));
-            }
+            let is_back = match self.namespace_of(process.pid) {
+                Ok(now) if now == Some(contid) => {
+                    let moved = self.patiently(|_, tags| tags.move_thread_group(process, parent));
+                    self.nest.emptied.remove(&parent);
+                    moved
+                }
+                told => told.map(|_| ()),
+            };
             self.nest.served.remove(&contid);
+            if is_back.is_err_and(|error| will_be_told(&error)) {
+                self.nest.note_astray(contid, parent);
+            }
             if let Some(nesting) = &self.nest.nesting {
                 nesting.tags.forget(contid);
             }

@@ -22,10 +22,14 @@ impl Nest {
 }
 
 impl Server<'_> {
-    /// A nested namespace has no member left. It ends after what they have sent.
+    /// A nested namespace has no member left. It ends after what they have sent. Somebody may have been let in since that was said;
+    /// where nobody was, it is said again.
     pub(crate) fn nested_emptied(&mut self, contid: u64) {
         if self.nest.served.contains_key(&contid) {
-            self.nest.emptied.insert(contid);
+            let tags = self.nest.nesting.as_ref().map(|nesting| &nesting.tags);
+            if tags.is_some_and(|tags| tags.is_empty(contid).unwrap_or(false)) {
+                self.nest.emptied.insert(contid);
+            }
         } else if let Some(nesting) = &self.nest.nesting
             && contid != self.namespace.root()
         {

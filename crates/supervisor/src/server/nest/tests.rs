@@ -18,6 +18,7 @@ use rustix::io::{read, write};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair, sockopt};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
 
 const ROOT: u64 = 1;
@@ -49,6 +50,8 @@ struct Played {
     not_told: Mutex<Vec<Errno>>,
     /// What is said of moves, the last one first; they take place all the same.
     late: Mutex<Vec<Errno>>,
+    /// Somebody else is in each namespace.
+    holds_others: AtomicBool,
     said: Mutex<Vec<String>>,
     look: OnceLock<Look>,
 }
@@ -79,6 +82,10 @@ impl TaskTags for Played {
             return Err(io::Error::from_raw_os_error(errno.0));
         }
         Ok(*self.here.lock().unwrap())
+    }
+
+    fn is_empty(&self, _: u64) -> io::Result<bool> {
+        Ok(!self.holds_others.load(Relaxed))
     }
 
     fn move_thread_group(&self, process: ProcessId, namespace: u64) -> io::Result<()> {
@@ -263,6 +270,12 @@ fn a_namespace_is_made_used_and_ended_and_its_records_stand_in_its_log() {
         assert_eq!((limit(server, theirs), say(server, theirs, "inner")), (8, 0));
         world.tags.here(Some(ROOT));
         assert_eq!((limit(server, theirs), say(server, theirs, "again")), (64, 0));
+        // Somebody was let in since it was said.
+        world.tags.holds_others.store(true, Relaxed);
+        server.nested_emptied(nested);
+        server.end_emptied();
+        assert_eq!(world.tags.said(), [""; 0]);
+        world.tags.holds_others.store(false, Relaxed);
         server.nested_emptied(nested);
         server.end_emptied();
         assert_eq!(world.tags.said(), ["forget", "remove"]);
@@ -304,6 +317,9 @@ fn who_is_nowhere_is_refused_and_who_is_elsewhere_too() {
         }
         assert_eq!(server.family().root().counters().unknown_senders, 4);
         assert_eq!(server.whose_call(std::process::id()), Err(rustix::io::Errno::PROTONOSUPPORT));
+        // Whoever waits in a call is below a filter of the family, also where nobody was told of that.
+        world.tags.here(None);
+        assert_eq!(server.whose_call(std::process::id()), Ok(Whose::Root));
     });
     assert!(!world.log("test").contains("stranger") && !world.log("test.1").contains("stranger"));
 }
@@ -446,6 +462,19 @@ fn a_message_waits_until_it_can_be_told_whose_it_is() {
         assert_eq!(answers(server, &[Errno::ESRCH, BUSY]), -Errno::ECONNREFUSED.0, "it will never be told");
         assert_eq!(answers(server, &[]), 0);
     });
+}
+
+#[test]
+fn who_was_perhaps_moved_into_what_is_no_more_is_in_what_was_around_it() {
+    let mut nest = Nest::new(None);
+    nest.note_astray(7, ROOT);
+    nest.note_astray(9, 7);
+    assert_eq!((nest.whose(ROOT, 9), nest.whose(ROOT, 8)), (Whose::Root, Whose::Unknown));
+    for number in 100..1000 {
+        nest.note_astray(number, ROOT);
+    }
+    assert_eq!(nest.whose(ROOT, 999), Whose::Root);
+    assert_eq!(nest.whose(ROOT, 100), Whose::Unknown, "there are not more and more of them");
 }
 
 #[test]

@@ -20,6 +20,9 @@ use std::time::{Duration, Instant};
 /// How long whoever knows the tasks of the host is waited for, and how often it is looked.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(10);
+/// Most namespaces of which that could not be told.
+const ASTRAY_MAX: usize = 64;
+const TRIES_MIN: u32 = 5;
 
 /// In which namespace somebody is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,11 +54,19 @@ pub(in crate::server) fn owner_entry(whose: Whose, facts: &OwnerFacts) -> Entry<
 }
 
 impl Nest {
-    fn whose(&self, root: u64, number: u64) -> Whose {
+    /// Nobody could tell whether a process was moved into a namespace that is no more: if it was, it is in the one around it.
+    pub(super) fn note_astray(&mut self, contid: u64, parent: u64) {
+        self.astray.insert(contid, parent);
+        if self.astray.len() > ASTRAY_MAX {
+            self.astray.pop_first();
+        }
+    }
+
+    pub(super) fn whose(&self, root: u64, number: u64) -> Whose {
         match number {
             number if number == root => Whose::Root,
             number if self.served.contains_key(&number) => Whose::Nested(number),
-            _ => Whose::Unknown,
+            number => self.astray.get(&number).map_or(Whose::Unknown, |parent| self.whose(root, *parent)),
         }
     }
 }
@@ -79,7 +90,7 @@ impl Server<'_> {
 
     /// Asks whoever knows the tasks of the host for something that may be asked for again. It is started with the supervisor, and
     /// again if it ends. Meanwhile it is waited for, since what is refused is lost; once in vain, nobody waits any more until it
-    /// is there.
+    /// answers.
     pub(super) fn patiently<T>(
         &mut self,
         ask: impl Fn(&Self, &dyn TaskTags) -> io::Result<T>,
@@ -87,24 +98,35 @@ impl Server<'_> {
         let Some(tags) = self.nest.nesting.as_ref().map(|nesting| Arc::clone(&nesting.tags)) else {
             return Err(Errno::OPNOTSUPP.into());
         };
+        self.until_told(|server| {
+            server.note_listeners_anew();
+            ask(server, &*tags)
+        })
+    }
+
+    /// Asks again while whoever knows the tasks of the host is waited for.
+    pub(in crate::server) fn until_told<T>(
+        &mut self,
+        mut ask: impl FnMut(&mut Self) -> io::Result<T>,
+    ) -> io::Result<T> {
         let until = Instant::now() + PATIENCE;
-        loop {
-            self.note_listeners_anew();
-            let told = ask(self, &*tags);
-            if tags.moves_tasks() {
-                self.nest.gave_up = false;
-            }
-            match told {
-                Err(error) if will_be_told(&error) && !self.nest.gave_up => {
-                    if Instant::now() >= until {
-                        self.nest.gave_up = true;
+        for tries in 1.. {
+            match ask(self) {
+                Err(error) if will_be_told(&error) => {
+                    // All of the time may go by while this process itself stands still.
+                    self.nest.gave_up |= Instant::now() >= until && tries >= TRIES_MIN;
+                    if self.nest.gave_up {
                         return Err(error);
                     }
                 }
-                told => return told,
+                told => {
+                    self.nest.gave_up = false;
+                    return told;
+                }
             }
             thread::sleep(LOOK);
         }
+        Err(Errno::TIMEDOUT.into())
     }
 
     /// Waits for whoever moves tasks, where that was there already: for this supervisor or for one before it.
@@ -153,14 +175,19 @@ impl Server<'_> {
         if self.nest.is_empty() {
             return Ok(Whose::Root);
         }
-        match self.whose_task(tid) {
-            Whose::Unknown => Err(Errno::PROTONOSUPPORT),
-            known => Ok(known),
+        // It is below a filter of this family, and nobody who was moved is without a tag.
+        match self.patiently(|_, tags| tags.namespace_of(tid)) {
+            Ok(None) => Ok(Whose::Root),
+            Ok(Some(number)) => match self.nest.whose(self.namespace.root(), number) {
+                Whose::Unknown => Err(Errno::PROTONOSUPPORT),
+                known => Ok(known),
+            },
+            Err(_) => Err(Errno::PROTONOSUPPORT),
         }
     }
 }
 
 /// Whether somebody is there who cannot tell now: it is being replaced, or does not get to it on a busy machine.
-fn will_be_told(error: &io::Error) -> bool {
+pub(super) fn will_be_told(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::OPNOTSUPP | Errno::TIMEDOUT))
 }
