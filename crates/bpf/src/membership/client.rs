@@ -439,12 +439,16 @@ impl Reader {
                     self.kept = Some(kept);
                 }
                 self.steer(slots, &mut descriptors);
-                membership.set_unavailable(None);
+                // Whoever sees that it serves sees that it is another one, which knows of nothing.
                 membership.lock().renewals += 1;
+                membership.set_unavailable(None);
                 let _ = self.happened.send(Happened::Renewed);
             }
             Said::CannotServe { why, slots } => {
-                self.steer(slots, &mut descriptors);
+                // Its notes would tell nothing of the tags that there are.
+                if self.kept.is_none() {
+                    self.steer(slots, &mut descriptors);
+                }
                 self.lose(membership, &why);
             }
             Said::Reply { number, reply, more } => membership.answered(number, reply, more),

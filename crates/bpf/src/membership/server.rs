@@ -55,13 +55,18 @@ pub enum ServeError {
     Events(#[source] io::Error),
 }
 
-/// Loads the programs and answers whoever holds the other end of the socket pair, until that is closed. `confine` is called
+/// Loads the programs and answers whoever holds the other end of the socket pair, until that is closed. `hurry` is called before
+/// that where another process has served before, so that some may wait for what it knew. `confine` is called
 /// when everything is loaded: from then on only `bpf(2)` with the commands of [`super::COMMANDS`] is needed, and waiting,
 /// reading and messages.
 ///
 /// # Errors
 /// See [`ServeError`]. The other side has been told why nothing can be loaded.
-pub fn serve(socket: &OwnedFd, confine: impl FnOnce() -> Result<(), String>) -> Result<(), ServeError> {
+pub fn serve(
+    socket: &OwnedFd,
+    hurry: impl FnOnce(),
+    confine: impl FnOnce() -> Result<(), String>,
+) -> Result<(), ServeError> {
     match send(socket, &Said::Hello, &[], SendFlags::empty()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
         said => said.map_err(ServeError::Socket)?,
@@ -75,6 +80,9 @@ pub fn serve(socket: &OwnedFd, confine: impl FnOnce() -> Result<(), String>) -> 
         }
     };
     let kept = Kept::take(&mut descriptors.into_iter());
+    if kept.is_some() {
+        hurry();
+    }
     let mut storage = MaybeUninit::uninit();
     let loaded = match Loaded::load(&mut storage, kept.as_ref(), connections) {
         Ok(loaded) => loaded,

@@ -65,7 +65,7 @@ impl World {
     pub(crate) fn after(store: &Store) -> World {
         let (socket, other) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
-        std::thread::spawn(move || serve(&other, || Ok(())));
+        std::thread::spawn(move || serve(&other, || {}, || Ok(())));
         let steering = Arc::<OnceLock<Steering>>::default();
         let options = MembershipOptions {
             socket,

@@ -25,7 +25,7 @@ const CONNECTIONS: u32 = 8192;
 const SAME_PROGRAM: &str = "/proc/self/exe";
 /// What the environment says about this process's parent, not about it.
 const NOTIFY_VARIABLE: &str = "NOTIFY_SOCKET";
-/// While programs are loaded: whoever waits for an acknowledgement comes first.
+/// While programs are loaded for the first time: whoever waits for an acknowledgement comes first. Later, others wait for them.
 const LOADING_NICE: i32 = 19;
 /// With this limit (`RLIMIT_NICE`), a process may have the usual priority again.
 const USUAL_NICE_LIMIT: u64 = 20;
@@ -141,11 +141,14 @@ fn serve_once() -> ExitCode {
     if may_return {
         let _ = nice(LOADING_NICE);
     }
-    let confine = || {
+    let hurry = || {
         let _ = setpriority_process(None, 0);
+    };
+    let confine = || {
+        hurry();
         confine_to_bpf(&COMMANDS).map_err(|error| error.to_string())
     };
-    match serve(&socket, confine) {
+    match serve(&socket, hurry, confine) {
         Ok(()) => ExitCode::SUCCESS,
         // The supervisor says why.
         Err(ServeError::Load(_)) => ExitCode::from(IN_VAIN),
