@@ -80,7 +80,7 @@ fn settings_are_changed_one_at_a_time_and_wrong_ones_are_refused_in_a_sentence()
     ] {
         let set = |value| printed(supervisor.auditns(&["set", "web", key, value]));
         assert_eq!(set(before), format!("{key}: {before} (was {before})\n"));
-        // What is not answered in time is done nevertheless, and then nothing is left to change.
+        // Again where it was not answered in time.
         until(key, || {
             set(before);
             set(value) == format!("{key}: {value} (was {before})\n")

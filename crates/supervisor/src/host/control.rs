@@ -119,7 +119,7 @@ impl Host for Control {
         let (pid, started) = joining::process_of(peer, request.pid, "Introduce")?;
         entry
             .orders
-            .give(Order::Introduce { pid, started, by: joining::ids_of(peer) })
+            .give_within(joining::PATIENCE, Order::Introduce { pid, started, by: joining::ids_of(peer) })
             .map_err(|error| unavailable(&error))?;
         Ok(JoinReply { contid: entry.contid, name: entry.name })
     }

@@ -13,10 +13,11 @@ use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 use std::io;
 use std::os::fd::AsFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How long a namespace may take to let somebody in. Who is not let in finds no audit for good.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a namespace may take to let somebody in, or to hear who is its first member: less than whoever asks waits. Who is not let
+/// in finds no audit for good.
+pub(super) const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Why a listener is not served, and the listener, so that somebody else can answer for it.
 pub(super) type Unserved = (Refusal, Option<Listener>);
@@ -63,6 +64,7 @@ pub(super) fn join_container(
     listener: Listener,
     wait_killable: bool,
 ) -> Result<(), Unserved> {
+    let until = Instant::now() + PATIENCE;
     let described = entry.orders.give_within(PATIENCE, Order::Describe).map_err(|error| unavailable(&error));
     let joined = described.and_then(|description| {
         let first = marks(&description).first;
@@ -78,7 +80,7 @@ pub(super) fn join_container(
     };
     let spare = copy(&listener);
     let order = Order::Join { listener, wait_killable, place: Some(place), joining };
-    match entry.orders.give_within(PATIENCE, order) {
+    match entry.orders.give_within(until.saturating_duration_since(Instant::now()), order) {
         Ok(_) => Ok(()),
         Err(error) => Err((unavailable(&error), spare)),
     }

@@ -136,6 +136,22 @@ impl Orders {
         }
     }
 
+    /// As [`Orders::give_within`], also where it is being obeyed by then: for what somebody else may answer instead.
+    ///
+    /// # Errors
+    /// As of [`Orders::give`], but it may be obeyed still.
+    pub(super) fn give_at_most(&self, patience: Duration, order: Order) -> Answer {
+        let (answered, is_decided) = self.send(order)?;
+        match answered.recv_timeout(patience) {
+            Ok(answer) => answer,
+            Err(RecvTimeoutError::Timeout) => {
+                is_decided.store(true, Ordering::Release);
+                Err(io::ErrorKind::TimedOut.into())
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
     /// To a namespace of the host.
     ///
     /// # Errors
@@ -187,13 +203,21 @@ pub(super) struct Arriving {
 }
 
 impl Arriving {
-    /// Obeys what has arrived, but for what nobody waits for any more.
-    pub(super) fn obey(&self, mut obey: impl FnMut(Option<u64>, Order) -> Answer) {
+    /// Obeys what has arrived, but for what nobody waits for any more. `begin` has what it takes, for which one may have to wait:
+    /// until then whoever has given an order may give it up.
+    pub(super) fn obey<S>(
+        &self,
+        mut begin: impl FnMut() -> S,
+        mut obey: impl FnMut(&mut S, Option<u64>, Order) -> Answer,
+    ) {
         let _ = rustix::io::read(&self.ready, &mut [0; 8]);
         while let Ok(given) = self.channel.try_recv() {
             let Given { nested, order, answer, is_decided } = *given;
+            let mut held = begin();
             if !is_decided.swap(true, Ordering::AcqRel) {
-                let _ = answer.send(obey(nested, order));
+                let told = obey(&mut held, nested, order);
+                drop(held);
+                let _ = answer.send(told);
             }
         }
     }
@@ -220,10 +244,11 @@ mod tests {
         assert_eq!(late.kind(), io::ErrorKind::TimedOut);
         orders.leave(Order::SetRateLimit(8));
         let mut obeyed = Vec::new();
-        arriving.obey(|nested, order| {
+        let obey = |(): &mut (), nested: Option<u64>, order: Order| {
             obeyed.push(format!("{nested:?} {order:?}"));
             Err(io::ErrorKind::Other.into())
-        });
+        };
+        arriving.obey(|| (), obey);
         assert_eq!(obeyed, ["None SetRateLimit(8)"], "nobody waits for an answer to it, and it is obeyed");
     }
 
@@ -236,12 +261,13 @@ mod tests {
             scope.spawn(move || {
                 let ready = || rustix::event::PollFd::new(&arriving, rustix::event::PollFlags::IN);
                 rustix::event::poll(&mut [ready()], None).unwrap();
-                arriving.obey(|nested, _| {
+                let obey = |(): &mut (), nested: Option<u64>, _: Order| {
                     begun.send(nested).unwrap();
                     // Longer than whoever has given it would wait for it to begin.
                     thread::sleep(30 * SHORT);
                     Err(io::ErrorKind::AddrInUse.into())
-                });
+                };
+                arriving.obey(|| (), obey);
             });
             let answer = inside.give_within(10 * SHORT, Order::Describe).unwrap_err().kind();
             match begins.try_recv() {
@@ -250,5 +276,27 @@ mod tests {
             }
         });
         assert_eq!(orders.give_within(SHORT, Order::Describe).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn what_somebody_else_may_answer_is_not_waited_for_any_longer() {
+        let (orders, arriving) = Orders::new().unwrap();
+        let (done, is_done) = channel::<()>();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                let ready = || rustix::event::PollFd::new(&arriving, rustix::event::PollFlags::IN);
+                rustix::event::poll(&mut [ready()], None).unwrap();
+                arriving.obey(
+                    || (),
+                    |(), _, _| {
+                        let _ = is_done.recv();
+                        Err(io::ErrorKind::Other.into())
+                    },
+                );
+            });
+            let late = orders.give_at_most(SHORT, Order::Describe).unwrap_err().kind();
+            drop(done);
+            assert_eq!(late, io::ErrorKind::TimedOut);
+        });
     }
 }

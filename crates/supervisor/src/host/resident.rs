@@ -164,11 +164,8 @@ fn serve_until_end(thread: &mut MainThread<'_, '_, '_>, orders: &Arriving) {
                     return;
                 }
                 if turn.ready.contains(&ORDERS_TOKEN) {
-                    orders.obey(|nested, order| {
-                        let answer = obey(&mut thread.lock(), nested, order);
-                        thread.look_again();
-                        answer
-                    });
+                    orders.obey(|| thread.lock(), |server, nested, order| obey(server, nested, order));
+                    thread.look_again();
                 }
             }
             Err(error) => {

@@ -132,10 +132,11 @@ fn converse_once(
         return Err(Problem::OfConnection(LxcError::NoCall));
     };
     let pending = Pending::new(Arc::clone(connection), frame, call);
-    let begun = Instant::now();
-    let served =
-        trust.map_err(LxcError::from).and_then(|()| serve(agents, peer, &pending, message.descriptors));
-    if served.is_ok() && !pending.wait(PATIENCE.saturating_sub(begun.elapsed())) {
+    let until = Instant::now() + PATIENCE;
+    let served = trust
+        .map_err(LxcError::from)
+        .and_then(|()| serve(agents, peer, &pending, message.descriptors, until));
+    if served.is_ok() && !pending.wait(until.saturating_duration_since(Instant::now())) {
         pending.refuse();
         return Err(Problem::OfCall(LxcError::Late));
     }
@@ -149,13 +150,15 @@ fn serve(
     peer: Peer,
     pending: &Arc<Pending>,
     descriptors: Vec<OwnedFd>,
+    until: Instant,
 ) -> Result<(), LxcError> {
     let fd = descriptors.into_iter().nth(Descriptor::Listener as usize).ok_or(LxcError::NoListener)?;
     let fd = OwnedFd::from(checked(fd)?);
     let entry = namespace(agents, peer, pending.frame())?;
     let listener = Listener::proxied(fd, Box::new(pending.answerer()));
     let order = Order::AnswerProxied { call: pending.call(), listener };
-    match entry.orders.give_within(PATIENCE, order) {
+    // The monitor is answered in time, by whoever comes first.
+    match entry.orders.give_at_most(until.saturating_duration_since(Instant::now()), order) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(LxcError::Late),
         Err(error) => Err(LxcError::NotServed(error)),

@@ -77,7 +77,8 @@ impl Server<'_> {
         let kept = auditns_bpf::Login { loginuid: login.auid.host, sessionid: login.ses };
         let start = Start::Ticks(ticks(task.started));
         let keep = |server: &Self| server.membership.set_login(task.pid, start, Some(kept)).map_err(errno);
-        if self.membership.renewals() == 0 {
+        let was_there = self.membership.renewals() > 0 || self.origin.served_before > 0;
+        if !was_there {
             let _ = keep(self);
             return;
         }

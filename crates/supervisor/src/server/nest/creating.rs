@@ -66,6 +66,8 @@ impl Server<'_> {
             return Err(io::ErrorKind::NotFound.into());
         };
         let process = ProcessId { pid, started: started(start_time(pid)?) };
+        // Also one of which that is not known in time.
+        self.nest.let_in.insert(contid);
         nesting.tags.move_thread_group(process, contid)?;
         // It may have been without members just now.
         self.nest.emptied.remove(&contid);
@@ -108,6 +110,7 @@ impl Server<'_> {
             // One that stayed there would be nobody's.
             let is_back = match self.namespace_of(process.pid) {
                 Ok(now) if now == Some(contid) => {
+                    self.nest.let_in.insert(parent);
                     let moved = self.patiently(|_, tags| tags.move_thread_group(process, parent));
                     self.nest.emptied.remove(&parent);
                     moved

@@ -26,8 +26,10 @@ impl Server<'_> {
     /// where nobody was, it is said again.
     pub(crate) fn nested_emptied(&mut self, contid: u64) {
         if self.nest.served.contains_key(&contid) {
+            // Of one that nobody was let into, what was said is true.
+            let was_let_in = self.nest.let_in.contains(&contid);
             let tags = self.nest.nesting.as_ref().map(|nesting| &nesting.tags);
-            if tags.is_some_and(|tags| tags.is_empty(contid).unwrap_or(false)) {
+            if tags.is_some_and(|tags| tags.is_empty(contid).unwrap_or(!was_let_in)) {
                 self.nest.emptied.insert(contid);
             }
         } else if let Some(nesting) = &self.nest.nesting
@@ -74,6 +76,7 @@ impl Server<'_> {
         self.namespace.feed_in(contid, Input::Ended);
         self.perform();
         self.nest.emptied.remove(&contid);
+        self.nest.let_in.remove(&contid);
         if let Some(mut nested) = self.nest.served.remove(&contid) {
             nested.storage.write_later(self.observer);
         }

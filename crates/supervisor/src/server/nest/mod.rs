@@ -81,6 +81,8 @@ pub(super) struct Nest {
     left: BTreeMap<u64, (Storage, Folder)>,
     /// Those that have no member left.
     emptied: BTreeSet<u64>,
+    /// Those into which somebody was let, perhaps since it was said that they have no member left.
+    let_in: BTreeSet<u64>,
     /// Those that were given up while it could not be told whether somebody was moved there, and around them: whoever is.
     astray: BTreeMap<u64, u64>,
     /// Whoever knows the tasks of the host was waited for in vain.
@@ -108,6 +110,7 @@ impl Nest {
             served: BTreeMap::new(),
             left: BTreeMap::new(),
             emptied: BTreeSet::new(),
+            let_in: BTreeSet::new(),
             astray: BTreeMap::new(),
             gave_up: false,
             was_there: false,
