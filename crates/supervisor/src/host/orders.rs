@@ -124,15 +124,13 @@ impl Orders {
     /// As of [`Orders::give`].
     pub(crate) fn give_within(&self, patience: Duration, order: Order) -> Answer {
         let (answered, is_decided) = self.send(order)?;
-        let has_ended = |_| io::Error::from(io::ErrorKind::NotFound);
         match answered.recv_timeout(patience) {
             Ok(answer) => answer,
             Err(RecvTimeoutError::Timeout) if !is_decided.swap(true, Ordering::AcqRel) => {
                 Err(io::ErrorKind::TimedOut.into())
             }
-            // What is being obeyed cannot be taken back.
-            Err(RecvTimeoutError::Timeout) => answered.recv().map_err(has_ended)?,
-            Err(RecvTimeoutError::Disconnected) => Err(io::ErrorKind::NotFound.into()),
+            // It has ended, or what is being obeyed cannot be taken back.
+            Err(_) => answered.recv().map_err(|_| io::Error::from(io::ErrorKind::NotFound))?,
         }
     }
 

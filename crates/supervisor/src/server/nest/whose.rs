@@ -110,7 +110,9 @@ impl Server<'_> {
         mut ask: impl FnMut(&mut Self) -> io::Result<T>,
     ) -> io::Result<T> {
         let until = Instant::now() + PATIENCE;
-        for tries in 1.. {
+        let mut tries = 0;
+        loop {
+            tries += 1;
             match ask(self) {
                 Err(error) if will_be_told(&error) => {
                     // All of the time may go by while this process itself stands still.
@@ -126,7 +128,6 @@ impl Server<'_> {
             }
             thread::sleep(LOOK);
         }
-        Err(Errno::TIMEDOUT.into())
     }
 
     /// Waits for whoever moves tasks, where that was there already: for this supervisor or for one before it.
@@ -176,13 +177,11 @@ impl Server<'_> {
             return Ok(Whose::Root);
         }
         // It is below a filter of this family, and nobody who was moved is without a tag.
-        match self.patiently(|_, tags| tags.namespace_of(tid)) {
-            Ok(None) => Ok(Whose::Root),
-            Ok(Some(number)) => match self.nest.whose(self.namespace.root(), number) {
-                Whose::Unknown => Err(Errno::PROTONOSUPPORT),
-                known => Ok(known),
-            },
-            Err(_) => Err(Errno::PROTONOSUPPORT),
+        let root = self.namespace.root();
+        let told = self.patiently(|_, tags| tags.namespace_of(tid));
+        match told.map(|number| number.map_or(Whose::Root, |number| self.nest.whose(root, number))) {
+            Ok(Whose::Unknown) | Err(_) => Err(Errno::PROTONOSUPPORT),
+            Ok(known) => Ok(known),
         }
     }
 }
